@@ -1,0 +1,186 @@
+// Package models says what is true: users, sessions and events, and the rules
+// they keep. It owns the database and knows nothing of HTTP.
+//
+// A method of [DB] answers one question or makes one change, and its name says
+// which. What belongs together is written in one transaction, so that a killed
+// process leaves either all of it or nothing.
+package models
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gofiber/storage/sqlite3/v2"
+	"github.com/jmoiron/sqlx"
+	sqlite "github.com/mattn/go-sqlite3"
+)
+
+// ErrNotFound says that there is no such thing, or that it is not the asker's.
+var ErrNotFound = errors.New("not found")
+
+// payloads is the table in which Fiber's session store keeps what a session holds.
+const payloads = "session_payloads"
+
+// DB is the open database. It is safe for concurrent use.
+type DB struct {
+	// Now tells the time. A test may set it, before anything else is called.
+	Now func() time.Time
+	// Log takes one line for each event. It never gets a password, a session
+	// ID or a token.
+	Log *slog.Logger
+	// Idle ends a session that was not used for so long; zero means never.
+	Idle time.Duration
+
+	path    string
+	sql     *sqlx.DB
+	storage *sqlite3.Storage
+	hashing *gate
+	decoy   parameters
+
+	hasUsers atomic.Bool // once true, always true: the last administrator stays
+	marks    marks
+	stop     context.CancelFunc
+	running  sync.WaitGroup
+}
+
+// Open opens the SQLite database at path, creates it when it is not there and
+// brings its schema up to date. What is wrong with the path or the file comes
+// back as one sentence for whoever runs the program.
+func Open(ctx context.Context, path string) (*DB, error) {
+	if err := prepareFile(path); err != nil {
+		return nil, err
+	}
+	storage, err := openStorage(path)
+	if err != nil {
+		return nil, explain(path, err)
+	}
+	db := &DB{
+		Now:     time.Now,
+		Log:     slog.New(slog.DiscardHandler),
+		path:    path,
+		sql:     sqlx.NewDb(storage.Conn(), "sqlite3"),
+		storage: storage,
+		hashing: newGate(),
+		decoy:   decoy(),
+	}
+	if err := db.migrate(ctx); err != nil {
+		storage.Close()
+		return nil, explain(path, err)
+	}
+	return db, nil
+}
+
+// Storage is where Fiber's session store keeps its payloads: the same file and
+// the same connections.
+func (db *DB) Storage() *sqlite3.Storage { return db.storage }
+
+// Start begins the work that is nobody's request: writing when sessions were
+// last seen, and sweeping what has expired. Close ends it.
+func (db *DB) Start() {
+	ctx, cancel := context.WithCancel(context.Background())
+	db.stop = cancel
+	db.every(ctx, 5*time.Second, db.writeMarks)
+	db.every(ctx, time.Minute, db.Sweep)
+}
+
+// every runs work again and again until ctx ends. A failure is logged and
+// tried again at the next turn.
+func (db *DB) every(ctx context.Context, pause time.Duration, work func(context.Context) error) {
+	db.running.Go(func() {
+		ticker := time.NewTicker(pause)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-ticker.C:
+				if err := work(ctx); err != nil && ctx.Err() == nil {
+					db.Log.Warn("background work failed; it will be tried again", "error", err)
+				}
+			}
+		}
+	})
+}
+
+// Close writes what is still to be written and closes the database.
+func (db *DB) Close() error {
+	var unwritten error
+	if db.stop != nil {
+		db.stop()
+		db.running.Wait()
+		unwritten = db.writeMarks(context.Background())
+	}
+	return errors.Join(unwritten, db.storage.Close())
+}
+
+// Ready returns an error when the database can't be read.
+func (db *DB) Ready(ctx context.Context) error {
+	var version int
+	return db.sql.GetContext(ctx, &version, `SELECT COUNT(*) FROM goose_db_version`)
+}
+
+// Unavailable tells whether err says that the database can't be used now: it is
+// locked, full, read-only, damaged or gone. Such a request may be tried again.
+func Unavailable(err error) bool {
+	var refused sqlite.Error
+	if errors.As(err, &refused) {
+		return refused.Code != sqlite.ErrConstraint
+	}
+	return errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) || errors.Is(err, context.DeadlineExceeded)
+}
+
+// write runs change in one transaction, which holds the write lock from its beginning.
+func (db *DB) write(ctx context.Context, change func(*sqlx.Tx) error) error {
+	tx, err := db.sql.BeginTxx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	defer tx.Rollback() // does nothing after Commit
+	if err := change(tx); err != nil {
+		return err
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	return nil
+}
+
+// must runs a statement that has to touch a row, and returns ErrNotFound when none was.
+func must(ctx context.Context, tx *sqlx.Tx, statement string, args ...any) error {
+	result, err := tx.ExecContext(ctx, statement, args...)
+	if err != nil {
+		return err
+	}
+	if touched, err := result.RowsAffected(); err != nil {
+		return err
+	} else if touched == 0 {
+		return ErrNotFound
+	}
+	return nil
+}
+
+// Time is a moment as the database keeps it: whole Unix seconds.
+type Time struct{ time.Time }
+
+// Scan reads Unix seconds.
+func (t *Time) Scan(from any) error {
+	seconds, ok := from.(int64)
+	if !ok {
+		return fmt.Errorf("a time is kept as Unix seconds, not as %T", from)
+	}
+	t.Time = time.Unix(seconds, 0).UTC()
+	return nil
+}
+
+// Value writes Unix seconds.
+func (t Time) Value() (driver.Value, error) { return t.Unix(), nil }
+
+// now is the present as the database keeps it.
+func (db *DB) now() Time { return Time{db.Now().UTC().Truncate(time.Second)} }

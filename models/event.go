@@ -1,0 +1,95 @@
+package models
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/google/uuid"
+	"github.com/jmoiron/sqlx"
+)
+
+// Kind says what happened.
+type Kind string
+
+// The kinds of event.
+const (
+	SignedIn        Kind = "sign-in"
+	SignInFailed    Kind = "failed sign-in"
+	SignedOut       Kind = "sign-out"
+	SessionEnded    Kind = "session ended"
+	PasswordChanged Kind = "password change"
+	UserAdded       Kind = "user added"
+	UserDisabled    Kind = "user disabled"
+	UserEnabled     Kind = "user enabled"
+)
+
+// Origin is where a request came from. The zero value is the command line.
+type Origin struct {
+	Address string // IP address
+	Browser string // in words: Firefox on Android
+	Request string // the request's ID in the log; it is not stored
+}
+
+// CommandLine is the origin of what whoever runs the program does beside it.
+var CommandLine = Origin{Browser: "command line"}
+
+// Event is something that happened to a user's account.
+type Event struct {
+	ID      string  `db:"id"`
+	UserID  *string `db:"user_id"` // nil when the username was nobody's
+	Kind    Kind    `db:"kind"`
+	At      Time    `db:"at"`
+	Address string  `db:"address"`
+	Browser string  `db:"browser"`
+}
+
+// EventsOf returns the latest events of a user, newest first, at most limit.
+func (db *DB) EventsOf(ctx context.Context, user *User, limit int) ([]Event, error) {
+	var events []Event
+	err := db.sql.SelectContext(ctx, &events,
+		`SELECT id, user_id, kind, at, address, browser FROM events WHERE user_id = $1 ORDER BY id DESC LIMIT $2`, user.ID, limit)
+	return events, err
+}
+
+// RecordFailure notes a failed sign-in. The user is nil when the username was
+// nobody's: what was typed then is not kept, because people type passwords there.
+func (db *DB) RecordFailure(ctx context.Context, user *User, from Origin) error {
+	return db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, note note) error { return note(SignInFailed, user) })
+}
+
+// note adds an event to a transaction. The user may be nil.
+type note func(kind Kind, user *User) error
+
+// writeWithEvents runs change in one transaction with the events it notes, and
+// logs them once they are kept.
+func (db *DB) writeWithEvents(ctx context.Context, from Origin, change func(*sqlx.Tx, note) error) error {
+	type line struct {
+		kind Kind
+		name string
+	}
+	var happened []line
+	err := db.write(ctx, func(tx *sqlx.Tx) error {
+		return change(tx, func(kind Kind, user *User) error {
+			id, err := uuid.NewV7()
+			if err != nil {
+				return fmt.Errorf("make an event's ID: %w", err)
+			}
+			event := Event{ID: id.String(), Kind: kind, At: db.now(), Address: from.Address, Browser: from.Browser}
+			name := "(nobody)"
+			if user != nil {
+				event.UserID, name = &user.ID, user.Name
+			}
+			happened = append(happened, line{kind, name})
+			_, err = tx.NamedExecContext(ctx,
+				`INSERT INTO events (id, user_id, kind, at, address, browser) VALUES (:id, :user_id, :kind, :at, :address, :browser)`, event)
+			return err
+		})
+	})
+	if err != nil {
+		return err
+	}
+	for _, line := range happened {
+		db.Log.Info(string(line.kind), "user", line.name, "address", from.Address, "browser", from.Browser, "request", from.Request)
+	}
+	return nil
+}

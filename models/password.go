@@ -1,0 +1,162 @@
+package models
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/subtle"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"time"
+	"unicode/utf8"
+
+	"golang.org/x/crypto/argon2"
+	"golang.org/x/sync/semaphore"
+	"golang.org/x/text/unicode/norm"
+)
+
+// The lengths of a password. The least counts characters after normalisation
+// (NIST SP 800-63B-4, section 3.1.1.2: 15 where the password is the only
+// factor); the most counts bytes.
+const (
+	MinPassword = 15
+	MaxPassword = 1024
+)
+
+// The cost of a hash: argon2id with 19 MiB, 2 passes, 1 lane
+// (OWASP Password Storage Cheat Sheet; ASVS 5.0, 11.4.2).
+const (
+	hashMemory = 19456 // KiB
+	hashTime   = 2
+	hashLanes  = 1
+	saltBytes  = 16
+	hashBytes  = 32
+)
+
+// parameters are what a stored hash was made with.
+type parameters struct {
+	memory, time uint32
+	lanes        uint8
+	salt, hash   []byte
+}
+
+// hashPassword returns the hash of a password with a new salt, in PHC form. It
+// takes some 30 ms of one core and 19 MiB; only the gate may call it for a request.
+func hashPassword(password string) (string, error) {
+	salt := make([]byte, saltBytes)
+	rand.Read(salt) // never fails
+	hash := argon2.IDKey(normalPassword(password), salt, hashTime, hashMemory, hashLanes, hashBytes)
+	encode := base64.RawStdEncoding.EncodeToString
+	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, hashMemory, hashTime, hashLanes, encode(salt), encode(hash)), nil
+}
+
+// normalPassword makes the same characters the same bytes, whatever keyboard
+// they were typed on (NIST SP 800-63B-4, section 3.1.1.2).
+func normalPassword(password string) []byte { return norm.NFC.Bytes([]byte(password)) }
+
+// readHash takes a PHC string apart. Costs that would exhaust the server are refused:
+// they can only come from a damaged or a planted row.
+func readHash(phc string) (parameters, error) {
+	var p parameters
+	wrong := errors.New("not an argon2id hash in PHC form with acceptable costs")
+	parts := strings.Split(phc, "$")
+	if len(parts) != 6 || parts[0] != "" || parts[1] != "argon2id" || parts[2] != fmt.Sprintf("v=%d", argon2.Version) {
+		return p, wrong
+	}
+	if _, err := fmt.Sscanf(parts[3], "m=%d,t=%d,p=%d", &p.memory, &p.time, &p.lanes); err != nil ||
+		parts[3] != fmt.Sprintf("m=%d,t=%d,p=%d", p.memory, p.time, p.lanes) {
+		return p, wrong
+	}
+	var saltErr, hashErr error
+	p.salt, saltErr = base64.RawStdEncoding.Strict().DecodeString(parts[4])
+	p.hash, hashErr = base64.RawStdEncoding.Strict().DecodeString(parts[5])
+	switch {
+	case saltErr != nil || hashErr != nil,
+		p.memory < 8*uint32(p.lanes) || p.memory > 256<<10,
+		p.time < 1 || p.time > 16,
+		p.lanes < 1 || p.lanes > 16,
+		len(p.salt) < 8 || len(p.salt) > 64,
+		len(p.hash) < 16 || len(p.hash) > 64:
+		return p, wrong
+	}
+	return p, nil
+}
+
+// matches tells in constant time whether password is the one that was hashed.
+func (p parameters) matches(password string) bool {
+	hash := argon2.IDKey(normalPassword(password), p.salt, p.time, p.memory, p.lanes, uint32(len(p.hash)))
+	return subtle.ConstantTimeCompare(hash, p.hash) == 1
+}
+
+// outdated tells whether the costs are no longer those of a new hash.
+func (p parameters) outdated() bool {
+	return p.memory != hashMemory || p.time != hashTime || p.lanes != hashLanes || len(p.salt) != saltBytes || len(p.hash) != hashBytes
+}
+
+// complainOfPassword returns what is wrong with a password that somebody chose,
+// or nothing.
+func complainOfPassword(password string) string {
+	switch {
+	case password == "":
+		return "Choose a password."
+	case len(password) > MaxPassword:
+		return fmt.Sprintf("This is too long: a password has at most %d bytes.", MaxPassword)
+	case !utf8.ValidString(password) || strings.ContainsRune(password, 0):
+		return "This has characters that no keyboard types."
+	case utf8.RuneCount(normalPassword(password)) < MinPassword:
+		return fmt.Sprintf("Use at least %d characters; a few words are easy to remember.", MinPassword)
+	}
+	return ""
+}
+
+// decoy is what the password of an unknown user is compared with: it costs what
+// a real one costs, and nothing matches it.
+func decoy() parameters {
+	p := parameters{memory: hashMemory, time: hashTime, lanes: hashLanes, salt: make([]byte, saltBytes), hash: make([]byte, hashBytes)}
+	rand.Read(p.salt)
+	rand.Read(p.hash)
+	return p
+}
+
+// BusyError says that more passwords wait to be checked than the server can
+// check in good time.
+type BusyError struct {
+	// After is when it is worth trying again.
+	After time.Duration
+}
+
+func (*BusyError) Error() string { return "too many passwords wait to be checked" }
+
+// gate lets as many hashes be computed at a time as there are cores, so that
+// the memory they take is bounded, and lets a bounded number wait their turn.
+type gate struct {
+	cores   *semaphore.Weighted
+	waiting atomic.Int64
+	room    int64
+}
+
+func newGate() *gate {
+	cores := int64(runtime.GOMAXPROCS(0))
+	return &gate{cores: semaphore.NewWeighted(cores), room: 128 * cores}
+}
+
+// run runs work when its turn comes. It returns a BusyError at once when the
+// queue is full.
+func (g *gate) run(ctx context.Context, work func() error) error {
+	if g.waiting.Add(1) > g.room {
+		g.waiting.Add(-1)
+		return &BusyError{After: 5 * time.Second}
+	}
+	err := g.cores.Acquire(ctx, 1)
+	if err == nil {
+		defer g.cores.Release(1)
+	}
+	g.waiting.Add(-1)
+	if err != nil {
+		return err
+	}
+	return work()
+}

@@ -1,0 +1,96 @@
+package models
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// MinSecret is the least length of a secret, in bytes: that of the HMAC-SHA256
+// key it becomes (RFC 2104, section 3).
+const MinSecret = 32
+
+// knownSecrets stand in tutorials and in the examples of frameworks; whoever
+// reads those could sign cookies with them.
+var knownSecrets = []string{
+	"thisismysecrctekeyfhrgfgrfrty84fwir767", "keyboard cat", "keyboardcat", "secret", "changeme", "change me",
+	"your secret here", "your-secret-here", "your-secret-key", "mysecret", "my secret", "supersecret", "super-secret",
+	"session secret", "session-secret", "not-so-secret", "shhhh", "password", "default", "development", "test",
+}
+
+// CheckSecret refuses a secret that can be guessed. The error names the secret
+// by its place, never by its text.
+func CheckSecret(secret string) error {
+	lower := strings.ToLower(strings.TrimSpace(secret))
+	if slices.Contains(knownSecrets, lower) {
+		return errors.New("is known from a tutorial")
+	}
+	for _, known := range knownSecrets { // also when it was repeated to be long enough
+		if rest := strings.ReplaceAll(lower, known, ""); len(lower) >= MinSecret && strings.Trim(rest, " -_.0123456789") == "" {
+			return errors.New("is one known from a tutorial, made longer")
+		}
+	}
+	if len(secret) < MinSecret {
+		return fmt.Errorf("has %d bytes, and %d are the least", len(secret), MinSecret)
+	}
+	letters := []rune(secret)
+	slices.Sort(letters)
+	if distinct := len(slices.Compact(letters)); distinct < 8 {
+		return fmt.Errorf("has only %d different characters", distinct)
+	}
+	return nil
+}
+
+// SecretFile returns the secrets kept in a file, one a line, newest first. When
+// the file is not there, it is made with one new secret of 256 bits, and only
+// its owner may read it.
+func SecretFile(path string) ([]string, error) {
+	content, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return newSecretFile(path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the secret file %s can't be read: %w", path, reason(err))
+	}
+	secrets := strings.Fields(string(content))
+	if len(secrets) == 0 {
+		return nil, fmt.Errorf("the secret file %s is empty; put the secret back, or remove the file to have a new one made (which signs everybody out)", path)
+	}
+	for line, secret := range secrets {
+		if err := CheckSecret(secret); err != nil {
+			return nil, fmt.Errorf("the secret file %s is damaged: secret %d %w; put the right one back, or remove the file to have a new one made (which signs everybody out)", path, line+1, err)
+		}
+	}
+	return secrets, nil
+}
+
+// newSecretFile makes the file whole or not at all, also when two processes try at once.
+func newSecretFile(path string) ([]string, error) {
+	complain := func(err error) ([]string, error) {
+		return nil, fmt.Errorf("the secret file %s can't be made: %w", path, reason(err))
+	}
+	if err := makePrivate(filepath.Dir(path)); err != nil {
+		return complain(err)
+	}
+	draft, err := os.CreateTemp(filepath.Dir(path), ".secret-*") // mode 0600
+	if err != nil {
+		return complain(err)
+	}
+	defer os.Remove(draft.Name())
+	secret := rand.Text() + rand.Text()
+	_, err = draft.WriteString(secret + "\n")
+	if err = errors.Join(err, draft.Sync(), draft.Close()); err != nil {
+		return complain(err)
+	}
+	if err := os.Link(draft.Name(), path); errors.Is(err, fs.ErrExist) {
+		return SecretFile(path) // somebody was faster
+	} else if err != nil {
+		return complain(err)
+	}
+	return []string{secret}, nil
+}

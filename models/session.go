@@ -1,0 +1,280 @@
+package models
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"maps"
+	"sync"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+)
+
+// Session is one sign-in that is still valid.
+type Session struct {
+	ID      string `db:"id"`     // SHA-256 of what the cookie holds: it opens nothing and may stand in a URL
+	Signer  string `db:"signer"` // fingerprint of the secret that signed the cookie
+	Address string `db:"address"`
+	Browser string `db:"browser"`
+	Created Time   `db:"created"`
+	Seen    Time   `db:"seen"`
+	Expires Time   `db:"expires"`
+	User    User   `db:"user"`
+}
+
+const sessionColumns = `s.id, s.signer, s.address, s.browser, s.created, s.seen, s.expires,
+	u.id AS "user.id", u.name AS "user.name", u.full_name AS "user.full_name", u.role AS "user.role",
+	u.disabled AS "user.disabled", u.created AS "user.created", u.password AS "user.password"
+	FROM sessions s JOIN users u ON u.id = s.user_id`
+
+// SignIn is what is known about somebody who just signed in.
+type SignIn struct {
+	ID       string        // of the new session
+	Replaces string        // ID of the session this browser had before, if any
+	User     *User         // as Authenticate returned it
+	Signer   string        // fingerprint of the secret that signs the cookie
+	Lifetime time.Duration // from now on, absolute
+	From     Origin
+}
+
+// AddSession makes the session of a sign-in, and ends the one it replaces. It
+// returns ErrRefused when the user was disabled, removed or given another
+// password since the password was verified.
+func (db *DB) AddSession(ctx context.Context, in SignIn) (*Session, error) {
+	now := db.now()
+	session := &Session{
+		ID: in.ID, Signer: in.Signer, Address: in.From.Address, Browser: in.From.Browser,
+		Created: now, Seen: now, Expires: Time{now.Add(in.Lifetime)}, User: *in.User,
+	}
+	err := db.writeWithEvents(ctx, in.From, func(tx *sqlx.Tx, note note) error {
+		err := must(ctx, tx, `INSERT INTO sessions (id, signer, address, browser, created, seen, expires, user_id)
+			SELECT $1, $2, $3, $4, CAST($5 AS BIGINT), CAST($5 AS BIGINT), CAST($6 AS BIGINT), id FROM users WHERE id = $7 AND password = $8 AND NOT disabled`,
+			session.ID, session.Signer, session.Address, session.Browser, now, session.Expires, in.User.ID, in.User.Password)
+		if errors.Is(err, ErrNotFound) {
+			return ErrRefused
+		}
+		if err != nil {
+			return err
+		}
+		if in.Replaces != "" {
+			if _, err := endSessions(ctx, tx, `id = $1`, in.Replaces); err != nil {
+				return err
+			}
+		}
+		return note(SignedIn, in.User)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return session, nil
+}
+
+// Session returns the session with this ID and its user. It returns ErrNotFound
+// when there is none, or it has expired, or its user may not sign in.
+func (db *DB) Session(ctx context.Context, id string) (*Session, error) {
+	var session Session
+	err := db.sql.GetContext(ctx, &session, `SELECT `+sessionColumns+` WHERE s.id = $1 AND s.expires > $2 AND NOT u.disabled`, id, db.now())
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, ErrNotFound
+	}
+	if err != nil {
+		return nil, err
+	}
+	session.Seen = db.marks.latest(id, session.Seen)
+	if db.idle(&session) {
+		return nil, ErrNotFound
+	}
+	return &session, nil
+}
+
+// idle tells whether a session was left alone for longer than is allowed.
+func (db *DB) idle(session *Session) bool {
+	return db.Idle > 0 && db.Now().Sub(session.Seen.Time) > db.Idle
+}
+
+// SessionsOf returns the valid sessions of a user, last seen first.
+func (db *DB) SessionsOf(ctx context.Context, user *User) ([]Session, error) {
+	return db.sessions(ctx, ` WHERE s.expires > $1 AND NOT u.disabled AND s.user_id = $2 ORDER BY s.seen DESC, s.created DESC`, db.now(), user.ID)
+}
+
+// Sessions returns all valid sessions, last seen first.
+func (db *DB) Sessions(ctx context.Context) ([]Session, error) {
+	return db.sessions(ctx, ` WHERE s.expires > $1 AND NOT u.disabled ORDER BY s.seen DESC, s.created DESC`, db.now())
+}
+
+func (db *DB) sessions(ctx context.Context, which string, args ...any) ([]Session, error) {
+	var found []Session
+	if err := db.sql.SelectContext(ctx, &found, `SELECT `+sessionColumns+which, args...); err != nil {
+		return nil, err
+	}
+	valid := found[:0]
+	for _, session := range found {
+		session.Seen = db.marks.latest(session.ID, session.Seen)
+		if !db.idle(&session) {
+			valid = append(valid, session)
+		}
+	}
+	return valid, nil
+}
+
+// SignOut ends a session that its user leaves. It returns ErrNotFound when it
+// has ended already.
+func (db *DB) SignOut(ctx context.Context, session *Session, from Origin) error {
+	return db.endOne(ctx, session, SignedOut, from)
+}
+
+// EndSession ends a session from elsewhere. It returns ErrNotFound when it has
+// ended already.
+func (db *DB) EndSession(ctx context.Context, session *Session, from Origin) error {
+	return db.endOne(ctx, session, SessionEnded, from)
+}
+
+func (db *DB) endOne(ctx context.Context, session *Session, kind Kind, from Origin) error {
+	return db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, note note) error {
+		ended, err := endSessions(ctx, tx, `id = $1`, session.ID)
+		if err != nil {
+			return err
+		}
+		if ended == 0 {
+			return ErrNotFound
+		}
+		return note(kind, &session.User)
+	})
+}
+
+// EndSessionsOf ends all sessions of a user and returns how many there were.
+func (db *DB) EndSessionsOf(ctx context.Context, user *User, from Origin) (ended int64, err error) {
+	err = db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, note note) error {
+		if ended, err = endSessions(ctx, tx, `user_id = $1`, user.ID); err != nil || ended == 0 {
+			return err
+		}
+		return note(SessionEnded, user)
+	})
+	return ended, err
+}
+
+// EndAllSessions signs everybody out and returns how many sessions there were.
+func (db *DB) EndAllSessions(ctx context.Context) (ended int64, err error) {
+	err = db.write(ctx, func(tx *sqlx.Tx) error {
+		ended, err = endSessions(ctx, tx, `TRUE`)
+		return err
+	})
+	if err == nil {
+		db.Log.Info("all sessions ended", "sessions", ended)
+	}
+	return ended, err
+}
+
+// endSessions ends the sessions for which condition holds, with all they hold,
+// and returns how many there were. Nothing else deletes sessions: what has to
+// happen when one ends is added here.
+func endSessions(ctx context.Context, tx *sqlx.Tx, condition string, args ...any) (int64, error) {
+	if _, err := tx.ExecContext(ctx, `DELETE FROM `+payloads+` WHERE k IN (SELECT id FROM sessions WHERE `+condition+`)`, args...); err != nil {
+		return 0, err
+	}
+	result, err := tx.ExecContext(ctx, `DELETE FROM sessions WHERE `+condition, args...)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+// Resigned notes which secret signs a session's cookie from now on.
+func (db *DB) Resigned(ctx context.Context, session *Session, signer string) error {
+	return db.write(ctx, func(tx *sqlx.Tx) error {
+		return must(ctx, tx, `UPDATE sessions SET signer = $1 WHERE id = $2`, signer, session.ID)
+	})
+}
+
+// markEvery is how exactly the database knows when a session was last seen:
+// one write a minute and session at most.
+const markEvery = time.Minute
+
+// marks are the sightings of sessions that are not written yet.
+type marks struct {
+	sync.Mutex
+	seen map[string]Time
+}
+
+// Mark notes that a session is in use. It waits for no write.
+func (db *DB) Mark(session *Session) {
+	now := db.now()
+	if now.Sub(session.Seen.Time) < markEvery {
+		return
+	}
+	db.marks.Lock()
+	defer db.marks.Unlock()
+	if db.marks.seen == nil {
+		db.marks.seen = make(map[string]Time)
+	}
+	db.marks.seen[session.ID] = now
+	session.Seen = now
+}
+
+// latest returns the later of what the database says and what it does not know yet.
+func (m *marks) latest(id string, written Time) Time {
+	m.Lock()
+	defer m.Unlock()
+	if seen, ok := m.seen[id]; ok && seen.After(written.Time) {
+		return seen
+	}
+	return written
+}
+
+// writeMarks writes when sessions were last seen, all in one transaction. It is
+// an UPDATE: a session that has ended meanwhile stays ended.
+func (db *DB) writeMarks(ctx context.Context) error {
+	db.marks.Lock()
+	seen := maps.Clone(db.marks.seen)
+	db.marks.Unlock()
+	if len(seen) == 0 {
+		return nil
+	}
+	err := db.write(ctx, func(tx *sqlx.Tx) error {
+		for id, at := range seen {
+			if _, err := tx.ExecContext(ctx, `UPDATE sessions SET seen = $1 WHERE id = $2 AND seen < $1`, at, id); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("write when sessions were last seen: %w", err)
+	}
+	db.marks.Lock()
+	defer db.marks.Unlock()
+	for id, at := range seen {
+		if db.marks.seen[id] == at {
+			delete(db.marks.seen, id)
+		}
+	}
+	return nil
+}
+
+// sweepStep is how many expired rows are deleted at a time, so that nobody
+// waits long for the write lock.
+const sweepStep = 500
+
+// Sweep deletes expired sessions and what they held.
+func (db *DB) Sweep(ctx context.Context) error {
+	for _, statement := range []string{
+		`DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires <= $1 LIMIT $2)`,
+		`DELETE FROM ` + payloads + ` WHERE k IN (SELECT k FROM ` + payloads + ` WHERE e <= $1 AND e <> 0 LIMIT $2)`,
+	} {
+		for swept := int64(sweepStep); swept == sweepStep; {
+			result, err := db.sql.ExecContext(ctx, statement, db.now(), sweepStep)
+			if err != nil {
+				return fmt.Errorf("sweep expired sessions: %w", err)
+			}
+			if swept, err = result.RowsAffected(); err != nil {
+				return err
+			}
+			if swept == sweepStep {
+				time.Sleep(20 * time.Millisecond) // let others write
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,308 @@
+package models
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/jmoiron/sqlx"
+)
+
+// Role says what a user may do.
+type Role string
+
+// The roles.
+const (
+	Member Role = "member"
+	Admin  Role = "admin"
+)
+
+// User is a person who may sign in.
+type User struct {
+	ID       string `db:"id" json:"id"`
+	Name     string `db:"name" json:"name"`
+	FullName string `db:"full_name" json:"full_name"`
+	Role     Role   `db:"role" json:"role"`
+	Disabled bool   `db:"disabled" json:"disabled"`
+	Created  Time   `db:"created" json:"created"`
+	Password string `db:"password" json:"-"` // argon2id in PHC form
+}
+
+// IsAdmin tells whether the user administers the site.
+func (u *User) IsAdmin() bool { return u.Role == Admin }
+
+// Called is what to call the user: the full name, or else the username.
+func (u *User) Called() string {
+	if u.FullName != "" {
+		return u.FullName
+	}
+	return u.Name
+}
+
+const userColumns = `id, name, full_name, role, disabled, created, password`
+
+// NewUser is what is asked about somebody who is to be added.
+type NewUser struct {
+	Name     string
+	FullName string
+	Password string
+	Role     Role
+}
+
+// InvalidError says what is wrong with what somebody typed: a sentence for each
+// field, by its name in the form.
+type InvalidError map[string]string
+
+func (e InvalidError) Error() string {
+	var sentences []string
+	for _, field := range slices.Sorted(maps.Keys(e)) {
+		sentences = append(sentences, field+": "+e[field])
+	}
+	return strings.Join(sentences, " ")
+}
+
+// ErrLastAdmin says that a change would leave nobody who administers the site.
+var ErrLastAdmin = errors.New("this is the last administrator")
+
+// HasUsers tells whether there is a user.
+func (db *DB) HasUsers(ctx context.Context) (bool, error) {
+	if db.hasUsers.Load() {
+		return true, nil
+	}
+	var found bool
+	err := db.sql.GetContext(ctx, &found, `SELECT EXISTS (SELECT 1 FROM users)`)
+	if err == nil && found {
+		db.hasUsers.Store(true)
+	}
+	return found, err
+}
+
+// SetUp adds the first user, an administrator. It returns ErrNotFound when
+// there is a user already, and an InvalidError when a field is refused.
+func (db *DB) SetUp(ctx context.Context, asked NewUser, from Origin) (*User, error) {
+	asked.Role = Admin
+	return db.addUser(ctx, asked, from, ` WHERE NOT EXISTS (SELECT 1 FROM users)`)
+}
+
+// AddUser adds a user. It returns an InvalidError when a field is refused or
+// the username is taken, and a BusyError when the gate is full.
+func (db *DB) AddUser(ctx context.Context, asked NewUser, from Origin) (*User, error) {
+	return db.addUser(ctx, asked, from, ` WHERE TRUE`)
+}
+
+func (db *DB) addUser(ctx context.Context, asked NewUser, from Origin, condition string) (*User, error) {
+	refused := InvalidError{}
+	name, compared, ok := Username(asked.Name)
+	if !ok {
+		refused["username"] = usernameRule
+	}
+	full, complaint := fullName(asked.FullName)
+	if complaint != "" {
+		refused["full_name"] = complaint
+	}
+	if complaint := complainOfPassword(asked.Password); complaint != "" {
+		refused["password"] = complaint
+	}
+	if asked.Role != Admin && asked.Role != Member {
+		refused["role"] = "A user is a member or an admin."
+	}
+	if len(refused) > 0 {
+		return nil, refused
+	}
+	user := &User{ID: rand.Text(), Name: name, FullName: full, Role: asked.Role, Created: db.now()}
+	if err := db.hash(ctx, user, asked.Password); err != nil {
+		return nil, err
+	}
+	err := db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, note note) error {
+		err := must(ctx, tx, `INSERT INTO users (id, name, name_key, full_name, role, disabled, created, password)
+			SELECT $1, $2, $3, $4, $5, FALSE, CAST($6 AS BIGINT), $7`+condition+` ON CONFLICT (name_key) DO NOTHING`,
+			user.ID, user.Name, compared, user.FullName, user.Role, user.Created, user.Password)
+		if err != nil {
+			return err
+		}
+		return note(UserAdded, user)
+	})
+	if errors.Is(err, ErrNotFound) && condition == ` WHERE TRUE` {
+		return nil, InvalidError{"username": "This username is taken."}
+	}
+	if err != nil {
+		return nil, err
+	}
+	db.hasUsers.Store(true)
+	return user, nil
+}
+
+// hash gives the user a new password hash, through the gate.
+func (db *DB) hash(ctx context.Context, user *User, password string) error {
+	return db.hashing.run(ctx, func() (err error) {
+		user.Password, err = hashPassword(password)
+		return err
+	})
+}
+
+// User returns the user with this username, compared as Username says, or ErrNotFound.
+func (db *DB) User(ctx context.Context, name string) (*User, error) {
+	_, compared, ok := Username(name)
+	if !ok {
+		return nil, ErrNotFound
+	}
+	var user User
+	err := db.sql.GetContext(ctx, &user, `SELECT `+userColumns+` FROM users WHERE name_key = $1`, compared)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, ErrNotFound
+	}
+	return &user, err
+}
+
+// Users returns all users by name.
+func (db *DB) Users(ctx context.Context) ([]User, error) {
+	var users []User
+	err := db.sql.SelectContext(ctx, &users, `SELECT `+userColumns+` FROM users ORDER BY name_key`)
+	return users, err
+}
+
+// ErrRefused says that a username and a password don't open an account, and
+// not why.
+var ErrRefused = errors.New("the username or the password is wrong")
+
+// Authenticate returns the user whom a username and a password name. It returns
+// ErrRefused when they are wrong or the user is disabled, which all cost the same time and
+// leave the same event; an InvalidError for what can be nobody's and leaves
+// none; and a BusyError when the gate is full.
+func (db *DB) Authenticate(ctx context.Context, name, password string, from Origin) (*User, error) {
+	refused := InvalidError{}
+	if strings.TrimSpace(name) == "" {
+		refused["username"] = "Type your username."
+	}
+	if password == "" {
+		refused["password"] = "Type your password."
+	}
+	if len(password) > MaxPassword {
+		refused["password"] = fmt.Sprintf("A password has at most %d bytes.", MaxPassword)
+	}
+	if len(refused) > 0 {
+		return nil, refused
+	}
+	if _, _, ok := Username(name); !ok || !utf8.ValidString(password) || strings.ContainsRune(password, 0) {
+		return nil, ErrRefused
+	}
+
+	user, err := db.User(ctx, name)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return nil, err
+	}
+	stored := db.decoy
+	if user != nil {
+		if stored, err = readHash(user.Password); err != nil {
+			db.Log.Error("a user's password hash is damaged; set a new password", "user", user.Name)
+			stored = db.decoy
+		}
+	}
+	var matches bool
+	err = db.hashing.run(ctx, func() error {
+		matches = stored.matches(password)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if !matches || user == nil || user.Disabled {
+		if err := db.RecordFailure(ctx, user, from); err != nil {
+			return nil, err
+		}
+		return nil, ErrRefused
+	}
+	if stored.outdated() {
+		return user, db.rehash(ctx, user, password)
+	}
+	return user, nil
+}
+
+// rehash keeps a password that was just verified with the costs of today.
+func (db *DB) rehash(ctx context.Context, user *User, password string) error {
+	before := user.Password
+	if err := db.hash(ctx, user, password); err != nil {
+		return err
+	}
+	return db.write(ctx, func(tx *sqlx.Tx) error {
+		err := must(ctx, tx, `UPDATE users SET password = $1 WHERE id = $2 AND password = $3`, user.Password, user.ID, before)
+		if errors.Is(err, ErrNotFound) {
+			return ErrRefused // changed in the meantime: what was verified no longer holds
+		}
+		return err
+	})
+}
+
+// SetPassword gives a user a new password and ends all sessions the user has.
+// It returns an InvalidError when the password is refused.
+func (db *DB) SetPassword(ctx context.Context, user *User, password string, from Origin) error {
+	if complaint := complainOfPassword(password); complaint != "" {
+		return InvalidError{"password": complaint}
+	}
+	if err := db.hash(ctx, user, password); err != nil {
+		return err
+	}
+	return db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, note note) error {
+		if err := must(ctx, tx, `UPDATE users SET password = $1 WHERE id = $2`, user.Password, user.ID); err != nil {
+			return err
+		}
+		if _, err := endSessions(ctx, tx, `user_id = $1`, user.ID); err != nil {
+			return err
+		}
+		return note(PasswordChanged, user)
+	})
+}
+
+// SetDisabled forbids a user to sign in and ends all sessions the user has, or
+// allows it again. It returns ErrLastAdmin rather than lock everybody out.
+func (db *DB) SetDisabled(ctx context.Context, user *User, disabled bool, from Origin) error {
+	return db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, note note) error {
+		if err := must(ctx, tx, `UPDATE users SET disabled = $1 WHERE id = $2`, disabled, user.ID); err != nil {
+			return err
+		}
+		if !disabled {
+			return note(UserEnabled, user)
+		}
+		if err := anAdminStays(ctx, tx); err != nil {
+			return err
+		}
+		if _, err := endSessions(ctx, tx, `user_id = $1`, user.ID); err != nil {
+			return err
+		}
+		return note(UserDisabled, user)
+	})
+}
+
+// RemoveUser removes a user with all sessions and events. It returns
+// ErrLastAdmin rather than lock everybody out.
+func (db *DB) RemoveUser(ctx context.Context, user *User) error {
+	err := db.write(ctx, func(tx *sqlx.Tx) error {
+		if _, err := endSessions(ctx, tx, `user_id = $1`, user.ID); err != nil {
+			return err
+		}
+		if err := must(ctx, tx, `DELETE FROM users WHERE id = $1`, user.ID); err != nil {
+			return err
+		}
+		return anAdminStays(ctx, tx)
+	})
+	if err == nil {
+		db.Log.Info("user removed", "user", user.Name)
+	}
+	return err
+}
+
+// anAdminStays refuses a change after which nobody could administer the site.
+func anAdminStays(ctx context.Context, tx *sqlx.Tx) error {
+	var stays bool
+	err := tx.GetContext(ctx, &stays, `SELECT EXISTS (SELECT 1 FROM users WHERE role = $1 AND NOT disabled)`, Admin)
+	if err == nil && !stays {
+		return ErrLastAdmin
+	}
+	return err
+}
