@@ -1,0 +1,188 @@
+// Package handlers answers HTTP: it parses a request, asks the models, and
+// renders a view. A handler returns an error and never writes one; fail turns
+// every error into its page.
+//
+// The map of the site is in routes.go, and every page is a file of its own: its
+// struct, which embeds [Page], and then its handlers.
+package handlers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/gofiber/fiber/v2/middleware/session"
+	"github.com/gofiber/template/html/v2"
+	"github.com/valyala/fasthttp"
+
+	"daypass/models"
+	"daypass/views"
+)
+
+// Config is what the site is told at its start. It does not change afterwards.
+type Config struct {
+	// URL is where people reach the site. Under https the cookie is Secure and
+	// its name begins with __Host- (RFC 6265bis, section 4.1.3.2).
+	URL *url.URL
+	// Secrets sign session cookies: the first signs, all verify. At least one.
+	Secrets []string
+	// Lifetime is how long a session lasts, whatever is done with it.
+	Lifetime time.Duration
+	// TrustedProxies are the peers whose X-Forwarded-For counts.
+	TrustedProxies []netip.Prefix
+	// SetupToken opens /setup while there is no user.
+	SetupToken string
+	// Log takes what happens, one line an event.
+	Log *slog.Logger
+}
+
+// The limits of a request (ASVS 5.0, 15.2.2).
+const (
+	bodyLimit    = 64 << 10 // bytes
+	headerLimit  = 16 << 10 // bytes
+	readTimeout  = 10 * time.Second
+	writeTimeout = 30 * time.Second
+	idleTimeout  = 60 * time.Second
+)
+
+// App holds what handlers need. There is one per process, and one per test.
+type App struct {
+	*fiber.App
+	Config
+	db       *models.DB
+	signer   *signer
+	sessions *session.Store
+	assets   assets
+	origin   *http.CrossOriginProtection
+	headers  []header
+}
+
+// New builds the site. It fails when a template or an asset can't be read.
+func New(db *models.DB, config Config) (*App, error) {
+	if len(config.Secrets) == 0 {
+		return nil, errors.New("no secret to sign session cookies with")
+	}
+	a := &App{
+		Config:  config,
+		db:      db,
+		signer:  newSigner(config.Secrets),
+		origin:  http.NewCrossOriginProtection(),
+		headers: securityHeaders(config.URL),
+	}
+	if err := a.origin.AddTrustedOrigin(config.URL.Scheme + "://" + config.URL.Host); err != nil {
+		return nil, fmt.Errorf("public URL: %w", err)
+	}
+	var err error
+	if a.assets, err = loadAssets(); err != nil {
+		return nil, err
+	}
+	engine := html.NewFileSystem(http.FS(views.FS), ".html")
+	engine.AddFunc("asset", a.assets.url)
+	if err := engine.Load(); err != nil { // later renders would not tell
+		return nil, fmt.Errorf("read the views: %w", err)
+	}
+	a.sessions = session.New(session.Config{
+		Storage:        &vault{db.Storage(), a.signer},
+		KeyLookup:      "cookie:" + a.cookieName(),
+		KeyGenerator:   func() string { return a.signer.cookie(newID()) },
+		Expiration:     config.Lifetime,
+		CookiePath:     "/",
+		CookieHTTPOnly: true,
+		CookieSecure:   a.secure(),
+		CookieSameSite: fiber.CookieSameSiteLaxMode,
+	})
+	a.App = fiber.New(fiber.Config{
+		AppName:               "Daypass",
+		Views:                 engine,
+		ErrorHandler:          a.fail,
+		Immutable:             true, // strings of a request may be kept
+		CaseSensitive:         true,
+		BodyLimit:             bodyLimit,
+		ReadBufferSize:        headerLimit,
+		ReadTimeout:           readTimeout,
+		WriteTimeout:          writeTimeout,
+		IdleTimeout:           idleTimeout,
+		DisableStartupMessage: true,
+	})
+	a.routes()
+	server := a.Server()
+	server.Handler = a.outermost(server.Handler)
+	return a, nil
+}
+
+// secure tells whether people reach the site by https.
+func (a *App) secure() bool { return a.URL.Scheme == "https" }
+
+// Serve answers requests on a listener until ctx ends; those that are under way
+// then are answered, within ten seconds.
+func (a *App) Serve(ctx context.Context, listener net.Listener) error {
+	done := make(chan error, 1)
+	go func() {
+		<-ctx.Done()
+		done <- a.ShutdownWithTimeout(10 * time.Second)
+	}()
+	if err := a.Listener(listener); err != nil {
+		return fmt.Errorf("serve: %w", err)
+	}
+	if err := <-done; err != nil && !errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("shut down: %w", err)
+	}
+	return nil
+}
+
+// outermost stands before all of Fiber: it keeps the process alive through a
+// panic, wherever that comes from, and answers the methods that no page has.
+func (a *App) outermost(next fasthttp.RequestHandler) fasthttp.RequestHandler {
+	return func(ctx *fasthttp.RequestCtx) {
+		defer func() {
+			if cause := recover(); cause != nil {
+				ctx.Response.Reset()
+				a.answer(ctx, panicError{cause, stack()})
+			}
+		}()
+		switch string(ctx.Method()) {
+		case http.MethodGet, http.MethodHead, http.MethodPost:
+			next(ctx)
+		default:
+			a.answer(ctx, fiber.ErrMethodNotAllowed)
+		}
+	}
+}
+
+// answer shows the page of an error outside of Fiber's chain of handlers.
+func (a *App) answer(ctx *fasthttp.RequestCtx, err error) {
+	c := a.AcquireCtx(ctx)
+	defer a.ReleaseCtx(c)
+	if a.fail(c, err) != nil {
+		ctx.Error("Something broke. Please try again.", fiber.StatusInternalServerError)
+	}
+}
+
+// allowed lists the methods that a path answers, for the header Allow.
+func (a *App) allowed(path string) string {
+	var methods []string
+	for _, method := range []string{fiber.MethodGet, fiber.MethodHead, fiber.MethodPost} {
+		if a.leads(method, path) {
+			methods = append(methods, method)
+		}
+	}
+	return strings.Join(methods, ", ")
+}
+
+// leads tells whether the map of the site has a page for a method and a path.
+func (a *App) leads(method, path string) bool {
+	for _, route := range a.GetRoutes(true) {
+		if route.Method == method && fiber.RoutePatternMatch(path, route.Path, fiber.Config{CaseSensitive: true}) {
+			return true
+		}
+	}
+	return false
+}

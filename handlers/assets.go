@@ -1,0 +1,101 @@
+package handlers
+
+import (
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io/fs"
+	"path"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+
+	"daypass/models"
+	"daypass/public"
+)
+
+// asset is a file that is sent as it is.
+type asset struct {
+	kind  string // media type
+	plain []byte
+	gzip  []byte
+}
+
+// assets are found by the name under which they are served, which holds a hash
+// of their content: a browser may keep them for ever.
+type assets struct {
+	byName map[string]asset
+	urls   map[string]string
+}
+
+// mediaTypes are those of the files that are served; others are not.
+var mediaTypes = map[string]string{
+	".css": "text/css; charset=utf-8",
+	".js":  "text/javascript; charset=utf-8",
+	".svg": "image/svg+xml",
+	".png": "image/png",
+}
+
+// loadAssets reads and compresses the files of public.
+func loadAssets() (assets, error) {
+	all := assets{byName: map[string]asset{}, urls: map[string]string{}}
+	err := fs.WalkDir(public.FS, ".", func(name string, entry fs.DirEntry, err error) error {
+		kind := mediaTypes[path.Ext(name)]
+		if err != nil || entry.IsDir() || kind == "" {
+			return err
+		}
+		content, err := fs.ReadFile(public.FS, name)
+		if err != nil {
+			return err
+		}
+		sum := sha256.Sum256(content)
+		extension := path.Ext(name)
+		served := strings.TrimSuffix(name, extension) + "." + hex.EncodeToString(sum[:6]) + extension
+		all.byName[served] = asset{kind: kind, plain: content, gzip: compressed(content)}
+		all.urls[name] = "/public/" + served
+		return nil
+	})
+	if err != nil {
+		return assets{}, fmt.Errorf("read the public files: %w", err)
+	}
+	return all, nil
+}
+
+// compressed returns the gzip form of content, or nil when it is not smaller.
+func compressed(content []byte) []byte {
+	var out bytes.Buffer
+	writer, _ := gzip.NewWriterLevel(&out, gzip.BestCompression) // the level is valid
+	writer.Write(content)                                        // a buffer takes all
+	writer.Close()
+	if out.Len() >= len(content) {
+		return nil
+	}
+	return out.Bytes()
+}
+
+// url returns the path of a file of public, for templates. It fails for a file
+// that is not there, so that the page shows it in a test.
+func (a assets) url(name string) (string, error) {
+	url, ok := a.urls[name]
+	if !ok {
+		return "", fmt.Errorf("public/%s is not there", name)
+	}
+	return url, nil
+}
+
+func (a *App) asset(c *fiber.Ctx) error {
+	file, ok := a.assets.byName[c.Params("name")]
+	if !ok {
+		return models.ErrNotFound
+	}
+	c.Set(fiber.HeaderCacheControl, "public, max-age=31536000, immutable")
+	c.Set(fiber.HeaderContentType, file.kind)
+	c.Vary(fiber.HeaderAcceptEncoding)
+	if file.gzip != nil && c.AcceptsEncodings("gzip") == "gzip" {
+		c.Set(fiber.HeaderContentEncoding, "gzip")
+		return c.Send(file.gzip)
+	}
+	return c.Send(file.plain)
+}

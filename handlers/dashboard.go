@@ -1,0 +1,50 @@
+package handlers
+
+import (
+	"github.com/gofiber/fiber/v2"
+
+	"daypass/models"
+)
+
+// activityShown is how many events the dashboard lists.
+const activityShown = 20
+
+// DashboardPage is the first thing a user sees: who is signed in, where, and
+// what happened.
+type DashboardPage struct {
+	Page
+	Session  *models.Session // this one
+	Left     int             // percent of its time that is left
+	Others   []ShownSession
+	Activity []ShownEvent
+}
+
+// home is where the bare address leads.
+func (a *App) home(c *fiber.Ctx) error { return c.Redirect("/dashboard", fiber.StatusSeeOther) }
+
+func (a *App) dashboard(c *fiber.Ctx) error {
+	session := sessionOf(c)
+	page := &DashboardPage{Page: Page{Title: "Dashboard"}, Session: session, Left: a.percentLeft(session)}
+	all, err := a.db.SessionsOf(c.UserContext(), &session.User)
+	if err != nil {
+		return err
+	}
+	for _, other := range all {
+		if other.ID != session.ID {
+			page.Others = append(page.Others, showSession(other, session))
+		}
+	}
+	events, err := a.db.EventsOf(c.UserContext(), &session.User, activityShown)
+	if err != nil {
+		return err
+	}
+	page.Activity = showEvents(events)
+	return a.render(c, "dashboard", page)
+}
+
+// percentLeft tells how much of a session's time is left, rounded up.
+func (a *App) percentLeft(session *models.Session) int {
+	whole := session.Expires.Sub(session.Created.Time)
+	left := session.Expires.Sub(a.db.Now())
+	return int((100*left + whole - 1) / whole)
+}

@@ -1,0 +1,151 @@
+package handlers
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"runtime/debug"
+	"strconv"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"daypass/models"
+)
+
+// ErrorPage tells a person what happened and what to do next.
+type ErrorPage struct {
+	Page
+	Status    int
+	Sentence  string
+	Reference string // of the line in the log, when there is one
+}
+
+// errForeign refuses a change that another site asked for.
+var errForeign = errors.New("request of another site")
+
+// panicError is a panic on its way to the error page.
+type panicError struct {
+	cause any
+	stack string
+}
+
+func (e panicError) Error() string { return fmt.Sprintf("panic: %v", e.cause) }
+
+func stack() string { return string(debug.Stack()) }
+
+func isNotFound(err error) bool { return errors.Is(err, models.ErrNotFound) }
+
+// fail answers every error of the site: what happened goes to the log, what to
+// do next to the person. It is also called for requests that were refused
+// before they reached a handler, so it relies on nothing a middleware did.
+func (a *App) fail(c *fiber.Ctx, err error) error {
+	status := statusOf(err)
+	page := &ErrorPage{Page: Page{Title: titles[status]}, Status: status, Sentence: sentences[status]}
+	if page.Sentence == "" {
+		page.Title, page.Sentence = http.StatusText(status), "The server can't answer this request."
+	}
+	if errors.Is(err, errForeign) {
+		page.Sentence = "This came from another site, so nothing was changed. Open the page here and try again."
+	}
+	if status >= 500 {
+		a.takeCookieBack(c) // what was not kept must not be promised
+		if status == fiber.StatusInternalServerError {
+			page.Reference = requestID(c)
+		}
+		a.logFailure(c, err)
+	}
+	if after := retryAfter(err, status); after > 0 {
+		c.Set(fiber.HeaderRetryAfter, strconv.Itoa(int(math.Ceil(after.Seconds()))))
+	}
+	if status == fiber.StatusMethodNotAllowed {
+		c.Set(fiber.HeaderAllow, a.allowed(c.Path()))
+	}
+	a.setHeaders(c)
+	c.Status(status)
+	if err := a.render(c, "error", page); err != nil {
+		a.logFailure(c, err)
+		return c.SendString(page.Title + "\n\n" + page.Sentence + "\n")
+	}
+	return nil
+}
+
+// statusOf says which status an error is answered with.
+func statusOf(err error) int {
+	var busy *models.BusyError
+	var known *fiber.Error
+	switch {
+	case errors.Is(err, models.ErrNotFound):
+		return fiber.StatusNotFound
+	case errors.Is(err, errForeign):
+		return fiber.StatusForbidden
+	case errors.As(err, &busy), models.Unavailable(err):
+		return fiber.StatusServiceUnavailable
+	case errors.As(err, &known):
+		return known.Code
+	}
+	return fiber.StatusInternalServerError
+}
+
+func retryAfter(err error, status int) time.Duration {
+	var busy *models.BusyError
+	switch {
+	case errors.As(err, &busy):
+		return busy.After
+	case status == fiber.StatusServiceUnavailable:
+		return 5 * time.Second
+	}
+	return 0
+}
+
+// logFailure writes the line that a page's reference leads to. It names the
+// pattern of the route: a path may hold what is nobody's business.
+func (a *App) logFailure(c *fiber.Ctx, err error) {
+	attributes := []any{"method", c.Method(), "route", c.Route().Path, "error", err, "request", requestID(c)}
+	var panicked panicError
+	if errors.As(err, &panicked) {
+		attributes = append(attributes, "stack", panicked.stack)
+	}
+	a.Log.Error("request failed", attributes...)
+}
+
+var titles = map[int]string{
+	400: "That request made no sense",
+	403: "Not for you",
+	404: "Nothing here",
+	405: "That can't be done here",
+	408: "That took too long",
+	413: "Too large",
+	429: "Too many tries",
+	431: "Too many cookies",
+	500: "Something broke",
+	503: "Not now",
+}
+
+var sentences = map[int]string{
+	400: "The server could not read what the browser sent. Go back and try again.",
+	403: "Your account may not open this page. Whoever administers this site can change that.",
+	404: "There is no page at this address, or it is not yours.",
+	405: "This address is not a page of its own. Go back, or start from the dashboard.",
+	408: "The request did not arrive in time. Check the connection and try again.",
+	413: "What you sent is larger than 64 KiB, so none of it was kept. Send less and try again.",
+	429: "Please wait a little before you try again.",
+	431: "Your browser sent more than this site accepts. Remove this site's cookies and try again.",
+	500: "It is not your fault, and it has been noted. Please try again.",
+	503: "The server is busy or can't reach its data. Nothing was lost; try again in a few seconds.",
+}
+
+type requestKey struct{}
+
+// requestID returns the ID by which the log tells requests apart. It is made
+// when it is first asked for: most requests leave no line.
+func requestID(c *fiber.Ctx) string {
+	if id, ok := c.Locals(requestKey{}).(string); ok {
+		return id
+	}
+	id := rand.Text()[:12]
+	c.Locals(requestKey{}, id)
+	return id
+}

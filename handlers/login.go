@@ -1,0 +1,92 @@
+package handlers
+
+import (
+	"errors"
+	"net/url"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/gofiber/fiber/v2"
+
+	"daypass/models"
+)
+
+// LoginPage asks who is there.
+type LoginPage struct {
+	Page
+	Notice string // why one is here
+	Error  string // why the last try was refused
+	Next   string // where to go afterwards
+	Fields []Field
+}
+
+func (a *App) showLogin(c *fiber.Ctx) error {
+	next := a.nextOf(c.Query("next"))
+	if _, err := a.session(c); err == nil {
+		return c.Redirect(orHome(next), fiber.StatusSeeOther)
+	} else if !isNotFound(err) {
+		return err
+	}
+	page := &LoginPage{Next: next}
+	switch {
+	case c.Query("left") != "":
+		page.Notice = "You have signed out."
+	case c.Query("ended") != "":
+		page.Notice = "Your session has ended. Sign in to go on."
+	}
+	return a.askWho(c, page, "", nil)
+}
+
+func (a *App) login(c *fiber.Ctx) error {
+	name := form(c, "username")
+	next := a.nextOf(form(c, "next"))
+
+	user, err := a.db.Authenticate(c.UserContext(), name, form(c, "password"), a.from(c))
+	if err == nil {
+		err = a.signIn(c, user)
+	}
+	var invalid models.InvalidError
+	switch {
+	case err == nil:
+		return c.Redirect(orHome(next), fiber.StatusSeeOther)
+	case errors.Is(err, models.ErrRefused):
+		c.Status(fiber.StatusUnprocessableEntity)
+		return a.askWho(c, &LoginPage{Next: next, Error: "The username or the password is wrong."}, name, nil)
+	case errors.As(err, &invalid):
+		c.Status(fiber.StatusUnprocessableEntity)
+		return a.askWho(c, &LoginPage{Next: next}, name, invalid)
+	}
+	return err
+}
+
+// askWho shows the sign-in, again or for the first time.
+func (a *App) askWho(c *fiber.Ctx, page *LoginPage, name string, invalid models.InvalidError) error {
+	page.Title = "Sign in"
+	page.Fields = focusFirst([]Field{
+		{Label: "Username", Name: "username", Type: "text", Value: showable(name, models.MaxUsername), Autocomplete: "username", Error: invalid["username"]},
+		{Label: "Password", Name: "password", Type: "password", Autocomplete: "current-password", Error: invalid["password"]},
+	})
+	return a.render(c, "login", page)
+}
+
+// nextOf returns a path of this site that can be opened, or nothing: an
+// address that somebody else put into a link must not lead away from here.
+func (a *App) nextOf(next string) string {
+	if !strings.HasPrefix(next, "/") || strings.HasPrefix(next, "//") || strings.HasPrefix(next, `/\`) ||
+		len(next) > 2048 || !utf8.ValidString(next) || strings.ContainsFunc(next, unicode.IsControl) {
+		return ""
+	}
+	to, err := url.Parse(next)
+	if err != nil || to.Scheme != "" || to.Host != "" || to.User != nil || !a.leads(fiber.MethodGet, to.Path) {
+		return ""
+	}
+	return to.String()
+}
+
+func orHome(next string) string {
+	if next == "" {
+		return "/dashboard"
+	}
+	return next
+}

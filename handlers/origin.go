@@ -1,0 +1,73 @@
+package handlers
+
+import (
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+	"unicode"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/mileusna/useragent"
+
+	"daypass/models"
+)
+
+// from says where a request comes from.
+func (a *App) from(c *fiber.Ctx) models.Origin {
+	return models.Origin{Address: a.addressOf(c), Browser: browser(c.Get(fiber.HeaderUserAgent)), Request: requestID(c)}
+}
+
+// addressOf returns the IP address of the client. X-Forwarded-For is read from
+// its end, where the nearest proxy wrote, and only as far as the addresses are those of
+// trusted proxies: what stands before is the client's own claim.
+func (a *App) addressOf(c *fiber.Ctx) string {
+	peer, ok := c.Context().RemoteAddr().(*net.TCPAddr)
+	if !ok {
+		return ""
+	}
+	address := peer.AddrPort().Addr().Unmap().WithZone("")
+	hops := strings.Split(c.Get(fiber.HeaderXForwardedFor), ",")
+	for _, hop := range slices.Backward(hops) {
+		if !a.trusts(address) {
+			break
+		}
+		before, err := netip.ParseAddr(strings.TrimSpace(hop))
+		if err != nil {
+			break
+		}
+		address = before.Unmap().WithZone("")
+	}
+	return address.String()
+}
+
+func (a *App) trusts(address netip.Addr) bool {
+	return slices.ContainsFunc(a.TrustedProxies, func(network netip.Prefix) bool { return network.Contains(address) })
+}
+
+// browser says a User-Agent header in words, such as "Firefox on Android".
+func browser(header string) string {
+	agent := useragent.Parse(header[:min(len(header), 512)])
+	name, system := word(agent.Name), word(agent.OS)
+	switch {
+	case name == "" && system == "":
+		return "Unknown browser"
+	case system == "":
+		return name
+	case name == "":
+		return "Unknown browser on " + system
+	}
+	return name + " on " + system
+}
+
+// word keeps what can be shown of a name that a client chose.
+func word(text string) string {
+	text = strings.Map(func(letter rune) rune {
+		if letter == unicode.ReplacementChar || !unicode.IsPrint(letter) {
+			return -1
+		}
+		return letter
+	}, text)
+	letters := []rune(strings.TrimSpace(text))
+	return string(letters[:min(len(letters), 32)])
+}

@@ -1,0 +1,108 @@
+package handlers
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/gofiber/fiber/v2"
+
+	"daypass/models"
+)
+
+// Page is what the layout shows around every page. A page's struct embeds it
+// and says its title; render fills in the rest.
+type Page struct {
+	Title string
+	// User is who is signed in, or nil.
+	User *models.User
+	// Navigation are the pages that this user may open.
+	Navigation []Link
+}
+
+func (p *Page) frame() *Page { return p }
+
+// Link is an entry of the navigation.
+type Link struct {
+	Path    string
+	Label   string
+	Icon    string // name of a Lucide icon in public/icons.svg
+	Current bool
+}
+
+// navigation is the one table that the menu is made from.
+var navigation = []Link{
+	{Path: "/dashboard", Label: "Dashboard", Icon: "layout-dashboard"},
+}
+
+// Field is a labelled input, for partials/field.
+type Field struct {
+	Label        string
+	Name         string
+	Type         string // text or password
+	Value        string
+	Autocomplete string // HTML autofill field name
+	Hint         string
+	Error        string
+	Optional     bool
+	Focus        bool
+}
+
+// Describes is the ID of the element that explains the field, or nothing.
+func (f Field) Describes() string {
+	switch {
+	case f.Error != "":
+		return f.Name + "-error"
+	case f.Hint != "":
+		return f.Name + "-hint"
+	}
+	return ""
+}
+
+// focusFirst puts the cursor where there is something to do: into the first
+// field that was refused, or else the first that is empty.
+func focusFirst(fields []Field) []Field {
+	place := -1
+	for i, field := range fields {
+		if field.Error != "" {
+			place = i
+			break
+		}
+		if place < 0 && field.Value == "" && !field.Optional {
+			place = i
+		}
+	}
+	if place >= 0 {
+		fields[place].Focus = true
+	}
+	return fields
+}
+
+// render shows a page. It takes only structs that embed Page, so that no page
+// can be shown without its frame.
+func (a *App) render(c *fiber.Ctx, view string, page interface{ frame() *Page }) error {
+	frame := page.frame()
+	if session := sessionOf(c); session != nil {
+		frame.User = &session.User
+		for _, link := range navigation {
+			link.Current = link.Path == c.Path()
+			frame.Navigation = append(frame.Navigation, link)
+		}
+	}
+	return c.Render(view, page)
+}
+
+// showable returns what somebody typed as it can stand in the form again;
+// nothing, when it is no text or longer than the field may be.
+func showable(typed string, most int) string {
+	if !utf8.ValidString(typed) || utf8.RuneCountInString(typed) > most || strings.ContainsFunc(typed, unicode.IsControl) {
+		return ""
+	}
+	return typed
+}
+
+// form returns a field of the form that was sent. Unlike Fiber's FormValue it
+// does not look into the URL.
+func form(c *fiber.Ctx, name string) string {
+	return string(c.Request().PostArgs().Peek(name))
+}

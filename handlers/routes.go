@@ -1,0 +1,24 @@
+package handlers
+
+// routes is the map of the site, matched from top to bottom. A Use guards every
+// line below it, so a page is as private as the place where it stands.
+func (a *App) routes() {
+	a.Use(a.secureHeaders, a.sameOrigin)
+
+	// Anyone, also before there is a user.
+	a.Get("/public/:name", a.asset)
+	a.Get("/healthz", a.healthz)
+	a.Get("/setup", a.showSetup)
+	a.Post("/setup", a.setUp)
+
+	// Anyone, once there is one.
+	a.Use(a.requireUsers)
+	a.Get("/login", a.showLogin)
+	a.Post("/login", a.login)
+
+	// Whoever is signed in; unknown paths too.
+	a.Use(a.requireSession)
+	a.Get("/", a.home)
+	a.Get("/dashboard", a.dashboard)
+	a.Post("/logout", a.logout)
+}

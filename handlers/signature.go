@@ -1,0 +1,93 @@
+package handlers
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"net/url"
+	"strings"
+)
+
+// signer signs and verifies the value of the session cookie, byte for byte as
+// the cookie-signature package of Express does.
+type signer struct {
+	secrets [][]byte // the first signs, all verify
+	names   []string // fingerprints of the secrets, in the same order
+}
+
+func newSigner(secrets []string) *signer {
+	s := &signer{}
+	for _, secret := range secrets {
+		s.secrets = append(s.secrets, []byte(secret))
+		s.names = append(s.names, Fingerprint(secret))
+	}
+	return s
+}
+
+// Fingerprint names a secret without telling it: eight hexadecimal digits.
+func Fingerprint(secret string) string {
+	sum := sha256.Sum256([]byte("daypass fingerprint\x00" + secret))
+	return hex.EncodeToString(sum[:4])
+}
+
+// newID returns a session ID: 256 bits from crypto/rand (ASVS 5.0, 7.2.3 asks for 128).
+func newID() string {
+	var id [32]byte
+	rand.Read(id[:]) // never fails
+	return base64.RawURLEncoding.EncodeToString(id[:])
+}
+
+// mac is the signature of a value: base64, standard alphabet, no padding.
+func mac(value string, secret []byte) string {
+	hash := hmac.New(sha256.New, secret)
+	hash.Write([]byte(value))
+	return base64.RawStdEncoding.EncodeToString(hash.Sum(nil))
+}
+
+// sign returns value and signature, parted by a dot.
+func sign(value string, secret []byte) string { return value + "." + mac(value, secret) }
+
+// unsign returns the value that was signed. The signature stands behind the last dot.
+func unsign(signed string, secret []byte) (value string, ok bool) {
+	dot := strings.LastIndexByte(signed, '.')
+	if dot < 0 {
+		return "", false
+	}
+	value = signed[:dot]
+	// hmac.Equal takes the same time wherever the two differ.
+	return value, hmac.Equal([]byte(signed[dot+1:]), []byte(mac(value, secret)))
+}
+
+// cookie returns what the session cookie holds for an ID.
+func (s *signer) cookie(id string) string { return "s:" + sign(id, s.secrets[0]) }
+
+// idIn returns the ID that a cookie's value holds, percent-encoded or not, and
+// which of the secrets signed it. It is ok only for what this server signed.
+func (s *signer) idIn(cookie string) (id string, secret int, ok bool) {
+	if strings.IndexByte(cookie, '%') >= 0 {
+		decoded, err := url.PathUnescape(cookie)
+		if err != nil {
+			return "", 0, false
+		}
+		cookie = decoded
+	}
+	signed, found := strings.CutPrefix(cookie, "s:")
+	if !found {
+		return "", 0, false
+	}
+	for i, secret := range s.secrets {
+		if id, ok := unsign(signed, secret); ok && id != "" {
+			return id, i, true
+		}
+	}
+	return "", 0, false
+}
+
+// keyOf is the name under which a session is kept: the SHA-256 of its ID, so
+// that a copy of the database opens no session.
+func keyOf(id string) string {
+	sum := sha256.Sum256([]byte(id))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}

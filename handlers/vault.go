@@ -1,0 +1,60 @@
+package handlers
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+)
+
+// vault stands between Fiber's session store and the storage driver. The store
+// hands in what the cookie holds; the driver gets the hash of the ID. So neither
+// the middleware nor the driver knows of signatures, and no ID is ever stored.
+type vault struct {
+	fiber.Storage
+	signer *signer
+}
+
+// errVault marks a failure of the storage behind the vault. What Fiber's store
+// reports without it is a payload that can't be read.
+type errVault struct{ error }
+
+func (e errVault) Unwrap() error { return e.error }
+
+// Get returns what is stored for a cookie's value. A value that was not signed
+// here has nothing, and the database is not asked.
+func (v *vault) Get(cookie string) ([]byte, error) {
+	id, _, ok := v.signer.idIn(cookie)
+	if !ok {
+		return nil, nil
+	}
+	payload, err := v.Storage.Get(keyOf(id))
+	if err != nil {
+		return nil, errVault{fmt.Errorf("read a session's payload: %w", err)}
+	}
+	return payload, nil
+}
+
+// Set stores a payload for a cookie's value that was signed here.
+func (v *vault) Set(cookie string, payload []byte, lifetime time.Duration) error {
+	id, _, ok := v.signer.idIn(cookie)
+	if !ok {
+		return errVault{fmt.Errorf("store a session's payload: the ID was not made here")}
+	}
+	if err := v.Storage.Set(keyOf(id), payload, lifetime); err != nil {
+		return errVault{fmt.Errorf("store a session's payload: %w", err)}
+	}
+	return nil
+}
+
+// Delete removes what is stored for a cookie's value.
+func (v *vault) Delete(cookie string) error {
+	id, _, ok := v.signer.idIn(cookie)
+	if !ok {
+		return nil
+	}
+	if err := v.Storage.Delete(keyOf(id)); err != nil {
+		return errVault{fmt.Errorf("delete a session's payload: %w", err)}
+	}
+	return nil
+}

@@ -1,0 +1,39 @@
+// Everything works without this script. It shows times as people say them, in
+// their own time zone, and keeps them true while the page is open.
+"use strict";
+
+const steps = [
+	["second", 60],
+	["minute", 60],
+	["hour", 24],
+	["day", 30],
+	["month", 12],
+	["year", Infinity],
+];
+const language = document.documentElement.lang;
+const relative = new Intl.RelativeTimeFormat(language, { numeric: "auto" });
+const absolute = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" });
+
+function said(moment) {
+	let amount = (moment - Date.now()) / 1000;
+	if (Math.abs(amount) < 45) {
+		return amount > 0 ? "in a moment" : "just now";
+	}
+	for (const [unit, size] of steps) {
+		if (Math.abs(amount) < size) {
+			return relative.format(Math.round(amount), unit);
+		}
+		amount /= size;
+	}
+}
+
+function showTimes() {
+	for (const time of document.querySelectorAll("time[datetime]")) {
+		const moment = new Date(time.dateTime);
+		time.title = absolute.format(moment);
+		time.textContent = said(moment);
+	}
+}
+
+showTimes();
+setInterval(showTimes, 30_000);
