@@ -1,0 +1,566 @@
+// Daypass is a login-protected dashboard in one binary with an embedded
+// database. Run alone it serves; "daypass --help" lists the rest.
+package main
+
+import (
+	"bufio"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"maps"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"syscall"
+	"text/tabwriter"
+	"time"
+
+	"github.com/alecthomas/kong"
+	"golang.org/x/term"
+
+	"daypass/handlers"
+	"daypass/models"
+)
+
+// version is that of the last release.
+const version = "0.1.0"
+
+// cli is the whole command line. A flag with a variable may be set by either;
+// the flag wins.
+type cli struct {
+	Database string `default:"data/daypass.db" env:"DAYPASS_DATABASE" placeholder:"FILE" help:"The database file. It is made when it is not there."`
+	Log      string `default:"text" enum:"text,json" env:"DAYPASS_LOG" help:"How log lines look: text for people, json for machines."`
+
+	Serve   serve          `cmd:"" default:"withargs" help:"Serve the site. This is what runs when no command is named."`
+	User    userCommand    `cmd:"" help:"Add, list and change users."`
+	Session sessionCommand `cmd:"" help:"List and end sessions."`
+	Version versionCommand `cmd:"" help:"Print the version."`
+}
+
+type serve struct {
+	Listen       string         `default:"127.0.0.1:3000" env:"DAYPASS_LISTEN" placeholder:"ADDRESS" help:"Where to listen, host:port."`
+	URL          string         `name:"url" env:"DAYPASS_URL" placeholder:"URL" help:"Where people reach the site. It decides about secure cookies, and which origin may post. (default: http://localhost with the port that is listened on)"`
+	Lifetime     time.Duration  `default:"24h" env:"DAYPASS_LIFETIME" help:"How long a session lasts, whatever is done with it."`
+	Idle         time.Duration  `default:"0s" env:"DAYPASS_IDLE" help:"End sessions that were not used for so long; 0s for never."`
+	SecretFile   string         `env:"DAYPASS_SECRET_FILE" placeholder:"FILE" help:"Secrets that sign cookies, one a line, newest first. It is made when it is not there. (default: secret, beside the database)"`
+	TrustedProxy []netip.Prefix `env:"DAYPASS_TRUSTED_PROXY" placeholder:"NETWORK" help:"Networks of the proxies whose X-Forwarded-For counts, such as 10.0.0.0/8."`
+}
+
+// secretVariable has no flag: the flags of a process can be seen by others.
+const secretVariable = "DAYPASS_SECRET"
+
+type userCommand struct {
+	Add      userAdd      `cmd:"" help:"Add a user. The password comes from a prompt, or from standard input."`
+	List     userList     `cmd:"" help:"List all users."`
+	Password userPassword `cmd:"" help:"Give a user a new password and end all of the user's sessions."`
+	Disable  userDisable  `cmd:"" help:"Forbid a user to sign in and end all of the user's sessions."`
+	Enable   userEnable   `cmd:"" help:"Allow a disabled user to sign in again."`
+	Remove   userRemove   `cmd:"" help:"Remove a user with everything that is held about them."`
+}
+
+type userAdd struct {
+	Name     string `arg:"" help:"The username."`
+	FullName string `help:"The full name."`
+	Admin    bool   `help:"Make the user an administrator."`
+}
+
+type userList struct {
+	JSON bool `name:"json" help:"Print JSON."`
+}
+
+type (
+	named struct {
+		Name string `arg:"" help:"The username."`
+	}
+	userPassword struct {
+		named `embed:""`
+	}
+	userDisable struct {
+		named `embed:""`
+	}
+	userEnable struct {
+		named `embed:""`
+	}
+	userRemove struct {
+		named `embed:""`
+	}
+)
+
+type sessionCommand struct {
+	List sessionList `cmd:"" help:"List the valid sessions."`
+	End  sessionEnd  `cmd:"" help:"End one session, all of a user, or all."`
+}
+
+type sessionList struct {
+	User string `placeholder:"NAME" help:"Only those of this user."`
+	JSON bool   `name:"json" help:"Print JSON."`
+}
+
+type sessionEnd struct {
+	ID   string `arg:"" optional:"" help:"The session, as the list names it."`
+	User string `placeholder:"NAME" help:"All sessions of this user."`
+	All  bool   `help:"All sessions of everybody."`
+}
+
+type versionCommand struct{}
+
+// console is where a command reads and writes.
+type console struct {
+	in       io.Reader
+	out, err io.Writer
+	db       string // path of the database
+	log      *slog.Logger
+}
+
+// misuse is an error of whoever typed the command.
+type misuse struct{ error }
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+// run runs a command line and returns its exit status: 0, 1 when it failed, 2
+// when it was wrong.
+func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) int {
+	var line cli
+	exited := false
+	parser := kong.Must(&line,
+		kong.Name("daypass"),
+		kong.Description("A login-protected dashboard in one binary."),
+		kong.Writers(out, errs),
+		kong.Exit(func(int) { exited = true }),
+		kong.UsageOnError(),
+	)
+	command, err := parser.Parse(args)
+	if exited { // --help was printed
+		return 0
+	}
+	if err == nil {
+		err = unknownVariables(parser.Model, os.Environ())
+	} else {
+		err = misuse{err}
+	}
+	if err == nil {
+		at := console{in, out, errs, line.Database, newLog(errs, line.Log)}
+		command.BindTo(ctx, (*context.Context)(nil))
+		err = command.Run(at)
+	}
+	var wrong misuse
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &wrong):
+		fmt.Fprintf(errs, "daypass: %v; see daypass --help\n", err)
+		return 2
+	}
+	fmt.Fprintf(errs, "daypass: %v\n", err)
+	return 1
+}
+
+func newLog(to io.Writer, form string) *slog.Logger {
+	if form == "json" {
+		return slog.New(slog.NewJSONHandler(to, nil))
+	}
+	return slog.New(slog.NewTextHandler(to, nil))
+}
+
+// variables are all that the environment may set, by name.
+func variables(model *kong.Application) map[string]string {
+	known := map[string]string{secretVariable: "Secrets that sign cookies, newest first, parted by commas; instead of the secret file."}
+	var visit func(*kong.Node)
+	visit = func(node *kong.Node) {
+		for _, flag := range node.Flags {
+			for _, name := range flag.Envs {
+				known[name] = flag.Help
+			}
+		}
+		for _, child := range node.Children {
+			visit(child)
+		}
+	}
+	visit(model.Node)
+	return known
+}
+
+// unknownVariables refuses a DAYPASS_ variable that sets nothing: it is most
+// likely misspelt, and what it should have set would silently not be.
+func unknownVariables(model *kong.Application, environment []string) error {
+	known := variables(model)
+	for _, variable := range environment {
+		name, _, _ := strings.Cut(variable, "=")
+		if _, ok := known[name]; !ok && strings.HasPrefix(name, "DAYPASS_") {
+			return fmt.Errorf("the variable %s means nothing here; the known ones are %s", name, strings.Join(slices.Sorted(maps.Keys(known)), ", "))
+		}
+	}
+	return nil
+}
+
+// Run opens the models, builds the site and listens.
+func (s *serve) Run(ctx context.Context, at console) error {
+	if s.Lifetime < time.Minute {
+		return misuse{fmt.Errorf("--lifetime %s is too short: a minute is the least", s.Lifetime)}
+	}
+	if s.Idle < 0 || s.Idle > 0 && s.Idle < 2*time.Minute {
+		return misuse{fmt.Errorf("--idle %s is too short: two minutes are the least, since use is noted once a minute", s.Idle)}
+	}
+	db, err := models.Open(ctx, at.db)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	db.Log, db.Idle = at.log, s.Idle
+
+	secrets, err := s.secrets(at.db)
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", s.Listen)
+	if err != nil {
+		return fmt.Errorf("can't listen on %s: %w; choose another address with --listen", s.Listen, innermost(err))
+	}
+	defer listener.Close()
+	public, err := publicURL(s.URL, listener.Addr())
+	if err != nil {
+		return err
+	}
+	token := rand.Text()
+	site, err := handlers.New(db, handlers.Config{
+		URL: public, Secrets: secrets, Lifetime: s.Lifetime, TrustedProxies: s.TrustedProxy, SetupToken: token, Log: at.log,
+	})
+	if err != nil {
+		return err
+	}
+	if err := s.greet(ctx, at, db, public, token); err != nil {
+		return err
+	}
+	db.Start()
+	return site.Serve(ctx, listener)
+}
+
+// greet tells whoever started the program where it is and what to do first.
+// The link is for the terminal alone; the log never has a token.
+func (s *serve) greet(ctx context.Context, at console, db *models.DB, public *url.URL, token string) error {
+	found, err := db.HasUsers(ctx)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(at.out, "\n  Daypass is at %s\n", public)
+	if !found {
+		fmt.Fprintf(at.out, "\n  Nobody has an account yet. Make the first one here:\n  %s/setup?token=%s\n", public, token)
+	}
+	fmt.Fprintln(at.out)
+	if public.Scheme == "http" && !isLocal(public.Hostname()) {
+		at.log.Warn("passwords and cookies travel unencrypted; put a proxy with TLS in front and name its address with --url https://…", "url", public)
+	}
+	at.log.Info("listening", "address", s.Listen, "url", public, "database", at.db, "version", version)
+	return nil
+}
+
+func isLocal(host string) bool {
+	address, err := netip.ParseAddr(host)
+	return host == "localhost" || strings.HasSuffix(host, ".localhost") || err == nil && address.IsLoopback()
+}
+
+// secrets are those of the variable, or else those of the file.
+func (s *serve) secrets(database string) ([]string, error) {
+	if set, ok := os.LookupEnv(secretVariable); ok {
+		secrets := strings.Split(set, ",")
+		for i, secret := range secrets {
+			if err := models.CheckSecret(secret); err != nil {
+				return nil, fmt.Errorf("secret %d in %s %w; make one with: openssl rand -base64 33", i+1, secretVariable, err)
+			}
+		}
+		return secrets, nil
+	}
+	path := s.SecretFile
+	if path == "" {
+		path = filepath.Join(filepath.Dir(database), "secret")
+	}
+	return models.SecretFile(path)
+}
+
+// publicURL is the origin that people reach the site at.
+func publicURL(set string, listening net.Addr) (*url.URL, error) {
+	if set == "" {
+		_, port, err := net.SplitHostPort(listening.String())
+		if err != nil {
+			return nil, err
+		}
+		set = "http://localhost:" + port
+	}
+	public, err := url.Parse(set)
+	if err != nil || public.Scheme != "http" && public.Scheme != "https" || public.Hostname() == "" || public.User != nil ||
+		strings.Trim(public.Path, "/") != "" || public.RawQuery != "" || public.Fragment != "" {
+		return nil, misuse{fmt.Errorf("--url %q is not an address of a whole site, such as https://dash.example.org", set)}
+	}
+	return &url.URL{Scheme: public.Scheme, Host: strings.ToLower(public.Host)}, nil
+}
+
+func innermost(err error) error {
+	for inner := errors.Unwrap(err); inner != nil; inner = errors.Unwrap(err) {
+		err = inner
+	}
+	return err
+}
+
+// withDatabase opens the database that a server may be using at the same time.
+// It makes none, unless told: a mistyped path is more likely.
+func (at console) withDatabase(ctx context.Context, make bool, work func(*models.DB) error) error {
+	if _, err := os.Stat(at.db); errors.Is(err, fs.ErrNotExist) && !make {
+		return fmt.Errorf("there is no database at %s; name it with --database", at.db)
+	}
+	db, err := models.Open(ctx, at.db)
+	if err != nil {
+		return err
+	}
+	db.Log = at.log
+	return errors.Join(work(db), db.Close())
+}
+
+// withUser opens the database and finds a user.
+func (at console) withUser(ctx context.Context, name string, work func(*models.DB, *models.User) error) error {
+	return at.withDatabase(ctx, false, func(db *models.DB) error {
+		user, err := db.User(ctx, name)
+		if errors.Is(err, models.ErrNotFound) {
+			return fmt.Errorf("there is no user %q", name)
+		}
+		if err != nil {
+			return err
+		}
+		err = work(db, user)
+		if errors.Is(err, models.ErrLastAdmin) {
+			return fmt.Errorf("%s is the last administrator; add another one first, with: daypass user add NAME --admin", user.Name)
+		}
+		return err
+	})
+}
+
+func (u *userAdd) Run(ctx context.Context, at console) error {
+	password, err := at.newPassword()
+	if err != nil {
+		return err
+	}
+	asked := models.NewUser{Name: u.Name, FullName: u.FullName, Password: password, Role: models.Member}
+	if u.Admin {
+		asked.Role = models.Admin
+	}
+	return at.withDatabase(ctx, true, func(db *models.DB) error {
+		user, err := db.AddUser(ctx, asked, models.CommandLine)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(at.out, "Added %s (%s).\n", user.Name, user.Role)
+		return nil
+	})
+}
+
+func (u *userList) Run(ctx context.Context, at console) error {
+	return at.withDatabase(ctx, false, func(db *models.DB) error {
+		users, err := db.Users(ctx)
+		if err != nil {
+			return err
+		}
+		if u.JSON {
+			return at.printJSON(users)
+		}
+		rows := [][]string{{"USERNAME", "FULL NAME", "ROLE", "STATE", "CREATED"}}
+		for _, user := range users {
+			state := "enabled"
+			if user.Disabled {
+				state = "disabled"
+			}
+			rows = append(rows, []string{user.Name, user.FullName, string(user.Role), state, user.Created.Format(time.DateTime)})
+		}
+		return at.printTable(rows)
+	})
+}
+
+func (u *userPassword) Run(ctx context.Context, at console) error {
+	return at.withUser(ctx, u.Name, func(db *models.DB, user *models.User) error {
+		password, err := at.newPassword()
+		if err != nil {
+			return err
+		}
+		if err := db.SetPassword(ctx, user, password, models.CommandLine); err != nil {
+			return err
+		}
+		fmt.Fprintf(at.out, "%s has a new password; all sessions of %s were ended.\n", user.Name, user.Name)
+		return nil
+	})
+}
+
+func (u *userDisable) Run(ctx context.Context, at console) error {
+	return at.withUser(ctx, u.Name, func(db *models.DB, user *models.User) error {
+		if err := db.SetDisabled(ctx, user, true, models.CommandLine); err != nil {
+			return err
+		}
+		fmt.Fprintf(at.out, "%s is disabled and signed out everywhere.\n", user.Name)
+		return nil
+	})
+}
+
+func (u *userEnable) Run(ctx context.Context, at console) error {
+	return at.withUser(ctx, u.Name, func(db *models.DB, user *models.User) error {
+		if err := db.SetDisabled(ctx, user, false, models.CommandLine); err != nil {
+			return err
+		}
+		fmt.Fprintf(at.out, "%s may sign in again.\n", user.Name)
+		return nil
+	})
+}
+
+func (u *userRemove) Run(ctx context.Context, at console) error {
+	return at.withUser(ctx, u.Name, func(db *models.DB, user *models.User) error {
+		if err := db.RemoveUser(ctx, user); err != nil {
+			return err
+		}
+		fmt.Fprintf(at.out, "%s was removed.\n", user.Name)
+		return nil
+	})
+}
+
+func (s *sessionList) Run(ctx context.Context, at console) error {
+	return at.withDatabase(ctx, false, func(db *models.DB) error {
+		sessions, err := db.Sessions(ctx)
+		if s.User != "" && err == nil {
+			var user *models.User
+			if user, err = db.User(ctx, s.User); errors.Is(err, models.ErrNotFound) {
+				return fmt.Errorf("there is no user %q", s.User)
+			} else if err == nil {
+				sessions, err = db.SessionsOf(ctx, user)
+			}
+		}
+		if err != nil {
+			return err
+		}
+		if s.JSON {
+			type session struct {
+				ID, User, Address, Browser string
+				Created, Seen, Expires     time.Time
+			}
+			listed := []session{}
+			for _, s := range sessions {
+				listed = append(listed, session{s.ID, s.User.Name, s.Address, s.Browser, s.Created.Time, s.Seen.Time, s.Expires.Time})
+			}
+			return at.printJSON(listed)
+		}
+		rows := [][]string{{"ID", "USER", "ADDRESS", "BROWSER", "SEEN", "EXPIRES"}}
+		for _, s := range sessions {
+			rows = append(rows, []string{s.ID, s.User.Name, s.Address, s.Browser, s.Seen.Format(time.DateTime), s.Expires.Format(time.DateTime)})
+		}
+		return at.printTable(rows)
+	})
+}
+
+func (s *sessionEnd) Run(ctx context.Context, at console) error {
+	chosen := 0
+	for _, given := range []bool{s.ID != "", s.User != "", s.All} {
+		if given {
+			chosen++
+		}
+	}
+	if chosen != 1 {
+		return misuse{errors.New("name one session, or --user NAME, or --all")}
+	}
+	ended := func(count int64) { fmt.Fprintf(at.out, "Sessions ended: %d\n", count) }
+	if s.User != "" {
+		return at.withUser(ctx, s.User, func(db *models.DB, user *models.User) error {
+			count, err := db.EndSessionsOf(ctx, user, models.CommandLine)
+			if err == nil {
+				ended(count)
+			}
+			return err
+		})
+	}
+	return at.withDatabase(ctx, false, func(db *models.DB) error {
+		if s.All {
+			count, err := db.EndAllSessions(ctx)
+			if err == nil {
+				ended(count)
+			}
+			return err
+		}
+		session, err := db.Session(ctx, s.ID)
+		if err == nil {
+			err = db.EndSession(ctx, session, models.CommandLine)
+		}
+		if errors.Is(err, models.ErrNotFound) {
+			return fmt.Errorf("there is no session %q; see: daypass session list", s.ID)
+		}
+		if err == nil {
+			ended(1)
+		}
+		return err
+	})
+}
+
+func (versionCommand) Run(at console) error {
+	revision := ""
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, setting := range info.Settings {
+			if setting.Key == "vcs.revision" {
+				revision = " (" + setting.Value[:min(12, len(setting.Value))] + ")"
+			}
+		}
+	}
+	_, err := fmt.Fprintf(at.out, "daypass %s%s, %s, %s/%s\n", version, revision, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return err
+}
+
+// newPassword asks twice at a terminal, and reads one line from anything else.
+func (at console) newPassword() (string, error) {
+	file, ok := at.in.(*os.File)
+	if !ok || !term.IsTerminal(int(file.Fd())) {
+		line, err := bufio.NewReader(io.LimitReader(at.in, 2*models.MaxPassword)).ReadString('\n')
+		if err != nil && !errors.Is(err, io.EOF) {
+			return "", fmt.Errorf("read the password: %w", err)
+		}
+		return strings.TrimRight(line, "\r\n"), nil
+	}
+	ask := func(prompt string) (string, error) {
+		fmt.Fprint(at.err, prompt)
+		typed, err := term.ReadPassword(int(file.Fd()))
+		fmt.Fprintln(at.err)
+		return string(typed), err
+	}
+	first, err := ask(fmt.Sprintf("Password (at least %d characters): ", models.MinPassword))
+	if err != nil {
+		return "", fmt.Errorf("read the password: %w", err)
+	}
+	second, err := ask("The same again: ")
+	if err != nil {
+		return "", fmt.Errorf("read the password: %w", err)
+	}
+	if first != second {
+		return "", errors.New("the two passwords differ; nothing was changed")
+	}
+	return first, nil
+}
+
+func (at console) printJSON(value any) error {
+	encoder := json.NewEncoder(at.out)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(value)
+}
+
+func (at console) printTable(rows [][]string) error {
+	table := tabwriter.NewWriter(at.out, 0, 0, 3, ' ', 0)
+	for _, row := range rows {
+		fmt.Fprintln(table, strings.Join(row, "\t"))
+	}
+	return table.Flush()
+}
