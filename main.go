@@ -263,16 +263,11 @@ func (s *serve) greet(ctx context.Context, at console, db *models.DB, public *ur
 		fmt.Fprintf(at.out, "\n  Nobody has an account yet. Make the first one here:\n  %s/setup?token=%s\n", public, token)
 	}
 	fmt.Fprintln(at.out)
-	if public.Scheme == "http" && !isLocal(public.Hostname()) {
+	if public.Scheme == "http" && !handlers.IsLocal(public.Hostname()) {
 		at.log.Warn("passwords and cookies travel unencrypted; put a proxy with TLS in front and name its address with --url https://…", "url", public)
 	}
 	at.log.Info("listening", "address", s.Listen, "url", public, "database", at.db, "version", version)
 	return nil
-}
-
-func isLocal(host string) bool {
-	address, err := netip.ParseAddr(host)
-	return host == "localhost" || strings.HasSuffix(host, ".localhost") || err == nil && address.IsLoopback()
 }
 
 // secrets are those of the variable, or else those of the file.

@@ -2,7 +2,9 @@ package handlers
 
 import (
 	"net/http"
+	"net/netip"
 	"net/url"
+	"strings"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -23,16 +25,28 @@ func securityHeaders(public *url.URL) []header {
 		{fiber.HeaderXContentTypeOptions, "nosniff"},
 		{fiber.HeaderXFrameOptions, "DENY"},
 		{fiber.HeaderReferrerPolicy, "same-origin"},
-		{"Cross-Origin-Opener-Policy", "same-origin"},
 		{"Cross-Origin-Resource-Policy", "same-origin"},
 		{fiber.HeaderPermissionsPolicy, "camera=(), geolocation=(), microphone=(), payment=(), usb=()"},
 		{fiber.HeaderCacheControl, "no-store"},
+	}
+	if trustworthy(public) { // elsewhere browsers ignore it, and complain
+		headers = append(headers, header{"Cross-Origin-Opener-Policy", "same-origin"})
 	}
 	if public.Scheme == "https" {
 		headers = append(headers, header{fiber.HeaderStrictTransportSecurity, "max-age=63072000"})
 	}
 	return headers
 }
+
+// IsLocal tells whether a host name is always this very machine, so that what
+// is sent to it crosses no network.
+func IsLocal(host string) bool {
+	address, err := netip.ParseAddr(host)
+	return host == "localhost" || strings.HasSuffix(host, ".localhost") || err == nil && address.IsLoopback()
+}
+
+// trustworthy tells whether browsers take the site for a secure context (W3C Secure Contexts, section 3.1).
+func trustworthy(public *url.URL) bool { return public.Scheme == "https" || IsLocal(public.Hostname()) }
 
 // setHeaders gives a response the headers that all have. A page may replace
 // Cache-Control when what it sends is for everybody.

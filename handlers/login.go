@@ -15,6 +15,7 @@ import (
 // LoginPage asks who is there.
 type LoginPage struct {
 	Page
+	Left   bool   // one has just signed out
 	Notice string // why one is here
 	Error  string // why the last try was refused
 	Next   string // where to go afterwards
@@ -31,7 +32,7 @@ func (a *App) showLogin(c *fiber.Ctx) error {
 	page := &LoginPage{Next: next}
 	switch {
 	case c.Query("left") != "":
-		page.Notice = "You have signed out."
+		page.Left, page.Notice = true, "You have signed out."
 	case c.Query("ended") != "":
 		page.Notice = "Your session has ended. Sign in to go on."
 	}

@@ -10,6 +10,23 @@ func (a *App) logout(c *fiber.Ctx) error {
 		return err
 	}
 	a.setCookie(c, "", 0)
-	c.Set("Clear-Site-Data", `"cache", "storage"`)
+	a.clearSiteData(c, `"cache", "storage"`)
 	return c.Redirect("/login?left=1", fiber.StatusSeeOther)
+}
+
+// forget is an empty picture on the page that follows. Browsers keep the pages
+// of before whole in memory for the way back, although they are no-store, and
+// when they hear the answer to the sign-out the page it was sent from is still
+// the one shown. This is heard after it.
+func (a *App) forget(c *fiber.Ctx) error {
+	a.clearSiteData(c, `"cache"`)
+	c.Set(fiber.HeaderContentType, "image/svg+xml")
+	return c.SendString(`<svg xmlns="http://www.w3.org/2000/svg"/>`)
+}
+
+// clearSiteData sends the header where browsers obey it; elsewhere they complain.
+func (a *App) clearSiteData(c *fiber.Ctx, types string) {
+	if trustworthy(a.URL) {
+		c.Set("Clear-Site-Data", types)
+	}
 }

@@ -15,6 +15,7 @@ func (a *App) routes() {
 	a.Use(a.requireUsers)
 	a.Get("/login", a.showLogin)
 	a.Post("/login", a.login)
+	a.Get("/login/forget.svg", a.forget)
 
 	// Whoever is signed in; unknown paths too.
 	a.Use(a.requireSession)

@@ -1,6 +1,17 @@
 // Everything works without this script. It shows times as people say them, in
-// their own time zone, and keeps them true while the page is open.
+// their own time zone, and keeps them true while the page is open; and it asks
+// anew for a page that the browser kept for the way back, which may be one that
+// nobody is signed in for any more.
 "use strict";
+
+addEventListener("pagehide", () => {
+	document.documentElement.hidden = true;
+});
+addEventListener("pageshow", (event) => {
+	if (event.persisted) {
+		location.reload();
+	}
+});
 
 const steps = [
 	["second", 60],

@@ -1,0 +1,1372 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/cookiejar"
+	"net/netip"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+
+	"daypass/handlers"
+	"daypass/models"
+)
+
+// This file tells the product from outside: what a browser, a stranger and an
+// operator may rely on, over real HTTP. S1 to S15 are the promises of the
+// README's section "How safe it is".
+
+const (
+	password = "a walk in the wet grass"
+	secretA  = "3Yx1dQ8mVt0sGpB7nKcJ5wLhRzE2aUfI"
+	secretB  = "q9ZkT4bXw6NvC1yHjM8sPgD3eRoA7uLi"
+)
+
+// TestMain lets the test binary be the program, for tests that need a process
+// of their own.
+func TestMain(m *testing.M) {
+	if os.Getenv("BE_THE_PROGRAM") != "" {
+		os.Unsetenv("BE_THE_PROGRAM")
+		main()
+	}
+	os.Exit(m.Run())
+}
+
+// testSite is the whole product on a port and a database of its own.
+type testSite struct {
+	t      *testing.T
+	url    string
+	file   string
+	db     *models.DB
+	app    *handlers.App
+	log    *lockedBuffer
+	offset atomic.Int64 // nanoseconds that the clock is ahead
+	broken atomic.Bool  // makes a handler panic
+	stop   func()
+}
+
+// lockedBuffer is a log that may be read while it is written.
+type lockedBuffer struct {
+	sync.Mutex
+	bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(line []byte) (int, error) {
+	b.Lock()
+	defer b.Unlock()
+	return b.Buffer.Write(line)
+}
+
+func (b *lockedBuffer) String() string {
+	b.Lock()
+	defer b.Unlock()
+	return b.Buffer.String()
+}
+
+// start runs a site with the administrator ada; set may change its configuration.
+func start(t *testing.T, set ...func(*handlers.Config)) *testSite {
+	t.Helper()
+	site := startEmpty(t, set...)
+	site.add("ada", models.Admin)
+	return site
+}
+
+// startEmpty runs a site without a user.
+func startEmpty(t *testing.T, set ...func(*handlers.Config)) *testSite {
+	t.Helper()
+	return startOn(t, filepath.Join(t.TempDir(), "daypass.db"), set...)
+}
+
+// startOn runs a site on a database file.
+func startOn(t *testing.T, file string, set ...func(*handlers.Config)) *testSite {
+	t.Helper()
+	site := &testSite{t: t, file: file, log: &lockedBuffer{}}
+	var err error
+	site.db, err = models.Open(t.Context(), file)
+	must(t, err)
+	site.db.Now = func() time.Time {
+		if site.broken.Load() {
+			panic("a test panics")
+		}
+		return time.Now().Add(time.Duration(site.offset.Load()))
+	}
+	site.db.Log = slog.New(slog.NewTextHandler(site.log, nil))
+
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	site.url = "http://" + listener.Addr().String()
+	config := handlers.Config{
+		URL: &url.URL{Scheme: "http", Host: listener.Addr().String()}, Secrets: []string{secretA},
+		Lifetime: 24 * time.Hour, SetupToken: "the link of the terminal", Log: site.db.Log,
+	}
+	for _, change := range set {
+		change(&config)
+	}
+	site.app, err = handlers.New(site.db, config)
+	must(t, err)
+
+	ctx, cancel := context.WithCancel(context.Background())
+	served := make(chan error, 1)
+	go func() { served <- site.app.Serve(ctx, listener) }()
+	site.db.Start()
+	site.stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-served; err != nil {
+			t.Error(err)
+		}
+		site.db.Close()
+	})
+	t.Cleanup(site.stop)
+	return site
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// add adds a user whose password is password.
+func (s *testSite) add(name string, role models.Role) *models.User {
+	s.t.Helper()
+	user, err := s.db.AddUser(s.t.Context(), models.NewUser{Name: name, Password: password, Role: role}, models.CommandLine)
+	must(s.t, err)
+	return user
+}
+
+// later puts the clock forward.
+func (s *testSite) later(by time.Duration) { s.offset.Add(int64(by)) }
+
+// count asks the database, over a connection of its own.
+func (s *testSite) count(query string) (rows int) {
+	s.t.Helper()
+	db, err := sql.Open("sqlite3", s.file)
+	must(s.t, err)
+	defer db.Close()
+	must(s.t, db.QueryRow(query).Scan(&rows))
+	return rows
+}
+
+// change changes the database behind the product's back.
+func (s *testSite) change(statement string) {
+	s.t.Helper()
+	db, err := sql.Open("sqlite3", s.file+"?_busy_timeout=5000")
+	must(s.t, err)
+	defer db.Close()
+	_, err = db.Exec(statement)
+	must(s.t, err)
+}
+
+// rows are how many rows there are of all that a visitor could write.
+func (s *testSite) rows() string {
+	s.t.Helper()
+	return fmt.Sprintf("sessions %d, payloads %d, events %d, users %d",
+		s.count(`SELECT COUNT(*) FROM sessions`), s.count(`SELECT COUNT(*) FROM session_payloads`),
+		s.count(`SELECT COUNT(*) FROM events`), s.count(`SELECT COUNT(*) FROM users`))
+}
+
+// browser is somebody who visits a site and keeps its cookies.
+type browser struct {
+	t      *testing.T
+	site   *testSite
+	client *http.Client
+	header http.Header
+}
+
+func (s *testSite) visitor() *browser {
+	jar, err := cookiejar.New(nil)
+	must(s.t, err)
+	transport := &http.Transport{}
+	s.t.Cleanup(transport.CloseIdleConnections)
+	return &browser{s.t, s, &http.Client{
+		Jar: jar, Transport: transport,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}, http.Header{"User-Agent": {"Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"}}}
+}
+
+// signIn visits the site and signs in through its form.
+func (s *testSite) signIn(name string) *browser {
+	s.t.Helper()
+	b := s.visitor()
+	b.login(name, password).leadsTo("/dashboard")
+	return b
+}
+
+// withCookie is somebody whose browser holds this and nothing else.
+func (s *testSite) withCookie(value string) *browser {
+	b := s.visitor()
+	b.client.Jar = nil
+	b.header.Set("Cookie", "daypass="+value)
+	return b
+}
+
+// do sends a request; fields, when there are any, as a form.
+func (b *browser) do(method, path string, fields url.Values) *answer {
+	b.t.Helper()
+	var body io.Reader
+	if fields != nil {
+		body = strings.NewReader(fields.Encode())
+	}
+	request, err := http.NewRequest(method, b.site.url+path, body)
+	must(b.t, err)
+	request.Header = b.header.Clone()
+	if fields != nil {
+		request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	response, err := b.client.Do(request)
+	must(b.t, err)
+	defer response.Body.Close()
+	content, err := io.ReadAll(response.Body)
+	must(b.t, err)
+	return &answer{b.t, method + " " + path, response, string(content)}
+}
+
+func (b *browser) get(path string) *answer { b.t.Helper(); return b.do("GET", path, nil) }
+
+func (b *browser) post(path string, pairs ...string) *answer {
+	b.t.Helper()
+	fields := url.Values{}
+	for i := 0; i < len(pairs); i += 2 {
+		fields.Set(pairs[i], pairs[i+1])
+	}
+	return b.do("POST", path, fields)
+}
+
+func (b *browser) login(name, password string) *answer {
+	b.t.Helper()
+	return b.post("/login", "username", name, "password", password)
+}
+
+// cookie is the value of the session cookie that the browser holds.
+func (b *browser) cookie() string {
+	b.t.Helper()
+	address, err := url.Parse(b.site.url)
+	must(b.t, err)
+	for _, cookie := range b.client.Jar.Cookies(address) {
+		if cookie.Name == "daypass" {
+			return cookie.Value
+		}
+	}
+	b.t.Fatal("the browser holds no session cookie")
+	return ""
+}
+
+// answer is what came back.
+type answer struct {
+	t    *testing.T
+	to   string
+	http *http.Response
+	body string
+}
+
+func (a *answer) answers(status int) *answer {
+	a.t.Helper()
+	if a.http.StatusCode != status {
+		a.t.Fatalf("%s answered %d, not %d\n%s", a.to, a.http.StatusCode, status, a.body)
+	}
+	return a
+}
+
+func (a *answer) leadsTo(path string) *answer {
+	a.t.Helper()
+	a.answers(http.StatusSeeOther)
+	if to := a.http.Header.Get("Location"); to != path {
+		a.t.Fatalf("%s leads to %q, not %q", a.to, to, path)
+	}
+	return a
+}
+
+// isTurnedAway says that the answer is the way to the sign-in.
+func (a *answer) isTurnedAway() *answer {
+	a.t.Helper()
+	a.answers(http.StatusSeeOther)
+	if to := a.http.Header.Get("Location"); !strings.HasPrefix(to, "/login") {
+		a.t.Fatalf("%s leads to %q, not to the sign-in", a.to, to)
+	}
+	return a
+}
+
+func (a *answer) says(text string) *answer {
+	a.t.Helper()
+	if !strings.Contains(a.body, text) {
+		a.t.Fatalf("%s does not say %q:\n%s", a.to, text, a.body)
+	}
+	return a
+}
+
+func (a *answer) hasNoCookie() *answer {
+	a.t.Helper()
+	if set := a.http.Header.Values("Set-Cookie"); len(set) > 0 {
+		a.t.Fatalf("%s sets %q", a.to, set)
+	}
+	return a
+}
+
+// TestTheSequenceOfEvents is a sign-in from the first visit to the last, as a
+// browser lives it.
+func TestTheSequenceOfEvents(t *testing.T) {
+	site := start(t)
+	ada := site.visitor()
+
+	// Nobody is known: no session, no cookie.
+	ada.get("/dashboard").leadsTo("/login?next=%2Fdashboard").hasNoCookie()
+	ada.get("/login?next=%2Fdashboard").answers(200).says("Sign in").hasNoCookie()
+
+	// Invalid credentials: no access, no session, no cookie.
+	ada.login("ada", "a walk in the dry grass").answers(422).hasNoCookie()
+	if sessions := site.count(`SELECT COUNT(*) FROM sessions`); sessions != 0 {
+		t.Fatalf("a refused sign-in left %d sessions", sessions)
+	}
+
+	// Valid credentials: a session with a random ID, in a signed cookie.
+	ada.login("ada", password).leadsTo("/dashboard")
+	if cookie := ada.cookie(); !regexp.MustCompile(`^s:[A-Za-z0-9_-]{43}\.[A-Za-z0-9+/]{43}$`).MatchString(cookie) {
+		t.Fatalf("the cookie is %q", cookie)
+	}
+
+	// The browser sends it along, and it opens what is protected.
+	ada.get("/dashboard").answers(200).says("Hello").says("Firefox on Linux").says("Failed attempt to sign in").hasNoCookie()
+	ada.get("/login").leadsTo("/dashboard")
+	ada.get("/").leadsTo("/dashboard")
+
+	// Signing out ends it.
+	copied := ada.cookie()
+	ada.post("/logout").leadsTo("/login?left=1")
+	ada.get("/login?left=1").says("You have signed out")
+	ada.get("/dashboard").isTurnedAway()
+	site.withCookie(copied).get("/dashboard").leadsTo("/login?ended=1&next=%2Fdashboard")
+}
+
+func TestS1AnonymousRequestsWriteNothing(t *testing.T) {
+	site := start(t)
+	before := site.rows()
+	stranger := site.visitor()
+	for range 5 {
+		for _, route := range site.app.GetRoutes(true) {
+			stranger.do(route.Method, strings.ReplaceAll(route.Path, ":name", "x"), nil).hasNoCookie()
+		}
+		for _, path := range []string{"/nothing", "/login?next=/dashboard", "/%00", "/a/b/c", "/public/app.css"} {
+			stranger.get(path).hasNoCookie()
+		}
+	}
+	if after := site.rows(); after != before {
+		t.Errorf("before: %s; after: %s", before, after)
+	}
+}
+
+func TestS2ASignInGivesOneCookieAndANewID(t *testing.T) {
+	site := start(t)
+	seen := map[string]bool{}
+	for range 3 {
+		answer := site.visitor().login("ada", password).leadsTo("/dashboard")
+		cookies := answer.http.Header.Values("Set-Cookie")
+		if len(cookies) != 1 {
+			t.Fatalf("the sign-in sets %d cookies: %q", len(cookies), cookies)
+		}
+		pair, attributes, _ := strings.Cut(cookies[0], "; ")
+		if seen[pair] || !strings.HasPrefix(pair, "daypass=s:") {
+			t.Errorf("the cookie is %s", pair)
+		}
+		seen[pair] = true
+		got := strings.Split(strings.ToLower(attributes), "; ")
+		slices.Sort(got)
+		if want := []string{"httponly", "max-age=86400", "path=/", "samesite=lax"}; !slices.Equal(got, want) {
+			t.Errorf("the cookie's attributes are %q", got)
+		}
+	}
+
+	secure := start(t, func(c *handlers.Config) { c.URL = &url.URL{Scheme: "https", Host: "dash.example.org"} })
+	cookie := secure.visitor().login("ada", password).leadsTo("/dashboard").http.Header.Get("Set-Cookie")
+	if !strings.HasPrefix(cookie, "__Host-daypass=s:") || !strings.Contains(strings.ToLower(cookie), "; secure") || strings.Contains(strings.ToLower(cookie), "domain") {
+		t.Errorf("under https the cookie is %s", cookie)
+	}
+}
+
+func TestS3RefusalsLookAlike(t *testing.T) {
+	site := start(t)
+	disabled := site.add("bob", models.Member)
+	must(t, site.db.SetDisabled(t.Context(), disabled, true, models.CommandLine))
+
+	for _, longer := range []bool{false, true} { // names of one length: the form shows the name again
+		names := map[string]string{"wrong password": "ada", "disabled": "bob", "unknown": "eve"}
+		var bodies []string
+		for what, name := range names {
+			with := password
+			if what == "wrong password" || longer {
+				with = "a walk in the dry grass"
+			}
+			before := site.count(`SELECT COUNT(*) FROM events`)
+			answer := site.visitor().login(name, with).answers(422).hasNoCookie().says("The username or the password is wrong.")
+			if after := site.count(`SELECT COUNT(*) FROM events WHERE kind = 'failed sign-in'`); after == 0 || site.count(`SELECT COUNT(*) FROM events`) != before+1 {
+				t.Errorf("%s: the failure left no event", what)
+			}
+			bodies = append(bodies, strings.ReplaceAll(answer.body, `value="`+name+`"`, ""))
+		}
+		if bodies[0] != bodies[1] || bodies[1] != bodies[2] {
+			t.Error("the refusals differ")
+		}
+	}
+	if sessions := site.count(`SELECT COUNT(*) FROM sessions`) + site.count(`SELECT COUNT(*) FROM session_payloads`); sessions != 0 {
+		t.Errorf("refused sign-ins left %d rows of sessions", sessions)
+	}
+}
+
+func TestS4NoIDFromBeforeTheSignInCountsAfterIt(t *testing.T) {
+	site := start(t)
+	ada := site.signIn("ada")
+	first := ada.cookie()
+	ada.login("ada", password).leadsTo("/dashboard")
+	if ada.cookie() == first {
+		t.Fatal("signing in again kept the ID")
+	}
+	site.withCookie(first).get("/dashboard").isTurnedAway()
+	ada.get("/dashboard").answers(200)
+
+	// A thief plants a cookie, chosen or copied from an ended session, and waits.
+	for _, planted := range []string{"s:chosen.signature", "chosen", first} {
+		victim := site.withCookie(planted)
+		answer := victim.login("ada", password).leadsTo("/dashboard")
+		if strings.Contains(answer.http.Header.Get("Set-Cookie"), planted) {
+			t.Errorf("the planted cookie %q was adopted", planted)
+		}
+		site.withCookie(planted).get("/dashboard").isTurnedAway()
+	}
+}
+
+func TestS5OnlyWhatWasSignedHereOpensASession(t *testing.T) {
+	site := start(t)
+	cookie := site.signIn("ada").cookie()
+	id, signature, _ := strings.Cut(strings.TrimPrefix(cookie, "s:"), ".")
+	other := start(t, func(c *handlers.Config) { c.Secrets = []string{secretB} }).signIn("ada").cookie()
+	_, otherSignature, _ := strings.Cut(other, ".")
+
+	for what, forged := range map[string]string{
+		"nothing":               "",
+		"the bare ID":           id,
+		"no signature":          "s:" + id,
+		"an empty signature":    "s:" + id + ".",
+		"no prefix":             id + "." + signature,
+		"truncated":             cookie[:len(cookie)-1],
+		"padded":                cookie + "=",
+		"of another secret":     other,
+		"another one's":         "s:" + id + "." + otherSignature,
+		"another ID":            "s:" + strings.Repeat("A", 43) + "." + signature,
+		"the URL alphabet":      "s:" + id + "." + strings.NewReplacer("+", "-", "/", "_").Replace(signature) + "-",
+		"signed twice":          cookie + "." + signature,
+		"broken escapes":        "s%3" + cookie[2:],
+		"a NUL":                 "s:" + id + "%00." + signature,
+		"upper case":            strings.ToUpper(cookie),
+		"the hash, not the ID":  "s:" + site.sessionID() + "." + signature,
+		"more than it may hold": "s:" + strings.Repeat("A", 4000) + "." + signature,
+	} {
+		if answer := site.withCookie(forged).get("/dashboard").isTurnedAway(); len(answer.http.Header.Values("Set-Cookie")) > 0 {
+			t.Errorf("%s: a cookie is set", what)
+		}
+	}
+	site.withCookie(cookie).get("/dashboard").answers(200)
+	site.withCookie(url.QueryEscape(cookie)).get("/dashboard").answers(200)
+
+	// A bad signature never reaches the database: it is not missed.
+	site.change(`ALTER TABLE sessions RENAME TO out_of_reach`)
+	site.withCookie(cookie).get("/dashboard").answers(503).hasNoCookie()
+	site.withCookie(other).get("/dashboard").isTurnedAway()
+}
+
+// sessionID is the name under which the only session is kept.
+func (s *testSite) sessionID() (id string) {
+	s.t.Helper()
+	sessions, err := s.db.Sessions(s.t.Context())
+	must(s.t, err)
+	if len(sessions) != 1 {
+		s.t.Fatalf("there are %d sessions", len(sessions))
+	}
+	return sessions[0].ID
+}
+
+func TestS6ACookieOfAnOldSecretIsSignedAnew(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "daypass.db")
+	before := startOn(t, file)
+	before.add("ada", models.Admin)
+	old := before.signIn("ada").cookie()
+	before.stop()
+
+	after := startOn(t, file, func(c *handlers.Config) { c.Secrets = []string{secretB, secretA} })
+	answer := after.withCookie(old).get("/dashboard").answers(200)
+	renewed := answer.http.Cookies()
+	if len(renewed) != 1 || renewed[0].Value == old || !renewed[0].HttpOnly || renewed[0].MaxAge > 86400 || renewed[0].MaxAge < 86300 {
+		t.Fatalf("the answer sets %v", renewed)
+	}
+	after.withCookie(renewed[0].Value).get("/dashboard").answers(200).hasNoCookie()
+	if signed := after.count(`SELECT COUNT(*) FROM sessions WHERE signer = '` + handlers.Fingerprint(secretB) + `'`); signed != 1 {
+		t.Errorf("%d sessions are known to be signed by the new secret", signed)
+	}
+	after.stop()
+
+	// When the old secret is gone, the renewed cookie goes on and the old one does not.
+	done := startOn(t, file, func(c *handlers.Config) { c.Secrets = []string{secretB} })
+	done.withCookie(renewed[0].Value).get("/dashboard").answers(200)
+	done.withCookie(old).get("/dashboard").isTurnedAway()
+}
+
+func TestS7NeitherTheDatabaseNorTheLogHoldsAnID(t *testing.T) {
+	site := start(t)
+	ada := site.signIn("ada")
+	ada.get("/dashboard").answers(200)
+	id, _, _ := strings.Cut(strings.TrimPrefix(ada.cookie(), "s:"), ".")
+
+	files, err := filepath.Glob(site.file + "*")
+	must(t, err)
+	if len(files) < 2 {
+		t.Fatalf("only %q to look into", files)
+	}
+	found := false
+	for _, file := range files {
+		content, err := os.ReadFile(file)
+		must(t, err)
+		found = found || bytes.Contains(content, []byte(site.sessionID()))
+		for what, secret := range map[string]string{"the session ID": id, "the password": password} {
+			if bytes.Contains(content, []byte(secret)) {
+				t.Errorf("%s holds %s", filepath.Base(file), what)
+			}
+		}
+	}
+	if !found {
+		t.Error("the search does not even find the hash")
+	}
+	log := site.log.String()
+	if !strings.Contains(log, "sign-in") || strings.Contains(log, id) || strings.Contains(log, password) || strings.Contains(log, site.sessionID()) {
+		t.Errorf("the log says too little or too much:\n%s", log)
+	}
+}
+
+func TestS8ASessionLastsOneDayWhateverIsDoneWithIt(t *testing.T) {
+	site := start(t)
+	ada := site.signIn("ada")
+	cookie := ada.cookie()
+	for range 23 {
+		site.later(time.Hour)
+		site.withCookie(cookie).get("/dashboard").answers(200).hasNoCookie()
+	}
+	site.later(time.Hour - 5*time.Second)
+	site.withCookie(cookie).get("/dashboard").answers(200)
+	site.later(6 * time.Second)
+	site.withCookie(cookie).get("/dashboard").isTurnedAway() // a copy that the browser would have dropped
+
+	must(t, site.db.Sweep(t.Context()))
+	if left := site.count(`SELECT COUNT(*) FROM sessions`); left != 0 {
+		t.Errorf("%d expired sessions are kept", left)
+	}
+}
+
+func TestS8AnIdleSessionEnds(t *testing.T) {
+	site := start(t)
+	site.db.Idle = 30 * time.Minute
+	used, left := site.signIn("ada"), site.signIn("ada")
+	for range 5 {
+		site.later(10 * time.Minute)
+		used.get("/dashboard").answers(200)
+	}
+	used.get("/dashboard").answers(200).says("nowhere else")
+	left.get("/dashboard").isTurnedAway()
+}
+
+func TestS9AnEndIsFinal(t *testing.T) {
+	for name, end := range map[string]func(site *testSite, ada *browser){
+		"sign-out": func(_ *testSite, ada *browser) {
+			answer := ada.post("/logout").leadsTo("/login?left=1")
+			if set := strings.ToLower(answer.http.Header.Get("Set-Cookie")); !strings.HasPrefix(set, "daypass=;") || !strings.Contains(set, "expires=thu, 01 jan 1970") {
+				ada.t.Errorf("the cookie is not taken away: %q", set)
+			}
+			if answer.http.Header.Get("Clear-Site-Data") == "" {
+				ada.t.Error("no Clear-Site-Data")
+			}
+		},
+		"disabling": func(site *testSite, _ *browser) {
+			site.add("eve", models.Admin)
+			must(site.t, site.db.SetDisabled(site.t.Context(), site.user("ada"), true, models.CommandLine))
+		},
+		"a new password": func(site *testSite, _ *browser) {
+			must(site.t, site.db.SetPassword(site.t.Context(), site.user("ada"), "another walk in the grass", models.CommandLine))
+		},
+		"revoking": func(site *testSite, _ *browser) {
+			_, err := site.db.EndSessionsOf(site.t.Context(), site.user("ada"), models.CommandLine)
+			must(site.t, err)
+		},
+		"removing": func(site *testSite, _ *browser) {
+			site.add("eve", models.Admin)
+			must(site.t, site.db.RemoveUser(site.t.Context(), site.user("ada")))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			site := start(t)
+			ada := site.signIn("ada")
+			cookie := ada.cookie()
+			end(site, ada)
+			for range 3 {
+				site.withCookie(cookie).get("/dashboard").isTurnedAway().hasNoCookie()
+				site.withCookie(cookie).post("/logout").isTurnedAway().hasNoCookie()
+			}
+			if left := site.count(`SELECT (SELECT COUNT(*) FROM sessions) + (SELECT COUNT(*) FROM session_payloads)`); left != 0 {
+				t.Errorf("%d rows are left of it", left)
+			}
+		})
+	}
+}
+
+func (s *testSite) user(name string) *models.User {
+	s.t.Helper()
+	user, err := s.db.User(s.t.Context(), name)
+	must(s.t, err)
+	return user
+}
+
+func TestS9ASignInUnderWayDoesNotOutliveWhatEndsIt(t *testing.T) {
+	site := start(t)
+	for name, change := range map[string]func(*models.User) error{
+		"disabled": func(u *models.User) error { return site.db.SetDisabled(t.Context(), u, true, models.CommandLine) },
+		"password": func(u *models.User) error {
+			return site.db.SetPassword(t.Context(), u, "another walk in the grass", models.CommandLine)
+		},
+		"removed": func(u *models.User) error { return site.db.RemoveUser(t.Context(), u) },
+	} {
+		verified := *site.add(name, models.Member) // as Authenticate returned it
+		must(t, change(site.user(name)))
+		_, err := site.db.AddSession(t.Context(), models.SignIn{ID: name, User: &verified, Lifetime: time.Hour})
+		if err == nil {
+			t.Errorf("%s: the sign-in that was under way got a session", name)
+		}
+	}
+}
+
+func TestS10ReadingWritesNothing(t *testing.T) {
+	site := start(t)
+	ada := site.signIn("ada")
+	ada.get("/dashboard").answers(200)
+	watcher, err := sql.Open("sqlite3", site.file)
+	must(t, err)
+	defer watcher.Close()
+	watcher.SetMaxOpenConns(1)
+	version := func() (v int) {
+		must(t, watcher.QueryRow(`PRAGMA data_version`).Scan(&v)) // changes with every foreign write
+		return v
+	}
+	before := version()
+	for range 50 {
+		ada.get("/dashboard").answers(200)
+	}
+	if version() != before {
+		t.Error("reading the dashboard wrote to the database")
+	}
+	ada.post("/logout")
+	if version() == before {
+		t.Error("the test would not notice a write")
+	}
+}
+
+func TestS11WithoutTheDatabaseThereIsAnAnswer(t *testing.T) {
+	site := start(t)
+	ada := site.signIn("ada")
+	site.change(`ALTER TABLE sessions RENAME TO out_of_reach`)
+	for range 3 {
+		answer := ada.get("/dashboard").answers(503).says("Nothing was lost").hasNoCookie()
+		if answer.http.Header.Get("Retry-After") == "" {
+			t.Error("no Retry-After")
+		}
+		ada.login("ada", password).answers(503).hasNoCookie()
+		ada.post("/logout").answers(503).hasNoCookie()
+		site.visitor().get("/login").answers(200)
+	}
+	site.change(`ALTER TABLE out_of_reach RENAME TO sessions`)
+	ada.get("/dashboard").answers(200)
+
+	site.visitor().get("/healthz").answers(200)
+	site.change(`ALTER TABLE goose_db_version RENAME TO out_of_reach`)
+	site.visitor().get("/healthz").answers(503)
+}
+
+func TestS11ADamagedPayloadEndsThatSessionAlone(t *testing.T) {
+	site := start(t)
+	for _, damage := range []string{
+		`UPDATE session_payloads SET v = X'00FF00FF' WHERE k = `,
+		`UPDATE session_payloads SET v = X'' WHERE k = `,
+		`UPDATE session_payloads SET v = zeroblob(70000) WHERE k = `,
+		`DELETE FROM session_payloads WHERE k = `,
+	} {
+		ada := site.signIn("ada")
+		id := site.sessionID()
+		whole := site.signIn("ada")
+		site.change(damage + `'` + id + `'`)
+
+		ada.get("/dashboard").isTurnedAway()
+		whole.get("/dashboard").answers(200).says("Session ended")
+		if site.count(`SELECT COUNT(*) FROM sessions`) != 1 {
+			t.Error("the damaged session goes on")
+		}
+		whole.post("/logout")
+	}
+}
+
+func TestS12AChangeCountsFromTheNextRequestOn(t *testing.T) {
+	site := start(t)
+	eve := site.add("eve", models.Admin)
+	browser := site.signIn("eve")
+	browser.get("/dashboard").says("administrator")
+	must(t, site.db.SetDisabled(t.Context(), eve, true, models.CommandLine))
+	browser.get("/dashboard").isTurnedAway()
+	must(t, site.db.SetDisabled(t.Context(), eve, false, models.CommandLine))
+	browser.get("/dashboard").isTurnedAway() // the end of a session is not taken back
+}
+
+func TestS13ChangesComeFromThisSiteAlone(t *testing.T) {
+	site := start(t, func(c *handlers.Config) { c.URL = &url.URL{Scheme: "http", Host: "intranet.test"} })
+	for _, test := range []struct {
+		what    string
+		header  http.Header
+		allowed bool
+	}{
+		{"this page", http.Header{"Sec-Fetch-Site": {"same-origin"}}, true},
+		{"typed by a person", http.Header{"Sec-Fetch-Site": {"none"}}, true},
+		{"no browser", http.Header{}, true},
+		{"an old browser here", http.Header{"Origin": {site.url}}, true},
+		{"the public URL, behind a proxy", http.Header{"Origin": {"http://intranet.test"}}, true},
+		{"another site", http.Header{"Sec-Fetch-Site": {"cross-site"}, "Origin": {"https://evil.example"}}, false},
+		{"a neighbour", http.Header{"Sec-Fetch-Site": {"same-site"}, "Origin": {"http://evil.intranet.test"}}, false},
+		{"an old browser elsewhere", http.Header{"Origin": {"https://evil.example"}}, false},
+		{"a sandboxed frame", http.Header{"Origin": {"null"}}, false},
+		{"the public URL by another scheme", http.Header{"Origin": {"https://intranet.test"}, "Sec-Fetch-Site": {"cross-site"}}, false},
+	} {
+		t.Run(test.what, func(t *testing.T) {
+			ada := site.signIn("ada")
+			stranger := site.visitor()
+			stranger.header, ada.header = test.header, test.header
+			if test.allowed {
+				stranger.login("ada", password).leadsTo("/dashboard")
+				ada.post("/logout").leadsTo("/login?left=1")
+			} else {
+				stranger.login("ada", password).answers(403).hasNoCookie().says("another site")
+				ada.post("/logout").answers(403)
+				ada.get("/dashboard").answers(200)
+			}
+		})
+	}
+	ada := site.signIn("ada")
+	for _, method := range []string{"GET", "HEAD", "OPTIONS", "PUT", "DELETE", "PATCH", "TRACE"} {
+		ada.do(method, "/logout", nil).answers(405)
+	}
+	ada.get("/dashboard").answers(200)
+}
+
+func TestS14EveryAnswerCarriesTheHeaders(t *testing.T) {
+	site := start(t, func(c *handlers.Config) { c.URL = &url.URL{Scheme: "https", Host: "dash.example.org"} })
+	stranger := site.visitor()
+	large := url.Values{"username": {strings.Repeat("x", 70_000)}}
+	for status, answer := range map[int]*answer{
+		200: stranger.get("/login"),
+		303: stranger.get("/dashboard"),
+		403: func() *answer {
+			b := site.visitor()
+			b.header.Set("Sec-Fetch-Site", "cross-site")
+			return b.login("ada", password)
+		}(),
+		404: stranger.get("/setup"),
+		405: stranger.do("DELETE", "/login", nil),
+		413: stranger.do("POST", "/login", large),
+		422: stranger.login("ada", "wrong"),
+		431: func() *answer {
+			b := site.visitor()
+			b.header.Set("Cookie", strings.Repeat("x", 20_000))
+			return b.get("/login")
+		}(),
+	} {
+		answer.answers(status)
+		for name, part := range map[string]string{
+			"Content-Security-Policy":    "frame-ancestors 'none'",
+			"X-Content-Type-Options":     "nosniff",
+			"Referrer-Policy":            "same-origin",
+			"Cross-Origin-Opener-Policy": "same-origin",
+			"Strict-Transport-Security":  "max-age=",
+			"Cache-Control":              "no-store",
+		} {
+			if value := answer.http.Header.Get(name); !strings.Contains(value, part) {
+				t.Errorf("%d: %s is %q", status, name, value)
+			}
+		}
+		if policy := answer.http.Header.Get("Content-Security-Policy"); strings.Contains(policy, "unsafe") {
+			t.Errorf("%d: the policy allows inline code: %s", status, policy)
+		}
+		if strings.Contains(answer.body, "<script>") || strings.Contains(answer.body, "<style") || strings.Contains(answer.body, "style=") {
+			t.Errorf("%d: the page has inline code", status)
+		}
+	}
+	if start(t).visitor().get("/login").http.Header.Get("Strict-Transport-Security") != "" {
+		t.Error("HSTS is sent under http")
+	}
+	if kept := start(t).signIn("ada").get("/dashboard").http.Header.Get("Cache-Control"); kept != "no-store" {
+		t.Errorf("the dashboard may be kept: %q", kept)
+	}
+}
+
+func TestS15NextStaysOnThisSite(t *testing.T) {
+	site := start(t)
+	for next, leads := range map[string]string{
+		"/dashboard":                 "/dashboard",
+		"/dashboard?page=2":          "/dashboard?page=2",
+		"":                           "/dashboard",
+		"dashboard":                  "/dashboard",
+		"//evil.example":             "/dashboard",
+		"/\\evil.example":            "/dashboard",
+		"\\\\evil.example":           "/dashboard",
+		"https://evil.example":       "/dashboard",
+		"javascript:alert(1)":        "/dashboard",
+		"/\t/evil.example":           "/dashboard",
+		"/dashboard\r\nSet-Cookie:x": "/dashboard",
+		"/\x00":                      "/dashboard",
+		"/\xff":                      "/dashboard",
+		"/no/such/page":              "/dashboard",
+		"/logout":                    "/dashboard",
+		"/dashboard/../../x":         "/dashboard",
+	} {
+		site.visitor().post("/login", "username", "ada", "password", password, "next", next).leadsTo(leads)
+	}
+	site.visitor().get("/login?next=%2Fdashboard%3Fpage%3D2").says(`value="/dashboard?page=2"`)
+	site.visitor().get("/dashboard?page=2").leadsTo("/login?next=%2Fdashboard%3Fpage%3D2")
+	site.visitor().login("ada", "wrong").answers(422)
+	site.visitor().post("/login", "username", "ada", "password", "wrong", "next", "/dashboard?a=b").says(`value="/dashboard?a=b"`).says(`value="ada"`)
+}
+
+// public is every page that needs no session. A line is added here on purpose.
+var public = []string{
+	"GET /public/:name", "HEAD /public/:name", "GET /healthz", "HEAD /healthz",
+	"GET /setup", "HEAD /setup", "POST /setup", "GET /login", "HEAD /login", "POST /login",
+	"GET /login/forget.svg", "HEAD /login/forget.svg",
+}
+
+func TestEveryOtherPageIsForTheSignedIn(t *testing.T) {
+	site := start(t)
+	guarded := 0
+	for _, route := range site.app.GetRoutes(true) {
+		name := route.Method + " " + route.Path
+		if slices.Contains(public, name) {
+			continue
+		}
+		guarded++
+		site.visitor().do(route.Method, strings.ReplaceAll(route.Path, ":id", "x"), nil).isTurnedAway()
+	}
+	if guarded < 3 {
+		t.Errorf("only %d guarded routes were found", guarded)
+	}
+}
+
+func TestTheFirstStart(t *testing.T) {
+	site := startEmpty(t)
+	first := site.visitor()
+	for _, path := range []string{"/", "/login", "/dashboard", "/nothing"} {
+		first.get(path).leadsTo("/setup")
+	}
+	first.login("ada", password).leadsTo("/setup")
+	for _, path := range []string{"/setup", "/setup?token=guessed", "/setup?token="} {
+		first.get(path).answers(403).says("Almost there").hasNoCookie()
+	}
+	form := []string{"username", "Ada", "full_name", "Ada Lovelace", "password", password, "token"}
+	first.post("/setup", append(form, "guessed")...).answers(403)
+
+	token := "the link of the terminal"
+	first.get("/setup?token=" + url.QueryEscape(token)).answers(200).says("Make the first account")
+	first.post("/setup", "username", "Ada", "full_name", "Ada <b>", "password", "short", "token", token).
+		answers(422).says("at least 15 characters").says(`value="Ada"`).says(`value="Ada &lt;b&gt;"`).hasNoCookie()
+	if users := site.count(`SELECT COUNT(*) FROM users`); users != 0 {
+		t.Fatalf("there are %d users", users)
+	}
+
+	// Two people have the link and use it at once: one gets the account.
+	var wg sync.WaitGroup
+	var made atomic.Int32
+	for i := range 8 {
+		wg.Go(func() {
+			answer := site.visitor().post("/setup", "username", fmt.Sprint("admin", i), "full_name", "", "password", password, "token", token)
+			switch answer.http.StatusCode {
+			case 303:
+				made.Add(1)
+			case 404:
+				answer.hasNoCookie()
+			default:
+				t.Errorf("answered %d", answer.http.StatusCode)
+			}
+		})
+	}
+	wg.Wait()
+	if made.Load() != 1 || site.count(`SELECT COUNT(*) FROM users`) != 1 {
+		t.Fatalf("%d people made the first account", made.Load())
+	}
+	first.get("/setup?token=" + url.QueryEscape(token)).answers(404)
+	first.post("/setup", append(form, token)...).answers(404)
+	first.get("/dashboard").isTurnedAway()
+}
+
+func TestABadRequestIsAnsweredAndWritesNothing(t *testing.T) {
+	site := start(t)
+	ada := site.signIn("ada")
+	before := site.rows()
+	long := strings.Repeat("x", 3000)
+	for _, text := range []string{"\x00", "\xff\xfe", "a\x00b", "\r\nX: y", long, "‮evil", "a b", "'; DROP TABLE users; --\x00", "\u00ad", "🙂\x00"} {
+		if answer := site.visitor().login(text, password); answer.http.StatusCode != 422 {
+			t.Errorf("username %q answered %d", text, answer.http.StatusCode)
+		}
+		site.visitor().get("/login?next=" + url.QueryEscape(text)).answers(200)
+		site.visitor().get("/" + url.PathEscape(text)).isTurnedAway()
+		if answer := ada.get("/" + url.PathEscape(text)); answer.http.StatusCode != 404 {
+			t.Errorf("path %q answered %d", text, answer.http.StatusCode)
+		}
+		site.withCookie(url.PathEscape(text)).get("/dashboard").isTurnedAway()
+		forged := site.visitor()
+		forged.header = http.Header{"User-Agent": {url.PathEscape(text)}, "X-Forwarded-For": {long}, "Accept": {long}, "Referer": {long}}
+		forged.get("/login").answers(200)
+	}
+	for _, wrong := range []string{"", "\x00", "\xff", strings.Repeat("é", 600)} {
+		site.visitor().login("ada", wrong).answers(422).hasNoCookie()
+	}
+	site.visitor().login("ada", strings.Repeat("p", 1025)).answers(422).says("at most 1024 bytes")
+	site.visitor().post("/login").answers(422).says("Type your username.").says("Type your password.")
+	site.visitor().do("POST", "/login", url.Values{"username": {strings.Repeat("x", 70_000)}}).answers(413).says("64 KiB")
+	if after := site.rows(); after != before {
+		t.Errorf("before: %s; after: %s", before, after)
+	}
+}
+
+// TestRawRequests sends what no well-behaved client sends.
+func TestRawRequests(t *testing.T) {
+	site := start(t)
+	for what, raw := range map[string]string{
+		"no HTTP at all":          "hello\r\n\r\n",
+		"a version of its own":    "GET /login HTTP/9\r\nHost: x\r\n\r\n",
+		"a broken header":         "GET /login HTTP/1.1\r\nHost: x\r\nbroken\r\n\r\n",
+		"two lengths":             "POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd",
+		"a length and chunks":     "POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+		"a length of nonsense":    "POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
+		"a method of its own":     "BREW /login HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+		"a NUL in the path":       "GET /\x00 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+		"bytes that are no UTF-8": "GET /\xff\xfe?next=\xff HTTP/1.1\r\nHost: x\r\nCookie: daypass=\xff\r\nConnection: close\r\n\r\n",
+	} {
+		connection, err := net.Dial("tcp", strings.TrimPrefix(site.url, "http://"))
+		must(t, err)
+		connection.SetDeadline(time.Now().Add(10 * time.Second))
+		_, err = connection.Write([]byte(raw))
+		must(t, err)
+		reply, _ := io.ReadAll(connection)
+		connection.Close()
+		if !regexp.MustCompile(`^HTTP/1\.1 (4\d\d|303) `).Match(reply) {
+			t.Errorf("%s: %.60q", what, reply)
+		}
+	}
+	site.signIn("ada").get("/dashboard").answers(200)
+}
+
+func TestUsernamesAreComparedAsPeopleDo(t *testing.T) {
+	site := start(t)
+	site.add("Zoë", models.Member)
+	for _, typed := range []string{"zoë", "ZOË", "Zoe\u0308", "ｚｏë", "  zoë "} {
+		site.visitor().login(typed, password).leadsTo("/dashboard")
+	}
+	site.visitor().login("zoe", password).answers(422)
+	if _, err := site.db.AddUser(t.Context(), models.NewUser{Name: "ZOE\u0308", Password: password, Role: models.Member}, models.CommandLine); err == nil || !strings.Contains(err.Error(), "taken") {
+		t.Errorf("the same name was added twice: %v", err)
+	}
+}
+
+func TestNamesAreShownAsTyped(t *testing.T) {
+	site := start(t)
+	for i, full := range []string{"x", strings.Repeat("W", 200), "<script>alert(1)</script>", "שרה כהן", "🙂🙃", `"'&`} {
+		name := fmt.Sprint("user", i)
+		_, err := site.db.AddUser(t.Context(), models.NewUser{Name: name, FullName: full, Password: password, Role: models.Member}, models.CommandLine)
+		must(t, err)
+		page := site.signIn(name).get("/dashboard").answers(200)
+		if strings.Contains(page.body, "<script>") {
+			t.Errorf("%q is not escaped", full)
+		}
+	}
+}
+
+func TestAPanicIsAPageAndALine(t *testing.T) {
+	site := start(t)
+	ada := site.signIn("ada")
+	site.broken.Store(true)
+	page := ada.get("/dashboard").answers(500).says("Something broke").hasNoCookie()
+	site.broken.Store(false)
+	reference := regexp.MustCompile(`<code>(\w+)</code>`).FindStringSubmatch(page.body)
+	if log := site.log.String(); !strings.Contains(log, "a test panics") || reference == nil || !strings.Contains(log, reference[1]) {
+		t.Errorf("the log does not tell:\n%s", log)
+	}
+	if strings.Contains(page.body, "a test panics") {
+		t.Error("the page tells what panicked")
+	}
+	ada.get("/dashboard").answers(200)
+}
+
+func TestAProxyIsBelievedOnlyWhenTrusted(t *testing.T) {
+	claim := func(site *testSite, forwarded string) string {
+		ada := site.visitor()
+		ada.header.Set("X-Forwarded-For", forwarded)
+		ada.login("ada", password).leadsTo("/dashboard")
+		sessions, err := site.db.SessionsOf(t.Context(), site.user("ada"))
+		must(t, err)
+		return sessions[0].Address
+	}
+	if address := claim(start(t), "203.0.113.9"); address != "127.0.0.1" {
+		t.Errorf("a stranger's claim counts: %s", address)
+	}
+	for forwarded, want := range map[string]string{
+		"203.0.113.9":                     "203.0.113.9",
+		"198.51.100.1, 203.0.113.9":       "203.0.113.9", // what stands before is the client's claim
+		"203.0.113.9, 127.0.0.2":          "203.0.113.9", // through two of our proxies
+		"2001:db8::1":                     "2001:db8::1",
+		"::ffff:203.0.113.9":              "203.0.113.9",
+		"nonsense":                        "127.0.0.1",
+		"203.0.113.9, <script>, 10.1.1.1": "10.1.1.1",
+		"":                                "127.0.0.1",
+	} {
+		trusting := start(t, func(c *handlers.Config) { c.TrustedProxies = prefixes(t, "127.0.0.0/8") })
+		if address := claim(trusting, forwarded); address != want {
+			t.Errorf("%q is %s, not %s", forwarded, address, want)
+		}
+	}
+}
+
+func TestEveryLinkLeadsSomewhere(t *testing.T) {
+	ada := start(t).signIn("ada")
+	links := regexp.MustCompile(`(?:href|src)="(/[^"#]*)`)
+	seen := map[string]bool{}
+	for todo := []string{"/dashboard"}; len(todo) > 0; {
+		path := todo[0]
+		todo = todo[1:]
+		if seen[path] {
+			continue
+		}
+		seen[path] = true
+		page := ada.get(path)
+		if page.http.StatusCode == 303 {
+			todo = append(todo, page.http.Header.Get("Location"))
+			continue
+		}
+		page.answers(200)
+		if strings.HasPrefix(page.http.Header.Get("Content-Type"), "text/html") {
+			for _, link := range links.FindAllStringSubmatch(page.body, -1) {
+				todo = append(todo, link[1])
+			}
+		}
+	}
+	if len(seen) < 5 {
+		t.Errorf("the crawl found only %d addresses", len(seen))
+	}
+}
+
+func TestAssetsAreKeptForEverAndCompressed(t *testing.T) {
+	site := start(t)
+	page := site.visitor().get("/login")
+	sheet := regexp.MustCompile(`/public/app\.[0-9a-f]{12}\.css`).FindString(page.body)
+	plain := site.visitor()
+	plain.header.Set("Accept-Encoding", "identity")
+	whole := plain.get(sheet).answers(200)
+	if kept := whole.http.Header.Get("Cache-Control"); !strings.Contains(kept, "immutable") {
+		t.Errorf("Cache-Control: %s", kept)
+	}
+	packed := site.visitor()
+	packed.header.Set("Accept-Encoding", "gzip")
+	answer := packed.get(sheet).answers(200)
+	if answer.http.Header.Get("Content-Encoding") != "gzip" || len(answer.body) >= len(whole.body) || answer.http.Header.Get("Vary") == "" {
+		t.Errorf("not compressed: %v", answer.http.Header)
+	}
+	site.visitor().get("/public/app.css").answers(404)
+	site.visitor().get("/public/..%2fmain.go").answers(404)
+}
+
+func prefixes(t *testing.T, networks ...string) (parsed []netip.Prefix) {
+	t.Helper()
+	for _, network := range networks {
+		prefix, err := netip.ParsePrefix(network)
+		must(t, err)
+		parsed = append(parsed, prefix)
+	}
+	return parsed
+}
+
+// window is a window of a real browser.
+type window struct {
+	t   *testing.T
+	ctx context.Context
+}
+
+// chromium opens a window of a real browser with a profile of its own. Without
+// Chromium the test is skipped, and fails in CI. Whatever the browser complains
+// about fails the test: scripts, the policy, requests.
+func chromium(t *testing.T, width, height int64, dark bool) *window {
+	t.Helper()
+	var path string
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if found, err := exec.LookPath(name); err == nil && path == "" {
+			path = found
+		}
+	}
+	if path == "" {
+		const missing = "this test needs a browser; install Chromium, such as with: apt-get install chromium"
+		if os.Getenv("CI") == "true" {
+			t.Fatal(missing)
+		}
+		t.Skip(missing)
+	}
+	options := []chromedp.ExecAllocatorOption{chromedp.ExecPath(path), chromedp.UserDataDir(t.TempDir()), chromedp.WindowSize(int(width), int(height))}
+	for _, flag := range []string{
+		"headless", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run",
+		"disable-background-networking", "disable-component-update", "disable-sync", "hide-scrollbars",
+	} {
+		options = append(options, chromedp.Flag(flag, true))
+	}
+	options = append(options, chromedp.Flag("host-resolver-rules", "MAP intranet.test 127.0.0.1"))
+	browser, stop := chromedp.NewExecAllocator(context.Background(), options...)
+	t.Cleanup(stop)
+	ctx, cancel := chromedp.NewContext(browser)
+	t.Cleanup(cancel)
+	t.Cleanup(func() { chromedp.Cancel(ctx) })
+	must(t, chromedp.Do(ctx)) // starts it; a limit on this call would be one on all
+	ctx, cancel = context.WithTimeout(ctx, 2*time.Minute)
+	t.Cleanup(cancel)
+
+	must(t, chromedp.Listen(ctx, func(event any) {
+		switch event := event.(type) {
+		case *log.EventEntryAdded:
+			refused := strings.Contains(event.Entry.Text, "the server responded with a status of 4") // as a form may be
+			if event.Entry.Level != log.EntryLevelInfo && !refused {
+				t.Errorf("the browser complains: %s %s", event.Entry.Text, event.Entry.URL)
+			}
+		case *runtime.EventExceptionThrown:
+			t.Errorf("the script fails: %v", event.ExceptionDetails)
+		case *runtime.EventConsoleAPICalled:
+			t.Errorf("the script writes to the console: %s", event.Type)
+		case *network.EventLoadingFailed:
+			t.Errorf("a request failed: %s", event.ErrorText)
+		}
+	}))
+	scheme := "light"
+	if dark {
+		scheme = "dark"
+	}
+	w := &window{t, ctx}
+	call(w, log.Enable, cdp.Empty{})
+	call(w, network.Enable, network.EnableParams{})
+	call(w, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true})
+	call(w, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
+	must(t, chromedp.Do(ctx, chromedp.EmulateViewport(width, height)))
+	return w
+}
+
+// call gives the browser a command of its protocol.
+func call[P, R any](w *window, command cdp.Command[P, R], params P) {
+	w.t.Helper()
+	_, err := chromedp.Call(w.ctx, command, params)
+	must(w.t, err)
+}
+
+// ask returns what an expression in the page says.
+func ask[T any](w *window, expression string) T {
+	w.t.Helper()
+	value, err := chromedp.Run(w.ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
+	must(w.t, err)
+	return value
+}
+
+func (w *window) open(address string) {
+	w.t.Helper()
+	must(w.t, chromedp.Do(w.ctx, chromedp.Navigate(address)))
+}
+
+// press types on the keyboard, into whatever has the focus.
+func (w *window) press(keys string) {
+	w.t.Helper()
+	must(w.t, chromedp.Do(w.ctx, chromedp.KeyEvent(keys)))
+}
+
+// enter presses Enter and waits for the page that comes of it.
+func (w *window) enter() {
+	w.t.Helper()
+	_, err := chromedp.RunResponse(w.ctx, chromedp.KeyEvent(kb.Enter))
+	must(w.t, err)
+}
+
+// signOut clicks the button and waits for the page that comes of it.
+func (w *window) signOut() {
+	w.t.Helper()
+	_, err := chromedp.RunResponse(w.ctx, chromedp.Click(`form[action="/logout"] button`))
+	must(w.t, err)
+}
+
+// back goes back in the history and waits until another page is there. While
+// one page gives way to another there is nobody to ask, so it asks again.
+func (w *window) back() {
+	w.t.Helper()
+	from := ask[string](w, "location.href")
+	chromedp.Run(w.ctx, chromedp.Evaluate[any]("history.back()"))
+	for w.ctx.Err() == nil {
+		there, err := chromedp.Run(w.ctx, chromedp.Evaluate[bool](fmt.Sprintf("location.href != %q && document.readyState == 'complete' && !document.documentElement.hidden", from)))
+		if err == nil && there {
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	w.t.Fatal("going back leads nowhere")
+}
+
+// shows says which address the window shows, and what has the focus.
+func (w *window) shows(address, focus string) {
+	w.t.Helper()
+	if shown := ask[string](w, "location.href"); shown != address {
+		w.t.Fatalf("the window shows %s, not %s", shown, address)
+	}
+	if focused := ask[string](w, "document.activeElement.id"); focused != focus {
+		w.t.Errorf("at %s the cursor is in %q, not in %q", address, focused, focus)
+	}
+}
+
+// look checks the page that the window shows: axe-core finds nothing to
+// complain of, and nothing is wider than the window. The picture is kept with
+// the test's artifacts (go test -artifacts).
+func (w *window) look(name string) {
+	w.t.Helper()
+	axe, err := os.ReadFile("handlers/testdata/axe.min.js")
+	must(w.t, err)
+	complaints := ask[string](w, string(axe)+`;
+		axe.run().then(found => found.violations.map(v => v.id + ": " + v.nodes.map(n => n.html + " " + n.failureSummary).join("\n")).join("\n"))`)
+	if complaints != "" {
+		w.t.Errorf("%s: axe-core finds %s", name, complaints)
+	}
+	if ask[bool](w, "document.documentElement.scrollWidth > innerWidth") {
+		w.t.Errorf("%s is wider than the window", name)
+	}
+	picture, err := chromedp.Run(w.ctx, chromedp.FullScreenshot(100))
+	must(w.t, err)
+	must(w.t, os.WriteFile(filepath.Join(w.t.ArtifactDir(), strings.ReplaceAll(name, " ", "-")+".png"), picture, 0o600))
+}
+
+func TestInARealBrowser(t *testing.T) {
+	for _, script := range []bool{true, false} {
+		t.Run(fmt.Sprintf("script=%t", script), func(t *testing.T) {
+			site := startEmpty(t)
+			w := chromium(t, 1280, 800, false)
+			call(w, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: !script})
+
+			// The first account, with the keyboard alone.
+			w.open(site.url + "/setup?token=the+link+of+the+terminal")
+			w.shows(site.url+"/setup?token=the+link+of+the+terminal", "username")
+			w.press("ada\tAda Lovelace\t" + password)
+			w.enter()
+			w.shows(site.url+"/dashboard", "")
+			if title := ask[string](w, "document.title"); title != "Dashboard · Daypass" {
+				t.Errorf("the title is %q", title)
+			}
+			began := ask[string](w, "document.querySelector('.facts time').textContent")
+			if relative := began == "just now"; relative != script {
+				t.Errorf("the session began %q", began)
+			}
+			w.signOut()
+			w.shows(site.url+"/login?left=1", "username")
+
+			// A mistake, and then the right password, on the way to where one wanted to go.
+			w.open(site.url + "/dashboard?from=bookmark")
+			w.shows(site.url+"/login?next=%2Fdashboard%3Ffrom%3Dbookmark", "username")
+			w.press("ada\ta wrong password")
+			w.enter()
+			w.shows(site.url+"/login", "password")
+			w.press(password)
+			w.enter()
+			w.shows(site.url+"/dashboard?from=bookmark", "")
+
+			// Going back does not show what was signed out of.
+			w.signOut()
+			w.back()
+			w.shows(site.url+"/login?next=%2Fdashboard%3Ffrom%3Dbookmark", "username")
+		})
+	}
+}
+
+// TestOverPlainHTTPInARealBrowser is the trap of Referrer-Policy: no-referrer,
+// which only shows on a host that is not this machine by name.
+func TestOverPlainHTTPInARealBrowser(t *testing.T) {
+	site := start(t, func(c *handlers.Config) { c.URL.Host = "intranet.test:" + c.URL.Port() })
+	w := chromium(t, 1280, 800, false)
+	w.open(site.app.URL.String() + "/login")
+	w.press("ada\t" + password)
+	w.enter()
+	w.shows(site.app.URL.String()+"/dashboard", "")
+	// Clear-Site-Data is not heard here: the script sees to the way back.
+	w.signOut()
+	w.back()
+	w.shows(site.app.URL.String()+"/login?next=%2Fdashboard", "username")
+}
+
+func TestHowItLooks(t *testing.T) {
+	site, empty := start(t), startEmpty(t)
+	long := strings.Repeat("long-username-", 4) + "64-chars"
+	_, err := site.db.AddUser(t.Context(), models.NewUser{
+		Name: long, FullName: strings.Repeat("Wolfeschlegelsteinhausenbergerdorff ", 5), Password: password, Role: models.Member,
+	}, models.CommandLine)
+	must(t, err)
+	for _, user := range []string{"ada", long} { // something to show
+		phone := site.visitor()
+		phone.header.Set("User-Agent", "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 Mobile/15E148 Safari/604.1")
+		phone.login(user, "not the password").answers(422)
+		phone.login(user, password).leadsTo("/dashboard")
+	}
+	token := "?token=" + url.QueryEscape("the link of the terminal")
+	for _, dark := range []bool{false, true} {
+		for _, width := range []int64{1280, 390} {
+			t.Run(fmt.Sprintf("dark=%t,width=%d", dark, width), func(t *testing.T) {
+				w := chromium(t, width, 800, dark)
+				w.open(empty.url + "/")
+				w.look("setup without the link")
+				w.open(empty.url + "/setup" + token)
+				w.look("setup")
+				w.press("a b\t\tshort")
+				w.enter()
+				w.look("setup refused")
+				w.open(site.url + "/setup")
+				w.look("not found")
+				w.open(site.url + "/login?left=1")
+				w.look("login")
+				w.press("ada\twrong")
+				w.enter()
+				w.look("login refused")
+				w.press(password)
+				w.enter()
+				w.look("dashboard")
+				w.open(site.url + "/nothing")
+				w.look("not found when signed in")
+				w.signOut()
+				w.press(long + "\t" + password)
+				w.enter()
+				w.look("dashboard of a long name")
+			})
+		}
+	}
+}
