@@ -1,0 +1,149 @@
+package models
+
+import (
+	"database/sql"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+)
+
+// open opens a new database.
+func open(t *testing.T) *DB {
+	t.Helper()
+	db, err := Open(t.Context(), filepath.Join(t.TempDir(), "daypass.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	return db
+}
+
+func TestWhatIsWrongWithThePathIsASentence(t *testing.T) {
+	folder := t.TempDir()
+	text := filepath.Join(folder, "text")
+	check(t, os.WriteFile(text, []byte("This is a letter and not a database.\n"), 0o600))
+	torn := filepath.Join(folder, "torn")
+	check(t, os.WriteFile(torn, append([]byte("SQLite format 3\x00"), make([]byte, 4080)...), 0o600))
+	for path, part := range map[string]string{
+		folder:                                  "is a folder",
+		text:                                    "is not a SQLite database",
+		torn:                                    "is not a SQLite database",
+		filepath.Join(text, "daypass.db"):       "can't be used for the database: not a directory",
+		"/proc/daypass/daypass.db":              "can't be used for the database",
+		filepath.Join(folder, "a\x00b", "c.db"): "can't be used for the database",
+	} {
+		db, err := Open(t.Context(), path)
+		if err == nil {
+			db.Close()
+			t.Errorf("%q was opened", path)
+		} else if !strings.Contains(err.Error(), part) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%q: %v", path, err)
+		}
+	}
+}
+
+func TestAFullDiskIsASentence(t *testing.T) {
+	folder := t.TempDir()
+	if err := syscall.Mount("tmpfs", folder, "tmpfs", 0, "size=64k"); err != nil {
+		t.Skip("a small disk can't be mounted here: ", err)
+	}
+	t.Cleanup(func() { syscall.Unmount(folder, syscall.MNT_DETACH) })
+	db, err := Open(t.Context(), filepath.Join(folder, "daypass.db"))
+	if err == nil {
+		db.Close()
+		t.Fatal("the disk is too large for this test")
+	}
+	if !strings.Contains(err.Error(), "disk") {
+		t.Error(err)
+	}
+}
+
+func TestTheFilesAreTheirOwnersAlone(t *testing.T) {
+	folder := filepath.Join(t.TempDir(), "data")
+	check(t, os.Mkdir(folder, 0o755))
+	check(t, os.WriteFile(filepath.Join(folder, ".gitignore"), nil, 0o644))
+	db, err := Open(t.Context(), filepath.Join(folder, "daypass.db"))
+	check(t, err)
+	defer db.Close()
+	_, err = SecretFile(filepath.Join(folder, "secret"))
+	check(t, err)
+	_, err = db.AddUser(t.Context(), NewUser{Name: "ada", Password: "a walk in the wet grass", Role: Admin}, CommandLine)
+	check(t, err)
+
+	modes := map[string]os.FileMode{".": 0o700, "daypass.db": 0o600, "daypass.db-wal": 0o600, "daypass.db-shm": 0o600, "secret": 0o600}
+	for name, want := range modes {
+		info, err := os.Stat(filepath.Join(folder, name))
+		check(t, err)
+		if got := info.Mode().Perm(); got != want {
+			t.Errorf("%s has mode %o, not %o", name, got, want)
+		}
+	}
+
+	shared := t.TempDir() // somebody else's: its mode stays
+	check(t, os.WriteFile(filepath.Join(shared, "letter"), nil, 0o644))
+	check(t, os.Chmod(shared, 0o755))
+	other, err := Open(t.Context(), filepath.Join(shared, "daypass.db"))
+	check(t, err)
+	other.Close()
+	if info, _ := os.Stat(shared); info.Mode().Perm() != 0o755 {
+		t.Errorf("the mode of a shared folder became %o", info.Mode().Perm())
+	}
+}
+
+func TestADatabaseOfANewerVersionIsRefused(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "daypass.db")
+	db, err := Open(t.Context(), path)
+	check(t, err)
+	_, err = db.sql.Exec(`INSERT INTO goose_db_version (version_id, is_applied) VALUES (9000, TRUE)`)
+	check(t, err)
+	db.Close()
+	if _, err := Open(t.Context(), path); err == nil || !strings.Contains(err.Error(), "newer version") {
+		t.Error(err)
+	}
+}
+
+func TestSeveralProcessesMayStartAtOnce(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "daypass.db")
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			db, err := Open(t.Context(), path)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			db.Close()
+		})
+	}
+	wg.Wait()
+}
+
+func TestEveryConnectionHasTheSettings(t *testing.T) {
+	db := open(t)
+	var held []*sql.Conn
+	for range 4 {
+		connection, err := db.sql.DB.Conn(t.Context())
+		check(t, err)
+		held = append(held, connection)
+		for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "busy_timeout": "5000"} {
+			var got string
+			check(t, connection.QueryRowContext(t.Context(), `PRAGMA `+pragma).Scan(&got))
+			if got != want {
+				t.Errorf("%s is %s, not %s", pragma, got, want)
+			}
+		}
+	}
+	for _, connection := range held {
+		connection.Close()
+	}
+}
+
+func check(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,109 @@
+package models
+
+import (
+	"encoding/base64"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+)
+
+func encodeForTest(b []byte) string { return base64.RawStdEncoding.EncodeToString(b) }
+
+func TestUsernames(t *testing.T) {
+	for typed, want := range map[string]string{
+		"ada": "ada", "Ada": "ada", " ada ": "ada", "ADA.LOVELACE@example.org": "ada.lovelace@example.org",
+		"Zoe\u0308": "zoë", "ｆｕｌｌ": "full", "שרה": "שרה", "x": "x", "Straße": "straße", "李小龙": "李小龙",
+		strings.Repeat("x", 64): strings.Repeat("x", 64),
+	} {
+		if _, compared, ok := Username(typed); !ok || compared != want {
+			t.Errorf("%q is compared as %q, not %q", typed, compared, want)
+		}
+	}
+	for _, typed := range []string{"", " ", "a b", "a\x00b", "a\nb", "\xff", "🙂", "\u202eevil", "a\u00adb", strings.Repeat("x", 65), strings.Repeat("x", 10_000)} {
+		if shown, _, ok := Username(typed); ok {
+			t.Errorf("%.20q is accepted as %q", typed, shown)
+		}
+	}
+}
+
+func TestTheLastAdministratorStays(t *testing.T) {
+	db := open(t)
+	ada, err := db.AddUser(t.Context(), NewUser{Name: "ada", Password: "a walk in the wet grass", Role: Admin}, CommandLine)
+	check(t, err)
+	eve, err := db.AddUser(t.Context(), NewUser{Name: "eve", Password: "a walk in the wet grass", Role: Admin}, CommandLine)
+	check(t, err)
+	// Both try to remove the other at once: one stays.
+	var wg sync.WaitGroup
+	wg.Go(func() { db.RemoveUser(t.Context(), ada) })
+	wg.Go(func() { db.SetDisabled(t.Context(), eve, true, CommandLine) })
+	wg.Wait()
+	var admins int
+	check(t, db.sql.Get(&admins, `SELECT COUNT(*) FROM users WHERE role = 'admin' AND NOT disabled`))
+	if admins != 1 {
+		t.Errorf("%d administrators are left", admins)
+	}
+	for _, user := range []*User{ada, eve} {
+		if err := db.RemoveUser(t.Context(), user); err == nil {
+			if left, _ := db.Users(t.Context()); len(left) != 1 {
+				t.Error("everybody was removed")
+			}
+		} else if !errors.Is(err, ErrLastAdmin) && !errors.Is(err, ErrNotFound) {
+			t.Error(err)
+		}
+	}
+}
+
+func TestSecrets(t *testing.T) {
+	for secret, part := range map[string]string{
+		"": "bytes", "short": "bytes", "keyboard cat": "tutorial", "Keyboard Cat": "tutorial", "changeme": "tutorial",
+		"thisismysecrctekeyfhrgfgrfrty84fwir767": "tutorial",
+		"secret-secret-secret-secret-secret":     "longer",
+		strings.Repeat("keyboard cat", 3):        "longer",
+		strings.Repeat("ab", 20):                 "different",
+	} {
+		if err := CheckSecret(secret); err == nil || !strings.Contains(err.Error(), part) {
+			t.Errorf("%q: %v", secret, err)
+		} else if len(secret) > 8 && strings.Contains(err.Error(), secret) {
+			t.Errorf("the error tells the secret: %v", err)
+		}
+	}
+	check(t, CheckSecret("3Yx1dQ8mVt0sGpB7nKcJ5wLhRzE2aUfI"))
+}
+
+func TestTheSecretFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "secret")
+	made := make([]string, 8)
+	var wg sync.WaitGroup
+	for i := range made { // several processes start at once
+		wg.Go(func() {
+			secrets, err := SecretFile(path)
+			if err != nil || len(secrets) != 1 {
+				t.Errorf("%q, %v", secrets, err)
+				return
+			}
+			made[i] = secrets[0]
+		})
+	}
+	wg.Wait()
+	for _, secret := range made {
+		if secret != made[0] || CheckSecret(secret) != nil {
+			t.Fatalf("the processes have %q", made)
+		}
+	}
+	check(t, os.WriteFile(path, []byte("3Yx1dQ8mVt0sGpB7nKcJ5wLhRzE2aUfI\n"+made[0]+"\n"), 0o600))
+	if secrets, err := SecretFile(path); err != nil || len(secrets) != 2 || secrets[1] != made[0] {
+		t.Errorf("%q, %v", secrets, err)
+	}
+	for content, part := range map[string]string{"": "empty", "\n \n": "empty", "torn": "damaged", made[0] + "\ntorn": "damaged: secret 2"} {
+		check(t, os.WriteFile(path, []byte(content), 0o600))
+		if _, err := SecretFile(path); err == nil || !strings.Contains(err.Error(), part) {
+			t.Errorf("%q: %v", content, err)
+		}
+	}
+	if _, err := SecretFile(t.TempDir()); err == nil {
+		t.Error("a folder was read as a secret")
+	}
+}
