@@ -1,0 +1,222 @@
+package handlers
+
+import (
+	"context"
+	"crypto/rand"
+	"log/slog"
+	"net"
+	"net/url"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/valyala/fasthttp"
+	"golang.org/x/crypto/argon2"
+
+	"daypass/models"
+)
+
+// The benchmarks run over loopback HTTP, and what is compared with runs in turn
+// with it: the machine is equally fast or slow for both. The ratio is the figure.
+
+const (
+	connections = 32
+	benchName   = "ada"
+	benchWord   = "a walk in the wet grass"
+)
+
+// listen serves on a free port until the benchmark ends and returns the address.
+func listen(b *testing.B, serve func(net.Listener) error, stop func()) string {
+	b.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- serve(listener) }()
+	b.Cleanup(func() {
+		stop()
+		if err := <-done; err != nil {
+			b.Error(err)
+		}
+	})
+	return "http://" + listener.Addr().String()
+}
+
+// benchSite serves a site with a user, and returns its address.
+func benchSite(b *testing.B) (address string) {
+	b.Helper()
+	app := newApp(b)
+	app.Log, app.db.Log = slog.New(slog.DiscardHandler), slog.New(slog.DiscardHandler)
+	if _, err := app.db.AddUser(b.Context(), models.NewUser{Name: benchName, Password: benchWord, Role: models.Admin}, models.CommandLine); err != nil {
+		b.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	return listen(b, func(l net.Listener) error { return app.Serve(ctx, l) }, cancel)
+}
+
+// bare serves the very bytes of an answer with a Fiber handler that does nothing else.
+func bare(b *testing.B, answer *fasthttp.Response) (address string) {
+	b.Helper()
+	app := fiber.New(fiber.Config{DisableStartupMessage: true})
+	var headers []header
+	for name, value := range answer.Header.All() {
+		if key := string(name); key != fiber.HeaderContentLength && key != fiber.HeaderDate {
+			headers = append(headers, header{key, string(value)})
+		}
+	}
+	body := append([]byte(nil), answer.Body()...)
+	app.Get("/", func(c *fiber.Ctx) error {
+		for _, header := range headers {
+			c.Set(header.name, header.value)
+		}
+		return c.Send(body)
+	})
+	return listen(b, app.Listener, func() { app.Shutdown() })
+}
+
+// client asks again and again for one page.
+type client struct {
+	*fasthttp.HostClient
+	address, cookie string
+}
+
+func newClient(address, cookie string) *client {
+	host, _ := url.Parse(address)
+	return &client{&fasthttp.HostClient{Addr: host.Host, MaxConns: connections, MaxIdleConnDuration: time.Hour}, address, cookie}
+}
+
+// ask sends as many requests as told over all connections, and returns how long that took.
+func (c *client) ask(b *testing.B, requests int, status int) time.Duration {
+	var left atomic.Int64
+	left.Store(int64(requests))
+	var workers sync.WaitGroup
+	began := time.Now()
+	for range connections {
+		workers.Go(func() {
+			request, response := fasthttp.AcquireRequest(), fasthttp.AcquireResponse()
+			request.SetRequestURI(c.address)
+			request.Header.Set("Cookie", c.cookie)
+			for left.Add(-1) >= 0 {
+				if err := c.Do(request, response); err != nil || response.StatusCode() != status {
+					b.Errorf("%s: %d, %v", c.address, response.StatusCode(), err)
+					return
+				}
+			}
+		})
+	}
+	workers.Wait()
+	return time.Since(began)
+}
+
+// post sends a form, and fails when that does not lead on.
+func post(b *testing.B, client *fasthttp.HostClient, address, form, cookie string, response *fasthttp.Response) {
+	request := fasthttp.AcquireRequest()
+	defer fasthttp.ReleaseRequest(request)
+	request.SetRequestURI(address)
+	request.Header.SetMethod(fiber.MethodPost)
+	request.Header.SetContentType("application/x-www-form-urlencoded")
+	request.Header.Set("Cookie", cookie)
+	request.SetBodyString(form)
+	if err := client.Do(request, response); err != nil || response.StatusCode() != fiber.StatusSeeOther {
+		b.Errorf("%s answered %d, %v", address, response.StatusCode(), err)
+	}
+}
+
+// signedInCookie signs in and out until there are 20 rows of activity, and then in.
+func signedInCookie(b *testing.B, site string) (cookie string) {
+	var response fasthttp.Response
+	host := newClient(site, "").HostClient
+	for range 11 {
+		if cookie != "" {
+			post(b, host, site+"/logout", "", cookie, &response)
+		}
+		post(b, host, site+"/login", benchForm, "", &response)
+		cookie, _, _ = strings.Cut(string(response.Header.Peek(fiber.HeaderSetCookie)), ";")
+	}
+	return cookie
+}
+
+var benchForm = url.Values{"username": {benchName}, "password": {benchWord}}.Encode()
+
+// comparePage measures a page against the bare handler, 500 requests of each in turn.
+func comparePage(b *testing.B, path string, signedIn bool) {
+	site := benchSite(b)
+	var response fasthttp.Response
+	cookie := ""
+	if signedIn {
+		cookie = signedInCookie(b, site)
+	}
+	ours := newClient(site+path, cookie)
+	request := fasthttp.AcquireRequest()
+	request.SetRequestURI(ours.address)
+	request.Header.Set("Cookie", cookie)
+	if err := ours.Do(request, &response); err != nil || response.StatusCode() != fiber.StatusOK {
+		b.Fatalf("%s answered %d, %v", path, response.StatusCode(), err)
+	}
+	theirs := newClient(bare(b, &response)+"/", "")
+
+	var we, they time.Duration
+	for b.Loop() {
+		b.StopTimer()
+		they += theirs.ask(b, 500, fiber.StatusOK)
+		b.StartTimer()
+		we += ours.ask(b, 500, fiber.StatusOK)
+	}
+	b.ReportMetric(float64(500*b.N)/we.Seconds(), "req/s")
+	b.ReportMetric(float64(500*b.N)/they.Seconds(), "bare-req/s")
+	b.ReportMetric(they.Seconds()/we.Seconds(), "ratio")
+	b.ReportMetric(0, "ns/op")
+}
+
+// BenchmarkDashboard is the signed-in dashboard with 20 rows of activity, against
+// a bare Fiber handler that sends the same bytes.
+func BenchmarkDashboard(b *testing.B) { comparePage(b, "/dashboard", true) }
+
+// BenchmarkLoginPage is the sign-in page for a stranger, against the same.
+func BenchmarkLoginPage(b *testing.B) { comparePage(b, "/login", false) }
+
+// BenchmarkLogins is the sign-in itself, from all cores at once, against bare
+// argon2id with the same costs on all cores.
+func BenchmarkLogins(b *testing.B) {
+	site := benchSite(b)
+	host := newClient(site, "").HostClient
+	cores := runtime.GOMAXPROCS(0)
+	each := 4 * cores
+	salt := make([]byte, 16)
+	rand.Read(salt)
+
+	everywhere := func(workers int, work func()) time.Duration {
+		var left atomic.Int64
+		left.Store(int64(each))
+		var group sync.WaitGroup
+		began := time.Now()
+		for range workers {
+			group.Go(func() {
+				for left.Add(-1) >= 0 {
+					work()
+				}
+			})
+		}
+		group.Wait()
+		return time.Since(began)
+	}
+	var we, they time.Duration
+	for b.Loop() {
+		b.StopTimer()
+		they += everywhere(cores, func() { argon2.IDKey([]byte(benchWord), salt, 2, 19456, 1, 32) })
+		b.StartTimer()
+		we += everywhere(2*cores, func() {
+			var response fasthttp.Response
+			post(b, host, site+"/login", benchForm, "", &response)
+		})
+	}
+	b.ReportMetric(float64(each*b.N)/we.Seconds(), "logins/s")
+	b.ReportMetric(float64(each*b.N)/they.Seconds(), "bare-hashes/s")
+	b.ReportMetric(they.Seconds()/we.Seconds(), "ratio")
+	b.ReportMetric(0, "ns/op")
+}

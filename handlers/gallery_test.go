@@ -1,0 +1,226 @@
+package handlers
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"html"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/valyala/fasthttp"
+
+	"daypass/models"
+	"daypass/views"
+)
+
+// newApp builds a site without a user on a new database.
+func newApp(t testing.TB) *App {
+	t.Helper()
+	db, err := models.Open(t.Context(), filepath.Join(t.TempDir(), "daypass.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	app, err := New(db, Config{
+		URL: &url.URL{Scheme: "http", Host: "localhost"}, Secrets: []string{"3Yx1dQ8mVt0sGpB7nKcJ5wLhRzE2aUfI"}, Lifetime: 24 * time.Hour, Log: db.Log,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return app
+}
+
+var (
+	someTime    = models.Time{Time: time.Date(2026, 3, 14, 9, 26, 53, 0, time.UTC)}
+	someUser    = &models.User{ID: "u", Name: "ada", FullName: "Ada Lovelace", Role: models.Admin, Created: someTime}
+	someSession = models.Session{ID: "s", Address: "203.0.113.9", Browser: "Safari on iOS", Created: someTime, Seen: someTime, Expires: someTime, User: *someUser}
+	someFields  = []Field{
+		{Label: "Name", Name: "username", Type: "text", Value: "ada", Autocomplete: "username", Error: "This is wrong."},
+		{Label: "Password", Name: "password", Type: "password", Autocomplete: "current-password", Hint: "Long.", Optional: true, Focus: true},
+	}
+)
+
+// signedIn is the frame of a page that somebody sees who is signed in.
+func signedIn(title string) Page {
+	return Page{Title: title, User: someUser, Navigation: []Link{{Path: "/dashboard", Label: "Dashboard", Icon: "layout-dashboard", Current: true}, {Path: "/x", Label: "X", Icon: "user"}}}
+}
+
+func allEvents() (events []models.Event) {
+	for kind := range looks {
+		events = append(events, models.Event{ID: "e", Kind: kind, At: someTime, Address: "203.0.113.9", Browser: "Firefox on Linux"})
+	}
+	return append(events, models.Event{Kind: models.SignedIn, At: someTime, Browser: "command line"})
+}
+
+// gallery is every page in every state. A slip in a branch that nobody visits
+// fails here.
+var gallery = map[string]interface{ frame() *Page }{
+	"login: first":          &LoginPage{Page: Page{Title: "Sign in"}, Fields: someFields},
+	"login: with a notice":  &LoginPage{Page: Page{Title: "Sign in"}, Notice: "You have signed out.", Left: true, Next: "/dashboard", Fields: someFields},
+	"login: refused":        &LoginPage{Page: Page{Title: "Sign in"}, Error: "The username or the password is wrong.", Fields: someFields},
+	"setup: form":           &SetupPage{Page: Page{Title: "Make the first account"}, Token: "x", Fields: someFields},
+	"setup: no link":        &SetupPage{Page: Page{Title: "Almost there"}},
+	"error: anonymous":      &ErrorPage{Page: Page{Title: "Nothing here"}, Status: 404, Sentence: "There is nothing."},
+	"error: reference":      &ErrorPage{Page: signedIn("Something broke"), Status: 500, Sentence: "It broke.", Reference: "ABC"},
+	"dashboard: empty":      &DashboardPage{Page: signedIn("Dashboard"), Session: &someSession, Left: 100},
+	"dashboard: everything": &DashboardPage{Page: signedIn("Dashboard"), Session: &someSession, Left: 1, Others: []ShownSession{showSession(someSession, &someSession)}, Activity: showEvents(allEvents())},
+}
+
+func TestTheGallery(t *testing.T) {
+	app := newApp(t)
+	shown := map[string]bool{}
+	for name, page := range gallery {
+		view, _, _ := strings.Cut(name, ":")
+		shown[view] = true
+		c := app.AcquireCtx(&fasthttp.RequestCtx{})
+		if err := c.Render(view, page); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		body := string(c.Response().Body())
+		if !strings.Contains(body, "<title>"+page.frame().Title+" · Daypass</title>") || !strings.HasSuffix(strings.TrimSpace(body), "</html>") ||
+			strings.Contains(body, "<no value>") || strings.Contains(body, "ZgotmplZ") {
+			t.Errorf("%s: the page is not whole:\n%s", name, body)
+		}
+		if slots := strings.Count(body, "<main"); slots != 1 || strings.Count(body, "<h1") != 1 {
+			t.Errorf("%s has %d mains and %d titles", name, slots, strings.Count(body, "<h1"))
+		}
+		app.ReleaseCtx(c)
+	}
+	templates, err := filepath.Glob("../views/*.html")
+	if err != nil || len(templates) < 4 {
+		t.Fatal(templates, err)
+	}
+	for _, template := range templates {
+		if view := strings.TrimSuffix(filepath.Base(template), ".html"); !shown[view] {
+			t.Errorf("views/%s.html is not in the gallery", view)
+		}
+	}
+}
+
+// TestNoPageDefinesATemplate: all files share one namespace, and the last
+// definition of a name would show on every page.
+func TestNoPageDefinesATemplate(t *testing.T) {
+	for _, pattern := range []string{"*.html", "*/*.html"} {
+		files, err := filepath.Glob("../views/" + pattern)
+		if err != nil || len(files) == 0 {
+			t.Fatal(files, err)
+		}
+		for _, file := range files {
+			content, err := views.FS.ReadFile(strings.TrimPrefix(file, "../views/"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, forbidden := range []string{"{{define", "{{block", "{{embed", "{{- define"} {
+				if strings.Contains(string(content), forbidden) {
+					t.Errorf("%s has %s", file, forbidden)
+				}
+			}
+		}
+	}
+}
+
+// TestEveryKindOfEventIsShown: a kind without a look would show as an empty row.
+func TestEveryKindOfEventIsShown(t *testing.T) {
+	for _, event := range showEvents(allEvents()) {
+		if event.Said == "" || event.Icon == "" {
+			t.Errorf("%q is shown as nothing", event.Kind)
+		}
+	}
+	file, err := parser.ParseFile(token.NewFileSet(), "../models/event.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kinds := 0
+	ast.Inspect(file, func(node ast.Node) bool {
+		if group, ok := node.(*ast.GenDecl); ok && group.Tok == token.CONST {
+			kinds += len(group.Specs)
+		}
+		return true
+	})
+	if kinds != len(looks) {
+		t.Errorf("there are %d kinds of event and %d looks", kinds, len(looks))
+	}
+}
+
+// TestTheImportsRunOneWay: models know no HTTP, handlers write no SQL.
+func TestTheImportsRunOneWay(t *testing.T) {
+	for folder, forbidden := range map[string][]string{
+		"../models": {"net/http", "github.com/gofiber/fiber", "github.com/valyala/fasthttp", "daypass/handlers", "daypass/views", "daypass/public"},
+		".":         {"database/sql", "github.com/jmoiron/sqlx", "github.com/mattn/go-sqlite3", "github.com/gofiber/storage"},
+		"../views":  {"daypass/"},
+		"../public": {"daypass/"},
+	} {
+		files, err := filepath.Glob(folder + "/*.go")
+		if err != nil || len(files) == 0 {
+			t.Fatal(files, err)
+		}
+		for _, file := range files {
+			if strings.HasSuffix(file, "_test.go") {
+				continue
+			}
+			parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, imported := range parsed.Imports {
+				for _, prefix := range forbidden {
+					if strings.HasPrefix(strings.Trim(imported.Path.Value, `"`), prefix) {
+						t.Errorf("%s imports %s", file, imported.Path.Value)
+					}
+				}
+			}
+		}
+	}
+}
+
+// TestEveryErrorHasAPage names the statuses that a person can meet.
+func TestEveryErrorHasAPage(t *testing.T) {
+	app := newApp(t)
+	for _, status := range []int{400, 403, 404, 405, 408, 413, 429, 431, 500, 503} {
+		c := app.AcquireCtx(&fasthttp.RequestCtx{})
+		if err := app.fail(c, fiber.NewError(status, "what nobody should read")); err != nil {
+			t.Error(err)
+		}
+		body := string(c.Response().Body())
+		if c.Response().StatusCode() != status || titles[status] == "" || !strings.Contains(body, html.EscapeString(titles[status])) || strings.Contains(body, "nobody should read") {
+			t.Errorf("%d: %s", status, body)
+		}
+		app.ReleaseCtx(c)
+	}
+}
+
+func FuzzNext(f *testing.F) {
+	app := newApp(f)
+	for _, seed := range []string{"", "/", "//", "/dashboard", "/\\x", "https://x", "/dashboard?x=//y", "/\x00", "/%2f%2fx", "javascript:", "/dashboard#//x"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, next string) {
+		to := app.nextOf(next)
+		if to == "" {
+			return
+		}
+		here := &url.URL{Scheme: "https", Host: "dash.example.org", Path: "/login"}
+		there, err := here.Parse(to)
+		if err != nil || there.Host != here.Host || there.Scheme != here.Scheme || strings.ContainsAny(to, "\r\n\t\x00") || strings.HasPrefix(to, "//") || strings.HasPrefix(to, "/\\") {
+			t.Errorf("%q leads to %q", next, to)
+		}
+	})
+}
+
+func TestFormsAreReadFromTheBodyAlone(t *testing.T) {
+	app := newApp(t)
+	c := app.AcquireCtx(&fasthttp.RequestCtx{})
+	defer app.ReleaseCtx(c)
+	c.Request().SetRequestURI("/login?username=eve")
+	c.Request().Header.SetMethod("POST")
+	c.Request().Header.SetContentType("application/x-www-form-urlencoded")
+	c.Request().SetBodyString("username=ada")
+	if got := form(c, "username"); got != "ada" {
+		t.Errorf("the username is %q", got)
+	}
+}

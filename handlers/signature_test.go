@@ -1,0 +1,98 @@
+package handlers
+
+import (
+	"encoding/json"
+	"os"
+	"testing"
+)
+
+// TestS5WhatExpressSigns holds the known answers of Express's cookie-signature.
+func TestS5WhatExpressSigns(t *testing.T) {
+	var vectors struct {
+		Sign    []struct{ Value, Secret, Signed string }
+		Reject  []string `json:"reject_under_keyboard_cat"`
+		Encoded []struct{ Value, Secret, Cookie string }
+	}
+	content, err := os.ReadFile("testdata/cookie-signature.json")
+	if err == nil {
+		err = json.Unmarshal(content, &vectors)
+	}
+	if err != nil || len(vectors.Sign) < 6 || len(vectors.Reject) < 10 || len(vectors.Encoded) < 1 {
+		t.Fatal("the vectors can't be read: ", err)
+	}
+	for _, v := range vectors.Sign {
+		if signed := sign(v.Value, []byte(v.Secret)); signed != v.Signed {
+			t.Errorf("%q is signed %q, not %q", v.Value, signed, v.Signed)
+		}
+		if value, ok := unsign(v.Signed, []byte(v.Secret)); !ok || value != v.Value {
+			t.Errorf("%q holds %q, not %q", v.Signed, value, v.Value)
+		}
+	}
+	for _, forged := range vectors.Reject {
+		if value, ok := unsign(forged, []byte("keyboard cat")); ok {
+			t.Errorf("%q passes as %q", forged, value)
+		}
+		if id, _, ok := newSigner([]string{"keyboard cat"}).idIn("s:" + forged); ok {
+			t.Errorf("s:%q passes as %q", forged, id)
+		}
+	}
+	for _, v := range vectors.Encoded {
+		if id, _, ok := newSigner([]string{v.Secret}).idIn(v.Cookie); !ok || id != v.Value {
+			t.Errorf("%q holds %q, not %q", v.Cookie, id, v.Value)
+		}
+	}
+}
+
+func TestS6AllSecretsVerifyAndTheFirstSigns(t *testing.T) {
+	before, after := newSigner([]string{"old"}), newSigner([]string{"new", "old"})
+	if id, place, ok := after.idIn(before.cookie("x")); !ok || id != "x" || place != 1 {
+		t.Error("what the old secret signed is refused")
+	}
+	if id, place, ok := after.idIn(after.cookie("x")); !ok || id != "x" || place != 0 {
+		t.Error("the first secret does not sign")
+	}
+	if _, _, ok := before.idIn(after.cookie("x")); ok {
+		t.Error("an unknown secret verifies")
+	}
+}
+
+func TestIDsDiffer(t *testing.T) {
+	seen := map[string]bool{}
+	for range 10_000 {
+		id := newID()
+		if len(id) != 43 || seen[id] || seen[keyOf(id)] {
+			t.Fatalf("the ID %q", id)
+		}
+		seen[id], seen[keyOf(id)] = true, true
+	}
+}
+
+// FuzzCookie looks for a value that opens something though it was not signed
+// here, or that breaks the parser.
+func FuzzCookie(f *testing.F) {
+	s := newSigner([]string{"3Yx1dQ8mVt0sGpB7nKcJ5wLhRzE2aUfI", "q9ZkT4bXw6NvC1yHjM8sPgD3eRoA7uLi"})
+	good := s.cookie("known")
+	for _, seed := range []string{"", ".", "s:", "s:.", good, good + "=", "s%3Aknown.x", "%", "%zz", "s:known", "\x00", "\xff"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, cookie string) {
+		id, place, ok := s.idIn(cookie)
+		if !ok {
+			return
+		}
+		// Whatever is accepted is what one of the secrets would sign.
+		if signed := "s:" + sign(id, s.secrets[place]); id == "" || signed != cookie && !mayEncode(signed, cookie) {
+			t.Errorf("%q opens %q", cookie, id)
+		}
+	})
+}
+
+// mayEncode tells whether cookie holds an escape at all, and is not shorter than what it encodes.
+func mayEncode(signed, cookie string) bool {
+	for _, letter := range cookie {
+		if letter == '%' {
+			return len(cookie) > len(signed)
+		}
+	}
+	return false
+}
