@@ -20,9 +20,11 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
+	"github.com/alecthomas/kong"
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/log"
@@ -932,7 +934,7 @@ func TestABadRequestIsAnsweredAndWritesNothing(t *testing.T) {
 	ada := site.signIn("ada")
 	before := site.rows()
 	long := strings.Repeat("x", 3000)
-	for _, text := range []string{"\x00", "\xff\xfe", "a\x00b", "\r\nX: y", long, "‮evil", "a b", "'; DROP TABLE users; --\x00", "\u00ad", "🙂\x00"} {
+	for _, text := range []string{"\x00", "\xff\xfe", "a\x00b", "\r\nX: y", long, "\u202eevil", "a b", "'; DROP TABLE users; --\x00", "\u00ad", "🙂\x00"} {
 		if answer := site.visitor().login(text, password); answer.http.StatusCode != 422 {
 			t.Errorf("username %q answered %d", text, answer.http.StatusCode)
 		}
@@ -1325,19 +1327,43 @@ func TestOverPlainHTTPInARealBrowser(t *testing.T) {
 	w.shows(site.app.URL.String()+"/login?next=%2Fdashboard", "username")
 }
 
+// life is a day and a half of what people do, for pages to show something.
+func (s *testSite) life(users ...string) {
+	s.t.Helper()
+	agents := []string{
+		"Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 Mobile/15E148 Safari/604.1",
+		"Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:128.0) Gecko/20100101 Firefox/128.0",
+		"Mozilla/5.0 (Linux; Android 14; Pixel 8) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Mobile Safari/537.36",
+	}
+	for i, agent := range agents {
+		for _, user := range users {
+			b := s.visitor()
+			b.header.Set("User-Agent", agent)
+			if i == 1 {
+				b.login(user, "not the password").answers(422)
+			}
+			b.login(user, password).leadsTo("/dashboard")
+			if i == 0 {
+				s.later(3 * time.Hour)
+				b.post("/logout").leadsTo("/login?left=1")
+			}
+		}
+		s.later(11*time.Hour + 7*time.Minute)
+	}
+	s.offset.Store(0)
+}
+
 func TestHowItLooks(t *testing.T) {
-	site, empty := start(t), startEmpty(t)
+	site, empty := startEmpty(t), startEmpty(t)
+	site.later(-40 * time.Hour)
+	site.add("ada", models.Admin)
+	site.change(`UPDATE users SET full_name = 'Ada Lovelace'`)
 	long := strings.Repeat("long-username-", 4) + "64-chars"
 	_, err := site.db.AddUser(t.Context(), models.NewUser{
 		Name: long, FullName: strings.Repeat("Wolfeschlegelsteinhausenbergerdorff ", 5), Password: password, Role: models.Member,
 	}, models.CommandLine)
 	must(t, err)
-	for _, user := range []string{"ada", long} { // something to show
-		phone := site.visitor()
-		phone.header.Set("User-Agent", "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 Mobile/15E148 Safari/604.1")
-		phone.login(user, "not the password").answers(422)
-		phone.login(user, password).leadsTo("/dashboard")
-	}
+	site.life("ada", long)
 	token := "?token=" + url.QueryEscape("the link of the terminal")
 	for _, dark := range []bool{false, true} {
 		for _, width := range []int64{1280, 390} {
@@ -1367,6 +1393,235 @@ func TestHowItLooks(t *testing.T) {
 				w.enter()
 				w.look("dashboard of a long name")
 			})
+		}
+	}
+}
+
+// typed runs a command line as a shell does, and returns what it printed.
+func typed(t *testing.T, input string, args ...string) (status int, out, errs string) {
+	t.Helper()
+	var o, e bytes.Buffer
+	status = run(t.Context(), args, strings.NewReader(input), &o, &e)
+	return status, o.String(), e.String()
+}
+
+func TestUsersFromTheCommandLine(t *testing.T) {
+	site := start(t)
+	on := func(args ...string) []string { return append(args, "--database", site.file) }
+	for _, test := range []struct {
+		input  string
+		args   []string
+		status int
+		says   string
+	}{
+		{password + "\n", on("user", "add", "Bob", "--full-name", "Bob <b>"), 0, "Added Bob (member)."},
+		{password, on("user", "add", "eve", "--admin"), 0, "Added eve (admin)."},
+		{password, on("user", "add", "BOB"), 1, "taken"},
+		{"short", on("user", "add", "kim"), 1, "at least 15"},
+		{"", on("user", "add", "kim"), 1, "Choose a password"},
+		{password, on("user", "add", "a b"), 1, "without spaces"},
+		{password, on("user", "add"), 2, "name"},
+		{"", on("user", "list"), 0, "Bob <b>"},
+		{"", on("user", "list", "--json"), 0, `"name": "Bob"`},
+		{"another walk in the grass\n", on("user", "password", "bob"), 0, "new password"},
+		{"short", on("user", "password", "bob"), 1, "at least 15"},
+		{password, on("user", "password", "nobody"), 1, `no user "nobody"`},
+		{"", on("user", "disable", "bob"), 0, "disabled"},
+		{"", on("user", "enable", "bob"), 0, "may sign in again"},
+		{"", on("user", "remove", "bob"), 0, "removed"},
+		{"", on("user", "remove", "eve"), 0, "removed"},
+		{"", on("user", "remove", "ada"), 1, "last administrator"},
+		{"", on("user", "disable", "ada"), 1, "last administrator"},
+		{"", on("session", "list", "--user", "nobody"), 1, "no user"},
+		{"", on("session", "end"), 2, "name one session"},
+		{"", on("session", "end", "nothing"), 1, "no session"},
+		{"", []string{"user", "list", "--database", filepath.Join(t.TempDir(), "mistyped.db")}, 1, "there is no database"},
+		{"", []string{"version"}, 0, "daypass " + version},
+		{"", []string{"--help"}, 0, "Usage: daypass"},
+		{"", []string{"nonsense"}, 2, "nonsense"},
+		{"", []string{"--listne", "x"}, 2, "--listne"},
+		{"", []string{"--lifetime", "soon"}, 2, "lifetime"},
+		{"", []string{"--lifetime", "1s"}, 2, "too short"},
+		{"", []string{"--idle", "1s"}, 2, "too short"},
+		{"", []string{"--trusted-proxy", "nearby"}, 2, "trusted-proxy"},
+		{"", on("--listen", "127.0.0.1:0", "--url", "ftp://x"), 2, "not an address of a whole site"},
+		{"", on("--listen", "127.0.0.1:0", "--url", "https://x/path"), 2, "not an address of a whole site"},
+		{"", on("--listen", "300.0.0.1:0"), 1, "can't listen"},
+		{"", on("--listen", strings.TrimPrefix(site.url, "http://")), 1, "already in use; choose another address"},
+		{"", []string{"--database", t.TempDir()}, 1, "is a folder"},
+	} {
+		status, out, errs := typed(t, test.input, test.args...)
+		if status != test.status || !strings.Contains(out+errs, test.says) {
+			t.Errorf("daypass %q: status %d, printed %s%s", test.args, status, out, errs)
+		}
+		if status == 1 && strings.Count(errs, "\n") != 1 {
+			t.Errorf("daypass %q does not fail in one line: %s", test.args, errs)
+		}
+	}
+}
+
+func TestCommandsBesideARunningServer(t *testing.T) {
+	site := start(t)
+	beside := func(args ...string) string {
+		t.Helper()
+		status, out, errs := typed(t, "another walk in the grass", append(args, "--database", site.file)...)
+		if status != 0 {
+			t.Fatalf("daypass %q: status %d: %s", args, status, errs)
+		}
+		return out
+	}
+	ada, other := site.signIn("ada"), site.signIn("ada")
+	list := beside("session", "list")
+	if strings.Count(list, "Firefox on Linux") != 2 {
+		t.Fatalf("the list is\n%s", list)
+	}
+	beside("session", "end", strings.Fields(strings.Split(list, "\n")[1])[0])
+	if left := strings.Count(beside("session", "list", "--user", "ada", "--json"), `"Browser"`); left != 1 {
+		t.Errorf("%d sessions are left", left)
+	}
+	beside("session", "end", "--user", "ada")
+	ada.get("/dashboard").isTurnedAway()
+	other.get("/dashboard").isTurnedAway()
+
+	ada = site.signIn("ada")
+	beside("session", "end", "--all")
+	ada.get("/dashboard").isTurnedAway()
+	ada = site.signIn("ada")
+	beside("user", "password", "ada")
+	ada.get("/dashboard").isTurnedAway()
+	ada.login("ada", password).answers(422)
+	ada.login("ada", "another walk in the grass").leadsTo("/dashboard")
+	ada.get("/dashboard").says("Password changed").says("command line")
+}
+
+func TestUnknownVariablesStopTheProgram(t *testing.T) {
+	t.Setenv("DAYPASS_LISTNE", "127.0.0.1:0")
+	status, _, errs := typed(t, "", "--database", filepath.Join(t.TempDir(), "daypass.db"))
+	if status != 1 || !strings.Contains(errs, "DAYPASS_LISTNE") || !strings.Contains(errs, "DAYPASS_LISTEN") {
+		t.Errorf("status %d: %s", status, errs)
+	}
+}
+
+func TestSecretsFromTheVariable(t *testing.T) {
+	for value, says := range map[string]string{"keyboard cat": "tutorial", "short": "32", secretA + ",short": "secret 2", "": "32"} {
+		t.Setenv("DAYPASS_SECRET", value)
+		status, _, errs := typed(t, "", "--listen", "127.0.0.1:0", "--database", filepath.Join(t.TempDir(), "daypass.db"))
+		if status != 1 || !strings.Contains(errs, says) || value != "" && strings.Contains(errs, value) {
+			t.Errorf("%q: status %d: %s", value, status, errs)
+		}
+	}
+}
+
+// program is the product in a process of its own.
+type program struct {
+	t       *testing.T
+	process *exec.Cmd
+	out     *lockedBuffer
+	url     string
+}
+
+// launch runs the program in a folder and waits until it says where it is.
+func launch(t *testing.T, folder string, args ...string) *program {
+	t.Helper()
+	p := &program{t: t, out: &lockedBuffer{}}
+	p.process = exec.Command(os.Args[0], append([]string{"--listen", "127.0.0.1:0"}, args...)...)
+	p.process.Dir = folder
+	p.process.Env = append(os.Environ(), "BE_THE_PROGRAM=1")
+	p.process.Stdout, p.process.Stderr = p.out, p.out
+	must(t, p.process.Start())
+	t.Cleanup(func() { p.process.Process.Kill(); p.process.Wait() })
+	for range 500 {
+		if found := regexp.MustCompile(`Daypass is at (http\S+)\n(?s:.*)msg=listening`).FindStringSubmatch(p.out.String()); found != nil {
+			p.url = found[1]
+			return p
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	t.Fatalf("the program does not start:\n%s", p.out)
+	return nil
+}
+
+// stop asks the program to end, as a service manager does.
+func (p *program) stop() {
+	p.t.Helper()
+	must(p.t, p.process.Process.Signal(syscall.SIGTERM))
+	if err := p.process.Wait(); err != nil {
+		p.t.Errorf("the program ends with %v:\n%s", err, p.out)
+	}
+}
+
+func TestTheProgramFromTheFirstStartOn(t *testing.T) {
+	folder := t.TempDir()
+	first := launch(t, folder)
+	link := regexp.MustCompile(`http://localhost:\d+/setup\?token=(\w+)`).FindStringSubmatch(first.out.String())
+	if link == nil || !strings.HasPrefix(link[0], first.url) {
+		t.Fatalf("no link to the first account:\n%s", first.out)
+	}
+	if strings.Contains(first.out.String()[strings.Index(first.out.String(), "time="):], link[1]) {
+		t.Error("the log has the token")
+	}
+	site := &testSite{t: t, url: first.url}
+	ada := site.visitor()
+	ada.get(strings.TrimPrefix(link[0], first.url)).answers(200)
+	ada.post("/setup", "token", link[1], "username", "ada", "full_name", "", "password", password).leadsTo("/dashboard")
+	ada.get("/dashboard").answers(200)
+	cookie := ada.cookie()
+	first.stop()
+
+	// What was acknowledged is there after a restart: the user, the session, the secret.
+	second := launch(t, folder)
+	if strings.Contains(second.out.String(), "/setup") {
+		t.Error("the second start offers the setup again")
+	}
+	(&testSite{t: t, url: second.url}).withCookie(cookie).get("/dashboard").answers(200)
+	second.stop()
+	for _, name := range []string{"data/daypass.db", "data/secret"} {
+		if info, err := os.Stat(filepath.Join(folder, name)); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v, %v", name, info, err)
+		}
+	}
+}
+
+func TestTheReadmeNamesEveryFlagAndVariable(t *testing.T) {
+	content, err := os.ReadFile("README.md")
+	must(t, err)
+	readme := string(content)
+	parser, err := kong.New(&cli{}, kong.Name("daypass"))
+	must(t, err)
+	flags := 0
+	for _, node := range append([]*kong.Node{parser.Model.Node}, parser.Model.Children...) {
+		for _, flag := range node.Flags {
+			if flag.Name == "help" {
+				continue
+			}
+			flags++
+			row := regexp.MustCompile("(?m)^\\| `--" + flag.Name + "` \\| `([A-Z_]+)` \\| (.*) \\| (.+) \\|$").FindStringSubmatch(readme)
+			if row == nil || row[1] != flag.Envs[0] {
+				t.Errorf("the README has no row for --%s and %s", flag.Name, flag.Envs)
+			} else if flag.Default != "" && row[2] != "`"+flag.Default+"`" {
+				t.Errorf("the README says that --%s is %s, and it is %s", flag.Name, row[2], flag.Default)
+			}
+		}
+	}
+	if flags < 8 {
+		t.Errorf("only %d flags were found", flags)
+	}
+	for name := range variables(parser.Model) {
+		if !strings.Contains(readme, "`"+name+"`") {
+			t.Errorf("the README does not name %s", name)
+		}
+	}
+	for _, command := range parser.Model.Leaves(true) {
+		if !strings.Contains(readme, command.FullPath()) && command.Name != "serve" {
+			t.Errorf("the README does not name the command %q", command.FullPath())
+		}
+	}
+	// Every direct dependency has its reason.
+	module, err := os.ReadFile("go.mod")
+	must(t, err)
+	for _, line := range strings.Split(strings.Split(string(module), ")")[0], "\n")[3:] {
+		if name, _, found := strings.Cut(strings.TrimSpace(line), " v"); found && !strings.Contains(readme, name) {
+			t.Errorf("the README does not say why %s is there", name)
 		}
 	}
 }
