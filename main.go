@@ -13,6 +13,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"maps"
+	"math"
 	"net"
 	"net/netip"
 	"net/url"
@@ -45,17 +46,33 @@ type cli struct {
 
 	Serve   serve          `cmd:"" default:"withargs" help:"Serve the site. This is what runs when no command is named."`
 	User    userCommand    `cmd:"" help:"Add, list and change users."`
+	Doctor  doctor         `cmd:"" help:"Say what is wrong with this installation, and what to do about it."`
 	Session sessionCommand `cmd:"" help:"List and end sessions."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
 
-type serve struct {
+// settings are those of the site. The doctor has to know them too.
+type settings struct {
 	Listen       string         `default:"127.0.0.1:3000" env:"DAYPASS_LISTEN" placeholder:"ADDRESS" help:"Where to listen, host:port."`
 	URL          string         `name:"url" env:"DAYPASS_URL" placeholder:"URL" help:"Where people reach the site. It decides about secure cookies, and which origin may post. (default: http://localhost with the port that is listened on)"`
 	Lifetime     time.Duration  `default:"24h" env:"DAYPASS_LIFETIME" help:"How long a session lasts, whatever is done with it."`
 	Idle         time.Duration  `default:"0s" env:"DAYPASS_IDLE" help:"End sessions that were not used for so long; 0s for never."`
 	SecretFile   string         `env:"DAYPASS_SECRET_FILE" placeholder:"FILE" help:"Secrets that sign cookies, one a line, newest first. It is made when it is not there. (default: secret, beside the database)"`
 	TrustedProxy []netip.Prefix `env:"DAYPASS_TRUSTED_PROXY" placeholder:"NETWORK" help:"Networks of the proxies whose X-Forwarded-For counts, such as 10.0.0.0/8."`
+
+	ThrottleAccount int           `default:"5" env:"DAYPASS_THROTTLE_ACCOUNT" help:"Failed sign-ins that an account has free of delay."`
+	ThrottleAddress int           `default:"20" env:"DAYPASS_THROTTLE_ADDRESS" help:"The same for an IP address; for IPv6, for a network of 64 bits."`
+	ThrottleDelay   time.Duration `default:"1s" env:"DAYPASS_THROTTLE_DELAY" help:"The delay after the first failure that is not free. It doubles with each further one."`
+	ThrottleLongest time.Duration `default:"15m" env:"DAYPASS_THROTTLE_LONGEST" help:"What the delay grows to."`
+}
+
+type serve struct {
+	settings `embed:""`
+}
+
+type doctor struct {
+	settings `embed:""`
+	JSON     bool `name:"json" help:"Print JSON."`
 }
 
 // secretVariable has no flag: the flags of a process can be seen by others.
@@ -122,6 +139,7 @@ type console struct {
 	out, err io.Writer
 	db       string // path of the database
 	log      *slog.Logger
+	unknown  error // about the environment
 }
 
 // misuse is an error of whoever typed the command.
@@ -149,13 +167,14 @@ func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 	if exited { // --help was printed
 		return 0
 	}
-	if err == nil {
-		err = unknownVariables(parser.Model, os.Environ())
-	} else {
+	unknown := unknownVariables(parser.Model, os.Environ())
+	switch {
+	case err != nil:
 		err = misuse{err}
-	}
-	if err == nil {
-		at := console{in, out, errs, line.Database, newLog(errs, line.Log)}
+	case unknown != nil && command.Command() != "doctor": // which has a line for it
+		err = unknown
+	default:
+		at := console{in, out, errs, line.Database, newLog(errs, line.Log), unknown}
 		command.BindTo(ctx, (*context.Context)(nil))
 		err = command.Run(at)
 	}
@@ -211,6 +230,9 @@ func unknownVariables(model *kong.Application, environment []string) error {
 
 // Run opens the models, builds the site and listens.
 func (s *serve) Run(ctx context.Context, at console) error {
+	if s.ThrottleAccount < 1 || s.ThrottleAddress < 1 || s.ThrottleDelay < 0 || s.ThrottleLongest < s.ThrottleDelay {
+		return misuse{errors.New("--throttle-account and --throttle-address are at least 1, and --throttle-longest is at least --throttle-delay")}
+	}
 	if s.Lifetime < time.Minute {
 		return misuse{fmt.Errorf("--lifetime %s is too short: a minute is the least", s.Lifetime)}
 	}
@@ -223,6 +245,7 @@ func (s *serve) Run(ctx context.Context, at console) error {
 	}
 	defer db.Close()
 	db.Log, db.Idle = at.log, s.Idle
+	db.Throttle = models.Throttle{Account: s.ThrottleAccount, Address: s.ThrottleAddress, Delay: s.ThrottleDelay, Longest: s.ThrottleLongest}
 
 	secrets, err := s.secrets(at.db)
 	if err != nil {
@@ -271,7 +294,7 @@ func (s *serve) greet(ctx context.Context, at console, db *models.DB, public *ur
 }
 
 // secrets are those of the variable, or else those of the file.
-func (s *serve) secrets(database string) ([]string, error) {
+func (s *settings) secrets(database string) ([]string, error) {
 	if set, ok := os.LookupEnv(secretVariable); ok {
 		secrets := strings.Split(set, ",")
 		for i, secret := range secrets {
@@ -281,11 +304,14 @@ func (s *serve) secrets(database string) ([]string, error) {
 		}
 		return secrets, nil
 	}
-	path := s.SecretFile
-	if path == "" {
-		path = filepath.Join(filepath.Dir(database), "secret")
+	return models.SecretFile(s.secretPath(database))
+}
+
+func (s *settings) secretPath(database string) string {
+	if s.SecretFile != "" {
+		return s.SecretFile
 	}
-	return models.SecretFile(path)
+	return filepath.Join(filepath.Dir(database), "secret")
 }
 
 // publicURL is the origin that people reach the site at.
@@ -430,7 +456,7 @@ func (u *userRemove) Run(ctx context.Context, at console) error {
 
 func (s *sessionList) Run(ctx context.Context, at console) error {
 	return at.withDatabase(ctx, false, func(db *models.DB) error {
-		sessions, err := db.Sessions(ctx)
+		sessions, err := db.Sessions(ctx, math.MaxInt32)
 		if s.User != "" && err == nil {
 			var user *models.User
 			if user, err = db.User(ctx, s.User); errors.Is(err, models.ErrNotFound) {
@@ -501,6 +527,74 @@ func (s *sessionEnd) Run(ctx context.Context, at console) error {
 		}
 		return err
 	})
+}
+
+// Run examines the installation and prints a line for each thing it looked at.
+func (d *doctor) Run(ctx context.Context, at console) error {
+	var found []models.Finding
+	if at.unknown != nil {
+		found = append(found, models.Finding{Level: models.Wrong, About: "variables", Found: at.unknown.Error(), Do: "remove or correct it: the server does not start"})
+	}
+	err := at.withDatabase(ctx, false, func(db *models.DB) error {
+		found = append(found, db.Examine(ctx)...)
+		config, err := d.config(at)
+		if err != nil {
+			return err
+		}
+		if _, set := os.LookupEnv(secretVariable); !set {
+			found = append(found, models.ExamineSecretFile(d.secretPath(at.db)))
+		}
+		found = append(found, handlers.Examine(ctx, db, config, d.Listen)...)
+		return nil
+	})
+	if err != nil {
+		found = append(found, models.Finding{Level: models.Wrong, About: "start", Found: err.Error(), Do: "until then the server does not start"})
+	}
+	if err := d.print(at, found); err != nil {
+		return err
+	}
+	wrong := 0
+	for _, finding := range found {
+		if finding.Level == models.Wrong {
+			wrong++
+		}
+	}
+	if wrong > 0 {
+		return fmt.Errorf("things that are wrong: %d", wrong)
+	}
+	return nil
+}
+
+// config is what the site would be told, without listening.
+func (d *doctor) config(at console) (handlers.Config, error) {
+	address, err := net.ResolveTCPAddr("tcp", d.Listen)
+	if err != nil {
+		return handlers.Config{}, err
+	}
+	public, err := publicURL(d.URL, address)
+	if err != nil {
+		return handlers.Config{}, err
+	}
+	if _, err := os.Stat(d.secretPath(at.db)); err != nil && os.Getenv(secretVariable) == "" {
+		return handlers.Config{URL: public, TrustedProxies: d.TrustedProxy}, nil // the server will make one
+	}
+	secrets, err := d.secrets(at.db)
+	return handlers.Config{URL: public, Secrets: secrets, TrustedProxies: d.TrustedProxy}, err
+}
+
+func (d *doctor) print(at console, found []models.Finding) error {
+	if d.JSON {
+		return at.printJSON(found)
+	}
+	var rows [][]string
+	for _, finding := range found {
+		row := []string{string(finding.Level), finding.About, finding.Found}
+		rows = append(rows, row)
+		if finding.Do != "" {
+			rows = append(rows, []string{"", "", "→ " + finding.Do})
+		}
+	}
+	return at.printTable(rows)
 }
 
 func (versionCommand) Run(at console) error {

@@ -100,17 +100,19 @@ func New(db *models.DB, config Config) (*App, error) {
 		CookieSameSite: fiber.CookieSameSiteLaxMode,
 	})
 	a.App = fiber.New(fiber.Config{
-		AppName:               "Daypass",
-		Views:                 engine,
-		ErrorHandler:          a.fail,
-		Immutable:             true, // strings of a request may be kept
-		CaseSensitive:         true,
-		BodyLimit:             bodyLimit,
-		ReadBufferSize:        headerLimit,
-		ReadTimeout:           readTimeout,
-		WriteTimeout:          writeTimeout,
-		IdleTimeout:           idleTimeout,
-		DisableStartupMessage: true,
+		AppName:       "Daypass",
+		Views:         engine,
+		ErrorHandler:  a.fail,
+		Immutable:     true, // strings of a request may be kept
+		CaseSensitive: true,
+		// Nobody may say by a header who or where he is: addressOf knows whom to believe.
+		EnableTrustedProxyCheck: true,
+		BodyLimit:               bodyLimit,
+		ReadBufferSize:          headerLimit,
+		ReadTimeout:             readTimeout,
+		WriteTimeout:            writeTimeout,
+		IdleTimeout:             idleTimeout,
+		DisableStartupMessage:   true,
 	})
 	a.routes()
 	server := a.Server()

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/dustin/go-humanize/english"
 	"github.com/gofiber/fiber/v2"
 
 	"daypass/models"
@@ -47,6 +48,10 @@ func (a *App) fail(c *fiber.Ctx, err error) error {
 	if page.Sentence == "" {
 		page.Title, page.Sentence = http.StatusText(status), "The server can't answer this request."
 	}
+	var throttled *models.ThrottledError
+	if errors.As(err, &throttled) {
+		page.Sentence = "There were too many failed attempts to sign in. Please wait " + wait(throttled.After) + " and try again."
+	}
 	if errors.Is(err, errForeign) {
 		page.Sentence = "This came from another site, so nothing was changed. Open the page here and try again."
 	}
@@ -75,8 +80,11 @@ func (a *App) fail(c *fiber.Ctx, err error) error {
 // statusOf says which status an error is answered with.
 func statusOf(err error) int {
 	var busy *models.BusyError
+	var throttled *models.ThrottledError
 	var known *fiber.Error
 	switch {
+	case errors.As(err, &throttled):
+		return fiber.StatusTooManyRequests
 	case errors.Is(err, models.ErrNotFound):
 		return fiber.StatusNotFound
 	case errors.Is(err, errForeign):
@@ -91,13 +99,24 @@ func statusOf(err error) int {
 
 func retryAfter(err error, status int) time.Duration {
 	var busy *models.BusyError
+	var throttled *models.ThrottledError
 	switch {
+	case errors.As(err, &throttled):
+		return throttled.After
 	case errors.As(err, &busy):
 		return busy.After
 	case status == fiber.StatusServiceUnavailable:
 		return 5 * time.Second
 	}
 	return 0
+}
+
+// wait says a time to wait as people do, rounded up.
+func wait(span time.Duration) string {
+	if seconds := int(math.Ceil(span.Seconds())); seconds < 100 {
+		return english.Plural(seconds, "second", "")
+	}
+	return english.Plural(int(math.Ceil(span.Minutes())), "minute", "")
 }
 
 // logFailure writes the line that a page's reference leads to. It names the

@@ -50,6 +50,12 @@ func signedIn(title string) Page {
 	return Page{Title: title, User: someUser, Navigation: []Link{{Path: "/dashboard", Label: "Dashboard", Icon: "layout-dashboard", Current: true}, {Path: "/x", Label: "X", Icon: "user"}}}
 }
 
+func flashed(title string) Page {
+	page := signedIn(title)
+	page.Flash = "It was done."
+	return page
+}
+
 func allEvents() (events []models.Event) {
 	for kind := range looks {
 		events = append(events, models.Event{ID: "e", Kind: kind, At: someTime, Address: "203.0.113.9", Browser: "Firefox on Linux"})
@@ -67,6 +73,13 @@ var gallery = map[string]interface{ frame() *Page }{
 	"setup: no link":        &SetupPage{Page: Page{Title: "Almost there"}},
 	"error: anonymous":      &ErrorPage{Page: Page{Title: "Nothing here"}, Status: 404, Sentence: "There is nothing."},
 	"error: reference":      &ErrorPage{Page: signedIn("Something broke"), Status: 500, Sentence: "It broke.", Reference: "ABC"},
+	"login: misconfigured":  &LoginPage{Page: Page{Title: "Sign in"}, Wrong: &Misconfigured{Sentence: "You came by another name. This site is at", Link: "https://dash.example.org"}, Fields: someFields},
+	"login: untrusted":      &LoginPage{Page: Page{Title: "Sign in"}, Wrong: &Misconfigured{Sentence: "A proxy leads here."}, Fields: someFields},
+	"account: first":        &AccountPage{Page: flashed("Account"), Fields: someFields},
+	"account: member":       &AccountPage{Page: Page{Title: "Account", User: &models.User{Name: "eve", Role: models.Member}}, Fields: someFields},
+	"sessions: one":         &SessionsPage{Page: signedIn("Your sessions"), Sessions: []ShownSession{showSession(someSession, &someSession)}},
+	"sessions: several":     &SessionsPage{Page: flashed("Your sessions"), Others: true, Sessions: []ShownSession{{Session: someSession, Icon: "monitor", End: "/sessions/s/end"}}},
+	"admin-sessions: some":  &AdminSessionsPage{Page: signedIn("All sessions"), Sessions: []ShownSession{{Session: someSession, Icon: "monitor", Whose: "<Eve>", End: "/admin/sessions/s/end"}}},
 	"dashboard: empty":      &DashboardPage{Page: signedIn("Dashboard"), Session: &someSession, Left: 100},
 	"dashboard: everything": &DashboardPage{Page: signedIn("Dashboard"), Session: &someSession, Left: 1, Others: []ShownSession{showSession(someSession, &someSession)}, Activity: showEvents(allEvents())},
 }

@@ -69,7 +69,7 @@ func (a *App) sameOrigin(c *fiber.Ctx) error {
 	}
 	request := &http.Request{
 		Method: http.MethodPost,
-		Host:   c.Hostname(),
+		Host:   string(c.Request().Host()),
 		URL:    &url.URL{Path: c.Path()},
 		Header: http.Header{
 			"Sec-Fetch-Site": {c.Get("Sec-Fetch-Site")},

@@ -19,6 +19,7 @@ type LoginPage struct {
 	Notice string // why one is here
 	Error  string // why the last try was refused
 	Next   string // where to go afterwards
+	Wrong  *Misconfigured
 	Fields []Field
 }
 
@@ -43,7 +44,7 @@ func (a *App) login(c *fiber.Ctx) error {
 	name := form(c, "username")
 	next := a.nextOf(form(c, "next"))
 
-	user, err := a.db.Authenticate(c.UserContext(), name, form(c, "password"), a.from(c))
+	user, err := a.db.Authenticate(c.UserContext(), name, form(c, "password"), a.fromUser(c, name))
 	if err == nil {
 		err = a.signIn(c, user)
 	}
@@ -64,6 +65,7 @@ func (a *App) login(c *fiber.Ctx) error {
 // askWho shows the sign-in, again or for the first time.
 func (a *App) askWho(c *fiber.Ctx, page *LoginPage, name string, invalid models.InvalidError) error {
 	page.Title = "Sign in"
+	page.Wrong = a.misconfigured(c)
 	page.Fields = focusFirst([]Field{
 		{Label: "Username", Name: "username", Type: "text", Value: showable(name, models.MaxUsername), Autocomplete: "username", Error: invalid["username"]},
 		{Label: "Password", Name: "password", Type: "password", Autocomplete: "current-password", Error: invalid["password"]},

@@ -16,6 +16,8 @@ type Page struct {
 	Title string
 	// User is who is signed in, or nil.
 	User *models.User
+	// Flash is a message that is shown once.
+	Flash string
 	// Navigation are the pages that this user may open.
 	Navigation []Link
 }
@@ -28,11 +30,15 @@ type Link struct {
 	Label   string
 	Icon    string // name of a Lucide icon in public/icons.svg
 	Current bool
+	admin   bool // only administrators may open it
 }
 
 // navigation is the one table that the menu is made from.
 var navigation = []Link{
 	{Path: "/dashboard", Label: "Dashboard", Icon: "layout-dashboard"},
+	{Path: "/sessions", Label: "Sessions", Icon: "monitor"},
+	{Path: "/account", Label: "Account", Icon: "user"},
+	{Path: "/admin/sessions", Label: "All sessions", Icon: "users", admin: true},
 }
 
 // Field is a labelled input, for partials/field.
@@ -84,7 +90,13 @@ func (a *App) render(c *fiber.Ctx, view string, page interface{ frame() *Page })
 	frame := page.frame()
 	if session := sessionOf(c); session != nil {
 		frame.User = &session.User
+		if c.Response().StatusCode() == fiber.StatusOK {
+			frame.Flash = a.takeFlash(c, session)
+		}
 		for _, link := range navigation {
+			if link.admin && !session.User.IsAdmin() {
+				continue
+			}
 			link.Current = link.Path == c.Path()
 			frame.Navigation = append(frame.Navigation, link)
 		}

@@ -21,5 +21,15 @@ func (a *App) routes() {
 	a.Use(a.requireSession)
 	a.Get("/", a.home)
 	a.Get("/dashboard", a.dashboard)
+	a.Get("/sessions", a.ownSessions)
+	a.Post("/sessions/end", a.endOtherSessions)
+	a.Post("/sessions/:id/end", a.endOwnSession)
+	a.Get("/account", a.account)
+	a.Post("/account/password", a.changePassword)
 	a.Post("/logout", a.logout)
+
+	// Administrators.
+	a.Use("/admin", a.requireAdmin)
+	a.Get("/admin/sessions", a.allSessions)
+	a.Post("/admin/sessions/:id/end", a.endAnySession)
 }

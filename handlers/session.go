@@ -84,32 +84,56 @@ func (a *App) resign(c *fiber.Ctx, session *models.Session) error {
 // it is kept, or there is no session and no cookie.
 func (a *App) signIn(c *fiber.Ctx, user *models.User) error {
 	replaces, _, _ := a.presented(c)
-	// The store must not load what the browser holds: the old session stays
-	// whole until the new one is sure.
-	c.Request().Header.DelCookie(a.cookieName())
-	fresh, err := a.sessions.Get(c)
+	from := a.fromUser(c, user.Name)
+	cookie, err := a.newPayload(c, user.ID, a.Lifetime)
 	if err != nil {
-		return err
-	}
-	if err := fresh.Regenerate(); err != nil {
-		return err
-	}
-	cookie := fresh.ID()
-	fresh.Set(userKey, user.ID)
-	fresh.SetExpiry(a.Lifetime)
-	if err := fresh.Save(); err != nil { // has set the cookie already; fail takes it back
 		return err
 	}
 	id, _, _ := a.signer.idIn(cookie)
 	session, err := a.db.AddSession(c.UserContext(), models.SignIn{
-		ID: keyOf(id), Replaces: replaces, User: user, Signer: a.signer.names[0], Lifetime: a.Lifetime, From: a.from(c),
+		ID: keyOf(id), Replaces: replaces, User: user, Signer: a.signer.names[0], Lifetime: a.Lifetime, From: from,
 	})
 	if err != nil {
-		a.takeCookieBack(c)
-		return errors.Join(err, a.sessions.Delete(cookie))
+		return a.dropPayload(c, cookie, err)
 	}
+	a.rememberBrowser(c, user.Name)
 	c.Locals(sessionKey{}, session)
 	return nil
+}
+
+// newPayload makes a new ID, stores under it whose it is, and gives the browser
+// the cookie, whose value it returns. It opens nothing before a row in the
+// table of sessions says so.
+func (a *App) newPayload(c *fiber.Ctx, user string, lifetime time.Duration) (cookie string, err error) {
+	// The store must not load what the browser holds: the old session stays
+	// whole until the new one is sure.
+	held := c.Cookies(a.cookieName())
+	c.Request().Header.DelCookie(a.cookieName())
+	defer func() {
+		if held != "" {
+			c.Request().Header.SetCookie(a.cookieName(), held)
+		}
+	}()
+	fresh, err := a.sessions.Get(c)
+	if err != nil {
+		return "", err
+	}
+	if err := fresh.Regenerate(); err != nil {
+		return "", err
+	}
+	cookie = fresh.ID()
+	fresh.Set(userKey, user)
+	fresh.SetExpiry(lifetime)
+	return cookie, fresh.Save() // sets the cookie before it writes; fail takes it back
+}
+
+// dropPayload takes back what newPayload did, because of an error that it returns.
+func (a *App) dropPayload(c *fiber.Ctx, cookie string, because error) error {
+	a.takeCookieBack(c)
+	if err := a.sessions.Delete(cookie); err != nil {
+		a.logFailure(c, err) // without its row it opens nothing, and it will be swept
+	}
+	return because
 }
 
 // setCookie gives the browser the session cookie; a lifetime of zero takes it away.

@@ -58,11 +58,14 @@ func (a *App) beforeTheFirst(c *fiber.Ctx, token string, then func(token string)
 	return then(token)
 }
 
+// passwordHint helps to choose a password.
+const passwordHint = "At least 15 characters. A few words that only you would put together are strong and easy to remember."
+
 func (a *App) askFirst(c *fiber.Ctx, token string, asked models.NewUser, invalid models.InvalidError) error {
 	return a.render(c, "setup", &SetupPage{Page: Page{Title: "Make the first account"}, Token: token, Fields: focusFirst([]Field{
 		{Label: "Username", Name: "username", Type: "text", Value: showable(asked.Name, models.MaxUsername), Autocomplete: "username", Error: invalid["username"]},
 		{Label: "Full name", Name: "full_name", Type: "text", Value: showable(asked.FullName, models.MaxFullName), Autocomplete: "name", Error: invalid["full_name"], Optional: true},
 		{Label: "Password", Name: "password", Type: "password", Autocomplete: "new-password", Error: invalid["password"],
-			Hint: "At least 15 characters. A few words that only you would put together are strong and easy to remember."},
+			Hint: passwordHint},
 	})})
 }

@@ -35,10 +35,12 @@ type DB struct {
 	// Log takes one line for each event. It never gets a password, a session
 	// ID or a token.
 	Log *slog.Logger
+	// Throttle slows down sign-ins after failed ones.
+	Throttle Throttle
 	// Idle ends a session that was not used for so long; zero means never.
 	Idle time.Duration
 
-	path    string
+	file    file
 	sql     *sqlx.DB
 	storage *sqlite3.Storage
 	hashing *gate
@@ -57,20 +59,25 @@ func Open(ctx context.Context, path string) (*DB, error) {
 	if err := prepareFile(path); err != nil {
 		return nil, err
 	}
-	storage, err := openStorage(path)
+	storage, err := openPatiently(path)
 	if err != nil {
 		return nil, explain(path, err)
 	}
 	db := &DB{
-		Now:     time.Now,
-		Log:     slog.New(slog.DiscardHandler),
-		path:    path,
-		sql:     sqlx.NewDb(storage.Conn(), "sqlite3"),
-		storage: storage,
-		hashing: newGate(),
-		decoy:   decoy(),
+		Now:      time.Now,
+		file:     file{path: path},
+		Log:      slog.New(slog.DiscardHandler),
+		Throttle: DefaultThrottle,
+		sql:      sqlx.NewDb(storage.Conn(), "sqlite3"),
+		storage:  storage,
+		hashing:  newGate(),
+		decoy:    decoy(),
 	}
-	if err := db.migrate(ctx); err != nil {
+	err = db.migrate(ctx)
+	if err == nil {
+		err = db.file.remember()
+	}
+	if err != nil {
 		storage.Close()
 		return nil, explain(path, err)
 	}
@@ -88,6 +95,7 @@ func (db *DB) Start() {
 	db.stop = cancel
 	db.every(ctx, 5*time.Second, db.writeMarks)
 	db.every(ctx, time.Minute, db.Sweep)
+	db.every(ctx, time.Second, db.follow)
 }
 
 // every runs work again and again until ctx ends. A failure is logged and
@@ -122,6 +130,9 @@ func (db *DB) Close() error {
 
 // Ready returns an error when the database can't be read.
 func (db *DB) Ready(ctx context.Context) error {
+	if err := db.file.check(); err != nil {
+		return err
+	}
 	var version int
 	return db.sql.GetContext(ctx, &version, `SELECT COUNT(*) FROM goose_db_version`)
 }
@@ -133,7 +144,7 @@ func Unavailable(err error) bool {
 	if errors.As(err, &refused) {
 		return refused.Code != sqlite.ErrConstraint
 	}
-	return errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) || errors.Is(err, context.DeadlineExceeded)
+	return errors.Is(err, errGone) || errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) || errors.Is(err, context.DeadlineExceeded)
 }
 
 // write runs change in one transaction, which holds the write lock from its beginning.
@@ -144,6 +155,9 @@ func (db *DB) write(ctx context.Context, change func(*sqlx.Tx) error) error {
 	}
 	defer tx.Rollback() // does nothing after Commit
 	if err := change(tx); err != nil {
+		return err
+	}
+	if err := db.file.check(); err != nil { // what is written elsewhere is lost
 		return err
 	}
 	if err := tx.Commit(); err != nil {
@@ -166,6 +180,9 @@ func must(ctx context.Context, tx *sqlx.Tx, statement string, args ...any) error
 	return nil
 }
 
+// errDamaged says that a row holds what no part of this program wrote.
+var errDamaged = errors.New("damaged row")
+
 // Time is a moment as the database keeps it: whole Unix seconds.
 type Time struct{ time.Time }
 
@@ -173,7 +190,7 @@ type Time struct{ time.Time }
 func (t *Time) Scan(from any) error {
 	seconds, ok := from.(int64)
 	if !ok {
-		return fmt.Errorf("a time is kept as Unix seconds, not as %T", from)
+		return fmt.Errorf("%w: a time is kept as Unix seconds, not as %T", errDamaged, from)
 	}
 	t.Time = time.Unix(seconds, 0).UTC()
 	return nil

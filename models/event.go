@@ -28,6 +28,7 @@ type Origin struct {
 	Address string // IP address
 	Browser string // in words: Firefox on Android
 	Request string // the request's ID in the log; it is not stored
+	Known   string // names the browser, when this account has signed in there before; it is not stored
 }
 
 // CommandLine is the origin of what whoever runs the program does beside it.
@@ -51,9 +52,9 @@ func (db *DB) EventsOf(ctx context.Context, user *User, limit int) ([]Event, err
 	return events, err
 }
 
-// RecordFailure notes a failed sign-in. The user is nil when the username was
+// recordFailure notes a failed sign-in. The user is nil when the username was
 // nobody's: what was typed then is not kept, because people type passwords there.
-func (db *DB) RecordFailure(ctx context.Context, user *User, from Origin) error {
+func (db *DB) recordFailure(ctx context.Context, user *User, from Origin) error {
 	return db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, note note) error { return note(SignInFailed, user) })
 }
 

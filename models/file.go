@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"time"
 
@@ -73,6 +74,22 @@ func reason(err error) error {
 	return err
 }
 
+// openPatiently opens the storage. Switching a new file to WAL is the one thing
+// for which SQLite does not wait until another process is done.
+func openPatiently(path string) (storage *sqlite3.Storage, err error) {
+	for deadline := time.Now().Add(busyTimeout); ; time.Sleep(20 * time.Millisecond) {
+		storage, err = openStorage(path)
+		var refused sqlite.Error
+		if !errors.As(err, &refused) || refused.Code != sqlite.ErrBusy || time.Now().After(deadline) {
+			return storage, err
+		}
+	}
+}
+
+// busyTimeout is how long a statement waits for another process to release the
+// database, before it fails.
+const busyTimeout = 5 * time.Second
+
 // openStorage opens the pool that the session storage and all SQL share. The
 // pragmas stand in the data source name because every connection needs them.
 func openStorage(path string) (storage *sqlite3.Storage, err error) {
@@ -91,20 +108,22 @@ func openStorage(path string) (storage *sqlite3.Storage, err error) {
 		"_synchronous":  {"FULL"}, // an ended session must not come back after a power cut
 		"_foreign_keys": {"on"},
 		"_txlock":       {"immediate"}, // a transaction that reads first must not fail when it writes
-		"_busy_timeout": {"5000"},      // milliseconds
+		"_busy_timeout": {strconv.FormatInt(busyTimeout.Milliseconds(), 10)},
 	}
 	name := url.URL{Scheme: "file", Path: absolute, RawQuery: settings.Encode()}
-	connections := max(4, 2*runtime.NumCPU())
 	storage = sqlite3.New(sqlite3.Config{
 		Database:        name.String(),
 		Table:           payloads,
-		MaxOpenConns:    connections,
-		MaxIdleConns:    connections,
+		MaxOpenConns:    connections(),
+		MaxIdleConns:    connections(),
 		ConnMaxLifetime: -1,                        // for ever
 		GCInterval:      10 * 365 * 24 * time.Hour, // never: Sweep does it in small steps
 	})
 	return storage, nil
 }
+
+// connections is how many there are at most, each with a cache of its own.
+func connections() int { return max(4, 2*runtime.NumCPU()) }
 
 func asError(recovered any) error {
 	if err, ok := recovered.(error); ok {
@@ -131,7 +150,7 @@ func (db *DB) migrate(ctx context.Context) error {
 		return fmt.Errorf("read the version of the schema: %w", err)
 	}
 	if version > known {
-		return fmt.Errorf("the database %s has schema version %d and this program knows %d: it was written by a newer version; run that one, or restore a copy from before", db.path, version, known)
+		return fmt.Errorf("the database %s has schema version %d and this program knows %d: it was written by a newer version; run that one, or restore a copy from before", db.file.path, version, known)
 	}
 	for try := 0; version < known; try++ {
 		if _, err = provider.Up(ctx); err == nil {

@@ -13,6 +13,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/trustelem/zxcvbn"
+	"github.com/trustelem/zxcvbn/match"
 	"golang.org/x/crypto/argon2"
 	"golang.org/x/sync/semaphore"
 	"golang.org/x/text/unicode/norm"
@@ -96,9 +98,12 @@ func (p parameters) outdated() bool {
 	return p.memory != hashMemory || p.time != hashTime || p.lanes != hashLanes || len(p.salt) != saltBytes || len(p.hash) != hashBytes
 }
 
-// complainOfPassword returns what is wrong with a password that somebody chose,
-// or nothing.
-func complainOfPassword(password string) string {
+// complainOfPassword returns what is wrong with a password that somebody
+// chose, or nothing. There are no rules of composition; what is refused is what
+// is guessed first: zxcvbn knows 30,000 common and breached passwords, words,
+// names, keyboard walks, dates and repetitions (NIST SP 800-63B-4, section
+// 3.1.1.2; ASVS 5.0, 6.2.4, 6.2.11 and 6.2.12).
+func complainOfPassword(password string, names ...string) string {
 	switch {
 	case password == "":
 		return "Choose a password."
@@ -106,10 +111,53 @@ func complainOfPassword(password string) string {
 		return fmt.Sprintf("This is too long: a password has at most %d bytes.", MaxPassword)
 	case !utf8.ValidString(password) || strings.ContainsRune(password, 0):
 		return "This has characters that no keyboard types."
-	case utf8.RuneCount(normalPassword(password)) < MinPassword:
+	}
+	letters := []rune(string(normalPassword(password)))
+	if len(letters) < MinPassword {
 		return fmt.Sprintf("Use at least %d characters; a few words are easy to remember.", MinPassword)
 	}
-	return ""
+	known := []string{"daypass"}
+	for _, name := range names {
+		known = append(known, strings.Fields(name)...)
+	}
+	// Its time grows with the cube of the length; the beginning is telling enough.
+	guessed := zxcvbn.PasswordStrength(string(letters[:min(len(letters), 64)]), known)
+	if guessed.Score >= 3 && !madeOf(string(letters), known) {
+		return ""
+	}
+	return "This is easy to guess: " + whyEasy(guessed.Sequence, string(letters), known) + " Use a few words that don't belong together."
+}
+
+// madeOf tells whether little is left of a password without the names of the
+// user and of the product.
+func madeOf(password string, names []string) bool {
+	rest := strings.ToLower(password)
+	for _, name := range names {
+		if utf8.RuneCountInString(name) >= 3 {
+			rest = strings.ReplaceAll(rest, strings.ToLower(name), "")
+		}
+	}
+	return len(rest) < len(password) && utf8.RuneCountInString(rest) < 8
+}
+
+// whyEasy says what made a password easy to guess.
+func whyEasy(found []*match.Match, password string, names []string) string {
+	if madeOf(password, names) {
+		return "it is built from your name or the name of this site."
+	}
+	for _, part := range found {
+		switch {
+		case part.DictionaryName == "user_inputs":
+			return "it is built from your name or the name of this site."
+		case part.DictionaryName == "passwords":
+			return "it is on the list of common passwords, or made of one."
+		case part.Pattern == "repeat":
+			return "it repeats itself."
+		case part.Pattern == "sequence" || part.Pattern == "spatial":
+			return "it follows the alphabet, the numbers or the keyboard."
+		}
+	}
+	return "it is made of common words, names or dates."
 }
 
 // decoy is what the password of an unknown user is compared with: it costs what

@@ -2,7 +2,6 @@ package models
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"maps"
@@ -21,10 +20,15 @@ type Session struct {
 	Created Time   `db:"created"`
 	Seen    Time   `db:"seen"`
 	Expires Time   `db:"expires"`
+	Flash   bool   `db:"flash"` // a message waits in its values
 	User    User   `db:"user"`
 }
 
+// FlashValue is the name of the value that is shown once on the next page.
+const FlashValue = "flash"
+
 const sessionColumns = `s.id, s.signer, s.address, s.browser, s.created, s.seen, s.expires,
+	EXISTS (SELECT 1 FROM session_values v WHERE v.session_id = s.id AND v.name = '` + FlashValue + `') AS flash,
 	u.id AS "user.id", u.name AS "user.name", u.full_name AS "user.full_name", u.role AS "user.role",
 	u.disabled AS "user.disabled", u.created AS "user.created", u.password AS "user.password"
 	FROM sessions s JOIN users u ON u.id = s.user_id`
@@ -58,6 +62,9 @@ func (db *DB) AddSession(ctx context.Context, in SignIn) (*Session, error) {
 		if err != nil {
 			return err
 		}
+		if err := forgive(ctx, tx, db.limits(in.User.compared(), in.From)); err != nil {
+			return err
+		}
 		if in.Replaces != "" {
 			if _, err := endSessions(ctx, tx, `id = $1`, in.Replaces); err != nil {
 				return err
@@ -74,19 +81,14 @@ func (db *DB) AddSession(ctx context.Context, in SignIn) (*Session, error) {
 // Session returns the session with this ID and its user. It returns ErrNotFound
 // when there is none, or it has expired, or its user may not sign in.
 func (db *DB) Session(ctx context.Context, id string) (*Session, error) {
-	var session Session
-	err := db.sql.GetContext(ctx, &session, `SELECT `+sessionColumns+` WHERE s.id = $1 AND s.expires > $2 AND NOT u.disabled`, id, db.now())
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, ErrNotFound
-	}
+	found, err := db.sessions(ctx, ` WHERE s.id = $1 AND s.expires > $2 AND NOT u.disabled`, id, db.now())
 	if err != nil {
 		return nil, err
 	}
-	session.Seen = db.marks.latest(id, session.Seen)
-	if db.idle(&session) {
+	if len(found) == 0 {
 		return nil, ErrNotFound
 	}
-	return &session, nil
+	return &found[0], nil
 }
 
 // idle tells whether a session was left alone for longer than is allowed.
@@ -99,24 +101,58 @@ func (db *DB) SessionsOf(ctx context.Context, user *User) ([]Session, error) {
 	return db.sessions(ctx, ` WHERE s.expires > $1 AND NOT u.disabled AND s.user_id = $2 ORDER BY s.seen DESC, s.created DESC`, db.now(), user.ID)
 }
 
-// Sessions returns all valid sessions, last seen first.
-func (db *DB) Sessions(ctx context.Context) ([]Session, error) {
-	return db.sessions(ctx, ` WHERE s.expires > $1 AND NOT u.disabled ORDER BY s.seen DESC, s.created DESC`, db.now())
+// Sessions returns the valid sessions of everybody, last seen first, at most limit.
+func (db *DB) Sessions(ctx context.Context, limit int) ([]Session, error) {
+	return db.sessions(ctx, ` WHERE s.expires > $1 AND NOT u.disabled ORDER BY s.seen DESC, s.created DESC LIMIT $2`, db.now(), limit)
 }
 
-func (db *DB) sessions(ctx context.Context, which string, args ...any) ([]Session, error) {
-	var found []Session
-	if err := db.sql.SelectContext(ctx, &found, `SELECT `+sessionColumns+which, args...); err != nil {
+// sessions returns those that a condition holds for and that are not idle. A
+// row that can't be read harms its own session only, which is ended.
+func (db *DB) sessions(ctx context.Context, condition string, args ...any) ([]Session, error) {
+	if err := db.file.check(); err != nil {
 		return nil, err
 	}
-	valid := found[:0]
-	for _, session := range found {
+	rows, err := db.sql.QueryxContext(ctx, `SELECT `+sessionColumns+condition, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var valid []Session
+	var damaged []string
+	for rows.Next() {
+		var session Session
+		if err := rows.StructScan(&session); errors.Is(err, errDamaged) {
+			columns, err := rows.SliceScan()
+			if err != nil {
+				return nil, err
+			}
+			damaged = append(damaged, fmt.Sprint(columns[0]))
+			continue
+		} else if err != nil {
+			return nil, err
+		}
 		session.Seen = db.marks.latest(session.ID, session.Seen)
 		if !db.idle(&session) {
 			valid = append(valid, session)
 		}
 	}
-	return valid, nil
+	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+		return nil, err
+	}
+	return valid, db.endDamaged(ctx, damaged)
+}
+
+func (db *DB) endDamaged(ctx context.Context, ids []string) error {
+	for _, id := range ids {
+		db.Log.Error("a session's row is damaged; the session was ended")
+		if err := db.write(ctx, func(tx *sqlx.Tx) error {
+			_, err := endSessions(ctx, tx, `id = $1`, id)
+			return err
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // SignOut ends a session that its user leaves. It returns ErrNotFound when it
@@ -141,6 +177,32 @@ func (db *DB) endOne(ctx context.Context, session *Session, kind Kind, from Orig
 			return ErrNotFound
 		}
 		return note(kind, &session.User)
+	})
+}
+
+// EndSessionOf ends one session of one user. It returns ErrNotFound when that
+// user has no such session.
+func (db *DB) EndSessionOf(ctx context.Context, user *User, id string, from Origin) error {
+	return db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, note note) error {
+		ended, err := endSessions(ctx, tx, `id = $1 AND user_id = $2`, id, user.ID)
+		if err != nil {
+			return err
+		}
+		if ended == 0 {
+			return ErrNotFound
+		}
+		return note(SessionEnded, user)
+	})
+}
+
+// EndOtherSessions ends all sessions of a user but this one.
+func (db *DB) EndOtherSessions(ctx context.Context, mine *Session, from Origin) error {
+	return db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, note note) error {
+		ended, err := endSessions(ctx, tx, `user_id = $1 AND id <> $2`, mine.User.ID, mine.ID)
+		if err != nil || ended == 0 {
+			return err
+		}
+		return note(SessionEnded, &mine.User)
 	})
 }
 
@@ -179,6 +241,31 @@ func endSessions(ctx context.Context, tx *sqlx.Tx, condition string, args ...any
 		return 0, err
 	}
 	return result.RowsAffected()
+}
+
+// moveSession gives a session another ID and takes away what the store holds for the old one.
+func moveSession(ctx context.Context, tx *sqlx.Tx, from, to, signer string) error {
+	if err := must(ctx, tx, `UPDATE sessions SET id = $1, signer = $2 WHERE id = $3`, to, signer, from); err != nil {
+		return err
+	}
+	_, err := tx.ExecContext(ctx, `DELETE FROM `+payloads+` WHERE k = $1`, from)
+	return err
+}
+
+// Signers returns how many valid sessions each secret signs, by the fingerprint of the secret.
+func (db *DB) Signers(ctx context.Context) (map[string]int, error) {
+	var counted []struct {
+		Signer string
+		Count  int
+	}
+	if err := db.sql.SelectContext(ctx, &counted, `SELECT signer, COUNT(*) AS count FROM sessions WHERE expires > $1 GROUP BY signer`, db.now()); err != nil {
+		return nil, err
+	}
+	signers := make(map[string]int)
+	for _, row := range counted {
+		signers[row.Signer] = row.Count
+	}
+	return signers, nil
 }
 
 // Resigned notes which secret signs a session's cookie from now on.
@@ -257,14 +344,19 @@ func (db *DB) writeMarks(ctx context.Context) error {
 // waits long for the write lock.
 const sweepStep = 500
 
-// Sweep deletes expired sessions and what they held.
+// Sweep deletes expired sessions and what they held, and failures that are forgotten.
 func (db *DB) Sweep(ctx context.Context) error {
-	for _, statement := range []string{
-		`DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires <= $1 LIMIT $2)`,
-		`DELETE FROM ` + payloads + ` WHERE k IN (SELECT k FROM ` + payloads + ` WHERE e <= $1 AND e <> 0 LIMIT $2)`,
+	now := db.now()
+	for _, step := range []struct {
+		statement string
+		before    Time
+	}{
+		{`DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires <= $1 LIMIT $2)`, now},
+		{`DELETE FROM ` + payloads + ` WHERE k IN (SELECT k FROM ` + payloads + ` WHERE e <= $1 AND e <> 0 LIMIT $2)`, now},
+		{`DELETE FROM failures WHERE key IN (SELECT key FROM failures WHERE last <= $1 LIMIT $2)`, Time{now.Add(-forgetAfter)}},
 	} {
 		for swept := int64(sweepStep); swept == sweepStep; {
-			result, err := db.sql.ExecContext(ctx, statement, db.now(), sweepStep)
+			result, err := db.sql.ExecContext(ctx, step.statement, step.before, sweepStep)
 			if err != nil {
 				return fmt.Errorf("sweep expired sessions: %w", err)
 			}

@@ -45,6 +45,12 @@ func (u *User) Called() string {
 	return u.Name
 }
 
+// compared is the username as it is compared.
+func (u *User) compared() string {
+	_, compared, _ := Username(u.Name)
+	return compared
+}
+
 const userColumns = `id, name, full_name, role, disabled, created, password`
 
 // NewUser is what is asked about somebody who is to be added.
@@ -106,7 +112,7 @@ func (db *DB) addUser(ctx context.Context, asked NewUser, from Origin, condition
 	if complaint != "" {
 		refused["full_name"] = complaint
 	}
-	if complaint := complainOfPassword(asked.Password); complaint != "" {
+	if complaint := complainOfPassword(asked.Password, asked.Name, asked.FullName); complaint != "" {
 		refused["password"] = complaint
 	}
 	if asked.Role != Admin && asked.Role != Member {
@@ -174,29 +180,43 @@ var ErrRefused = errors.New("the username or the password is wrong")
 // Authenticate returns the user whom a username and a password name. It returns
 // ErrRefused when they are wrong or the user is disabled, which all cost the same time and
 // leave the same event; an InvalidError for what can be nobody's and leaves
-// none; and a BusyError when the gate is full.
+// none; a ThrottledError after too many failures; and a BusyError when the gate
+// is full. What it counted as a failure AddSession takes back.
 func (db *DB) Authenticate(ctx context.Context, name, password string, from Origin) (*User, error) {
 	refused := InvalidError{}
 	if strings.TrimSpace(name) == "" {
 		refused["username"] = "Type your username."
 	}
-	if password == "" {
-		refused["password"] = "Type your password."
-	}
-	if len(password) > MaxPassword {
-		refused["password"] = fmt.Sprintf("A password has at most %d bytes.", MaxPassword)
+	if complaint := untypable(password); complaint != "" {
+		refused["password"] = complaint
 	}
 	if len(refused) > 0 {
 		return nil, refused
 	}
-	if _, _, ok := Username(name); !ok || !utf8.ValidString(password) || strings.ContainsRune(password, 0) {
+	_, compared, ok := Username(name)
+	if !ok || !utf8.ValidString(password) || strings.ContainsRune(password, 0) {
 		return nil, ErrRefused
 	}
-
 	user, err := db.User(ctx, name)
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return nil, err
 	}
+	return user, db.verify(ctx, user, compared, password, from)
+}
+
+// untypable returns why something can't be a password that was ever chosen, or nothing.
+func untypable(password string) string {
+	switch {
+	case password == "":
+		return "Type your password."
+	case len(password) > MaxPassword:
+		return fmt.Sprintf("A password has at most %d bytes.", MaxPassword)
+	}
+	return ""
+}
+
+// verify checks the password of a user, or of nobody, at the same cost.
+func (db *DB) verify(ctx context.Context, user *User, account, password string, from Origin) (err error) {
 	stored := db.decoy
 	if user != nil {
 		if stored, err = readHash(user.Password); err != nil {
@@ -204,24 +224,28 @@ func (db *DB) Authenticate(ctx context.Context, name, password string, from Orig
 			stored = db.decoy
 		}
 	}
+	limits := db.limits(account, from)
+	if err := db.try(ctx, limits); err != nil {
+		return err
+	}
 	var matches bool
 	err = db.hashing.run(ctx, func() error {
 		matches = stored.matches(password)
 		return nil
 	})
 	if err != nil {
-		return nil, err
+		return errors.Join(err, db.undo(ctx, limits))
 	}
 	if !matches || user == nil || user.Disabled {
-		if err := db.RecordFailure(ctx, user, from); err != nil {
-			return nil, err
+		if err := db.recordFailure(ctx, user, from); err != nil {
+			return err
 		}
-		return nil, ErrRefused
+		return ErrRefused
 	}
 	if stored.outdated() {
-		return user, db.rehash(ctx, user, password)
+		return db.rehash(ctx, user, password)
 	}
-	return user, nil
+	return nil
 }
 
 // rehash keeps a password that was just verified with the costs of today.
@@ -242,7 +266,7 @@ func (db *DB) rehash(ctx context.Context, user *User, password string) error {
 // SetPassword gives a user a new password and ends all sessions the user has.
 // It returns an InvalidError when the password is refused.
 func (db *DB) SetPassword(ctx context.Context, user *User, password string, from Origin) error {
-	if complaint := complainOfPassword(password); complaint != "" {
+	if complaint := complainOfPassword(password, user.Name, user.FullName); complaint != "" {
 		return InvalidError{"password": complaint}
 	}
 	if err := db.hash(ctx, user, password); err != nil {
@@ -255,7 +279,66 @@ func (db *DB) SetPassword(ctx context.Context, user *User, password string, from
 		if _, err := endSessions(ctx, tx, `user_id = $1`, user.ID); err != nil {
 			return err
 		}
+		if err := forgive(ctx, tx, db.limits(user.compared(), Origin{})); err != nil {
+			return err
+		}
 		return note(PasswordChanged, user)
+	})
+}
+
+// NewPassword is what a signed-in user asks for.
+type NewPassword struct {
+	Session  *Session
+	Current  string
+	Password string
+	ID       string // of the session from now on
+	Signer   string // fingerprint of the secret that signs its cookie
+	From     Origin
+}
+
+// ChangePassword gives a user another password, who has to know the current
+// one. The other sessions end, and this one goes on under a new ID (ASVS 5.0,
+// 7.4.3). It returns an InvalidError, a ThrottledError or a BusyError as
+// Authenticate does, and ErrNotFound when the session has ended meanwhile.
+func (db *DB) ChangePassword(ctx context.Context, asked NewPassword) error {
+	user := asked.Session.User
+	refused := InvalidError{}
+	if complaint := untypable(asked.Current); complaint != "" {
+		refused["current"] = complaint
+	}
+	if complaint := complainOfPassword(asked.Password, user.Name, user.FullName); complaint != "" {
+		refused["password"] = complaint
+	} else if asked.Password == asked.Current {
+		refused["password"] = "This is the current password."
+	}
+	if len(refused) > 0 {
+		return refused
+	}
+	err := db.verify(ctx, &user, user.compared(), asked.Current, asked.From)
+	if errors.Is(err, ErrRefused) {
+		return InvalidError{"current": "This is not your current password."}
+	}
+	if err != nil {
+		return err
+	}
+	before := user.Password
+	if err := db.hash(ctx, &user, asked.Password); err != nil {
+		return err
+	}
+	return db.writeWithEvents(ctx, asked.From, func(tx *sqlx.Tx, note note) error {
+		if err := must(ctx, tx, `UPDATE users SET password = $1 WHERE id = $2 AND password = $3 AND NOT disabled`, user.Password, user.ID, before); err != nil {
+			return err
+		}
+		if err := moveSession(ctx, tx, asked.Session.ID, asked.ID, asked.Signer); err != nil {
+			return err
+		}
+		if _, err := endSessions(ctx, tx, `user_id = $1 AND id <> $2`, user.ID, asked.ID); err != nil {
+			return err
+		}
+		if err := forgive(ctx, tx, db.limits(user.compared(), asked.From)); err != nil {
+			return err
+		}
+		return note(PasswordChanged, &user)
 	})
 }
 

@@ -1,0 +1,110 @@
+package handlers
+
+import (
+	"context"
+	"fmt"
+	"html"
+	"io"
+	"net"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"daypass/models"
+)
+
+// Examine looks for what is wrong with how the site is configured: secrets,
+// the public URL, proxies. It asks the site itself, when it runs.
+func Examine(ctx context.Context, db *models.DB, config Config, listen string) []models.Finding {
+	found := examineSecrets(ctx, db, config.Secrets)
+	return append(found, examineURL(config, listen), examineProxies(config), examineSite(ctx, config))
+}
+
+// examineSecrets tells how many live sessions each secret signs: one that
+// signs none may go.
+func examineSecrets(ctx context.Context, db *models.DB, secrets []string) []models.Finding {
+	signing, err := db.Signers(ctx)
+	if err != nil {
+		return []models.Finding{{Level: models.Wrong, About: "secrets", Found: err.Error()}}
+	}
+	var found []models.Finding
+	for place, secret := range secrets {
+		name := Fingerprint(secret)
+		finding := models.Finding{Level: models.OK, About: "secret " + name, Found: fmt.Sprintf("signs %d live sessions", signing[name])}
+		if place == 0 {
+			finding.Found += ", and all new ones"
+		} else if signing[name] == 0 {
+			finding.Do = "it may go: nothing is signed by it any more"
+		}
+		found = append(found, finding)
+		delete(signing, name)
+	}
+	for name, count := range signing {
+		found = append(found, models.Finding{Level: models.Warning, About: "secret " + name,
+			Found: fmt.Sprintf("is not configured, and signed %d live sessions", count), Do: "put it back behind the first one, or those people have to sign in again"})
+	}
+	slices.SortStableFunc(found, func(a, b models.Finding) int { return strings.Compare(string(a.Level), string(b.Level)) })
+	return found
+}
+
+func examineURL(config Config, listen string) models.Finding {
+	finding := models.Finding{Level: models.OK, About: "public URL", Found: config.URL.String()}
+	host, _, _ := net.SplitHostPort(listen)
+	switch {
+	case config.URL.Scheme == "http" && !IsLocal(config.URL.Hostname()):
+		finding.Level = models.Warning
+		finding.Found += " is not encrypted: passwords and cookies can be read on the way"
+		finding.Do = "put a proxy with TLS in front and set --url https://…"
+	case config.URL.Scheme == "https" && !IsLocal(host):
+		finding.Level = models.Warning
+		finding.Found += " is encrypted, but others can reach " + listen + " directly, unencrypted"
+		finding.Do = "listen where only the proxy can reach, such as --listen 127.0.0.1:3000"
+	}
+	return finding
+}
+
+func examineProxies(config Config) models.Finding {
+	var networks []string
+	for _, network := range config.TrustedProxies {
+		networks = append(networks, network.String())
+		if network.Bits() == 0 {
+			return models.Finding{Level: models.Wrong, About: "proxies", Found: "everybody is trusted as a proxy, and may claim any address", Do: "name the proxy's own address with --trusted-proxy"}
+		}
+	}
+	switch {
+	case len(networks) > 0:
+		return models.Finding{Level: models.OK, About: "proxies", Found: "trusted: " + strings.Join(networks, ", ")}
+	case config.URL.Scheme == "https":
+		return models.Finding{Level: models.Warning, About: "proxies", Found: "none is trusted, so every address is that of the proxy, and everybody shares one throttle", Do: "name the proxy's address with --trusted-proxy"}
+	}
+	return models.Finding{Level: models.OK, About: "proxies", Found: "none"}
+}
+
+var misconfigured = regexp.MustCompile(`(?s)id="misconfigured"[^>]*>(.*?)</p>`)
+
+// examineSite opens the sign-in as people do and reads what it says.
+func examineSite(ctx context.Context, config Config) models.Finding {
+	about := "site"
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, config.URL.String()+"/login", nil)
+	if err != nil {
+		return models.Finding{Level: models.Wrong, About: about, Found: err.Error()}
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return models.Finding{Level: models.Warning, About: about, Found: "can't be reached: " + err.Error(), Do: "start it, or see what stands before it"}
+	}
+	defer response.Body.Close()
+	page, err := io.ReadAll(io.LimitReader(response.Body, 1<<20))
+	if err != nil || response.StatusCode != http.StatusOK || !strings.Contains(string(page), "Daypass") {
+		return models.Finding{Level: models.Wrong, About: about, Found: fmt.Sprintf("%s/login answers %s, and not with the sign-in", config.URL, response.Status), Do: "see where the proxy leads to"}
+	}
+	if said := misconfigured.FindSubmatch(page); said != nil {
+		plain := strings.Join(strings.Fields(html.UnescapeString(regexp.MustCompile(`<[^>]*>`).ReplaceAllString(string(said[1]), " "))), " ")
+		return models.Finding{Level: models.Wrong, About: about, Found: plain, Do: "compare --url and --trusted-proxy with what the proxy sends"}
+	}
+	return models.Finding{Level: models.OK, About: about, Found: "answers at " + config.URL.String()}
+}

@@ -1,0 +1,84 @@
+package handlers
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"strings"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"daypass/models"
+)
+
+// A browser in which somebody has signed in keeps a cookie that says so, for
+// that account: strangers who fail at an account slow down each other, but not
+// its owner there. It opens nothing, and holds no name. Several people may use
+// one browser. (OWASP, "Slow Down Online Guessing Attacks with Device Cookies".)
+
+const (
+	knownLifetime = 400 * 24 * time.Hour // what browsers keep at most (RFC 6265bis, section 5.5)
+	knownAtMost   = 8                    // accounts in one browser
+)
+
+func (a *App) knownCookie() string { return a.cookieName() + "-known" }
+
+// knownMark is the mark of an account in a browser: the browser's ID for it, signed with the account.
+func knownMark(browser, account string, secret []byte) string {
+	return browser + "." + mac("known browser\x00"+browser+"\x00"+account, secret)
+}
+
+// knownTo returns the ID by which a browser is known to an account, or nothing.
+func (a *App) knownTo(c *fiber.Ctx, username string) string {
+	_, account, ok := models.Username(username)
+	if !ok {
+		return ""
+	}
+	for _, mark := range strings.Split(c.Cookies(a.knownCookie()), "~") {
+		browser, _, _ := strings.Cut(mark, ".")
+		for _, secret := range a.signer.secrets {
+			if hmac.Equal([]byte(mark), []byte(knownMark(browser, account, secret))) {
+				return browser
+			}
+		}
+	}
+	// A living session knows its user too.
+	if session, err := a.session(c); err == nil {
+		if _, its, _ := models.Username(session.User.Name); its == account {
+			return session.ID
+		}
+	}
+	return ""
+}
+
+// fromUser says where a request of somebody who claims to be a user comes from.
+func (a *App) fromUser(c *fiber.Ctx, username string) models.Origin {
+	from := a.from(c)
+	from.Known = a.knownTo(c, username)
+	return from
+}
+
+// rememberBrowser makes a browser known to an account that was just opened there.
+func (a *App) rememberBrowser(c *fiber.Ctx, username string) {
+	_, account, ok := models.Username(username)
+	if !ok {
+		return
+	}
+	secret := a.signer.secrets[0]
+	var marks []string
+	for _, mark := range strings.Split(c.Cookies(a.knownCookie()), "~") {
+		browser, _, _ := strings.Cut(mark, ".")
+		if hmac.Equal([]byte(mark), []byte(knownMark(browser, account, secret))) {
+			return
+		}
+		if len(mark) == len(knownMark(rand.Text(), "", secret)) {
+			marks = append(marks, mark)
+		}
+	}
+	marks = append([]string{knownMark(rand.Text(), account, secret)}, marks...)
+	c.Cookie(&fiber.Cookie{
+		Name: a.knownCookie(), Value: strings.Join(marks[:min(len(marks), knownAtMost)], "~"), Path: "/",
+		HTTPOnly: true, Secure: a.secure(), SameSite: fiber.CookieSameSiteStrictMode,
+		MaxAge: int(knownLifetime.Seconds()), Expires: time.Now().Add(knownLifetime),
+	})
+}

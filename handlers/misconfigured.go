@@ -1,0 +1,58 @@
+package handlers
+
+import (
+	"net/netip"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+)
+
+// Misconfigured says on the sign-in why signing in may not work, rather than
+// let people come back to it again and again.
+type Misconfigured struct {
+	Sentence string
+	Link     string // where it works
+}
+
+// misconfigured compares how a request came with how the site is configured.
+func (a *App) misconfigured(c *fiber.Ctx) *Misconfigured {
+	host := strings.ToLower(string(c.Request().Host()))
+	forwarded := c.Get(fiber.HeaderXForwardedFor) != "" || c.Get(fiber.HeaderXForwardedProto) != "" || c.Get(fiber.HeaderForwarded) != ""
+	peer, _ := netip.ParseAddr(c.Context().RemoteIP().String())
+	trusted := a.trusts(peer.Unmap())
+	switch {
+	case forwarded && !trusted:
+		a.Log.Warn("a proxy that is not trusted forwards requests; if it is yours, name it with --trusted-proxy", "proxy", peer, "request", requestID(c))
+		return &Misconfigured{Sentence: "A proxy leads here that this site does not trust, so it can't tell people apart. Whoever runs the site names it with --trusted-proxy."}
+	case a.secure() && !cameEncrypted(c, trusted):
+		return &Misconfigured{Sentence: "You came unencrypted, and signing in only works at", Link: a.URL.String()}
+	case !sameHost(host, a.URL.Host) && !(IsLocal(hostname(host)) && IsLocal(a.URL.Hostname())):
+		return &Misconfigured{Sentence: "You came by another name. This site is at", Link: a.URL.String()}
+	}
+	return nil
+}
+
+// cameEncrypted tells whether the browser used https, as far as that can be
+// known behind a proxy: by what a trusted one says, or by a header that
+// browsers send to secure origins alone (W3C Fetch Metadata, section 2).
+func cameEncrypted(c *fiber.Ctx, trusted bool) bool {
+	if scheme := c.Get(fiber.HeaderXForwardedProto); trusted && scheme != "" {
+		return strings.EqualFold(scheme, "https")
+	}
+	return trusted || c.Get("Sec-Fetch-Site") != ""
+}
+
+func sameHost(a, b string) bool {
+	plain := func(host string) string {
+		return strings.TrimSuffix(strings.TrimSuffix(host, ":443"), ":80")
+	}
+	return plain(a) == plain(b)
+}
+
+// hostname is a host without its port.
+func hostname(host string) string {
+	if colon := strings.LastIndexByte(host, ':'); colon > strings.LastIndexByte(host, ']') {
+		host = host[:colon]
+	}
+	return strings.Trim(host, "[]")
+}

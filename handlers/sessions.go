@@ -1,0 +1,102 @@
+package handlers
+
+import (
+	"github.com/gofiber/fiber/v2"
+
+	"daypass/models"
+)
+
+// SessionsPage lists where a user is signed in.
+type SessionsPage struct {
+	Page
+	Sessions []ShownSession
+	Others   bool // there are more than this one
+}
+
+func (a *App) ownSessions(c *fiber.Ctx) error {
+	mine := sessionOf(c)
+	all, err := a.db.SessionsOf(c.UserContext(), &mine.User)
+	if err != nil {
+		return err
+	}
+	page := &SessionsPage{Page: Page{Title: "Your sessions"}, Others: len(all) > 1}
+	for _, session := range all {
+		shown := showSession(session, mine)
+		shown.End = "/sessions/" + session.ID + "/end"
+		page.Sessions = append(page.Sessions, shown)
+	}
+	return a.render(c, "sessions", page)
+}
+
+func (a *App) endOwnSession(c *fiber.Ctx) error {
+	mine := sessionOf(c)
+	if err := a.db.EndSessionOf(c.UserContext(), &mine.User, c.Params("id"), a.from(c)); err != nil {
+		return err
+	}
+	if c.Params("id") == mine.ID {
+		return a.leave(c)
+	}
+	return a.flashAndGo(c, "The session was ended.", "/sessions")
+}
+
+func (a *App) endOtherSessions(c *fiber.Ctx) error {
+	mine := sessionOf(c)
+	if err := a.db.EndOtherSessions(c.UserContext(), mine, a.from(c)); err != nil {
+		return err
+	}
+	return a.flashAndGo(c, "Your other sessions were ended.", "/sessions")
+}
+
+// AdminSessionsPage lists where everybody is signed in.
+type AdminSessionsPage struct {
+	Page
+	Sessions []ShownSession
+}
+
+func (a *App) allSessions(c *fiber.Ctx) error {
+	all, err := a.db.Sessions(c.UserContext(), adminSessionsShown)
+	if err != nil {
+		return err
+	}
+	page := &AdminSessionsPage{Page: Page{Title: "All sessions"}}
+	for _, session := range all {
+		shown := showSession(session, sessionOf(c))
+		shown.Whose = session.User.Called()
+		shown.End = "/admin/sessions/" + session.ID + "/end"
+		page.Sessions = append(page.Sessions, shown)
+	}
+	return a.render(c, "admin-sessions", page)
+}
+
+// adminSessionsShown is how many sessions the page lists, those last seen first.
+const adminSessionsShown = 200
+
+func (a *App) endAnySession(c *fiber.Ctx) error {
+	session, err := a.db.Session(c.UserContext(), c.Params("id"))
+	if err != nil {
+		return err
+	}
+	if err := a.db.EndSession(c.UserContext(), session, a.from(c)); err != nil {
+		return err
+	}
+	if session.ID == sessionOf(c).ID {
+		return a.leave(c)
+	}
+	return a.flashAndGo(c, "The session of "+session.User.Called()+" was ended.", "/admin/sessions")
+}
+
+// flashAndGo leads to a page that says what was done.
+func (a *App) flashAndGo(c *fiber.Ctx, message, path string) error {
+	if err := a.flash(c, message); err != nil && !isNotFound(err) {
+		return err
+	}
+	return c.Redirect(path, fiber.StatusSeeOther)
+}
+
+// requireAdmin lets administrators pass.
+func (a *App) requireAdmin(c *fiber.Ctx) error {
+	if sessionOf(c).User.Role != models.Admin {
+		return fiber.ErrForbidden
+	}
+	return c.Next()
+}

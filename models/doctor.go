@@ -1,0 +1,147 @@
+package models
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize"
+)
+
+// Level says how bad a finding is.
+type Level string
+
+// The levels.
+const (
+	OK      Level = "ok"
+	Warning Level = "warning"
+	Wrong   Level = "wrong"
+)
+
+// Finding is a line of what the doctor says.
+type Finding struct {
+	Level Level  `json:"level"`
+	About string `json:"about"`
+	Found string `json:"found"`
+	Do    string `json:"do,omitempty"` // what to do about it
+}
+
+// Little space is left when a disk has less than this.
+const (
+	littleSpace = 256 << 20 // bytes
+	noSpace     = 16 << 20
+)
+
+// Examine looks for what is wrong with the database, its files, its disk and
+// the clock.
+func (db *DB) Examine(ctx context.Context) []Finding {
+	found := []Finding{db.examineContent(ctx), db.examineSettings(ctx), db.examineSpace()}
+	found = append(found, examineModes(db.file.path)...)
+	return append(found, db.examineClock(ctx), db.examineAdmins(ctx))
+}
+
+func (db *DB) examineContent(ctx context.Context) Finding {
+	about := "database"
+	var said []string
+	if err := db.sql.SelectContext(ctx, &said, `PRAGMA quick_check(1)`); err != nil {
+		return Finding{Wrong, about, explain(db.file.path, err).Error(), "restore a copy"}
+	}
+	if len(said) != 1 || said[0] != "ok" {
+		return Finding{Wrong, about, db.file.path + " is damaged: " + strings.Join(said, " "), "restore a copy, or save what is left with: sqlite3 FILE .recover"}
+	}
+	var version int
+	if err := db.sql.GetContext(ctx, &version, `SELECT MAX(version_id) FROM goose_db_version`); err != nil {
+		return Finding{Wrong, about, err.Error(), "restore a copy"}
+	}
+	return Finding{OK, about, fmt.Sprintf("%s is whole, schema version %d", db.file.path, version), ""}
+}
+
+func (db *DB) examineSettings(ctx context.Context) Finding {
+	const about = "durability"
+	var journal, synchronous, foreign string
+	for pragma, value := range map[string]*string{"journal_mode": &journal, "synchronous": &synchronous, "foreign_keys": &foreign} {
+		if err := db.sql.GetContext(ctx, value, `PRAGMA `+pragma); err != nil {
+			return Finding{Wrong, about, err.Error(), "see what the disk and the system's log say"}
+		}
+	}
+	if journal != "wal" || synchronous != "2" || foreign != "1" {
+		return Finding{Wrong, about, fmt.Sprintf("journal_mode=%s synchronous=%s foreign_keys=%s", journal, synchronous, foreign), "put the database on a local disk: network file systems can't keep it safe"}
+	}
+	return Finding{OK, about, "journal_mode=wal synchronous=full foreign_keys=on", ""}
+}
+
+func (db *DB) examineSpace() Finding {
+	const about = "disk space"
+	free, err := freeSpace(filepath.Dir(db.file.path))
+	if err != nil {
+		return Finding{Warning, about, "can't be read: " + err.Error(), ""}
+	}
+	said := humanize.IBytes(free) + " free"
+	switch {
+	case free < noSpace:
+		return Finding{Wrong, about, said, "make room: sign-ins fail when the disk is full"}
+	case free < littleSpace:
+		return Finding{Warning, about, said, "make room before sign-ins fail"}
+	}
+	return Finding{OK, about, said, ""}
+}
+
+// examineModes says who else may read the files.
+func examineModes(path string) []Finding {
+	var found []Finding
+	for _, name := range []string{filepath.Dir(path), path, path + "-wal", path + "-shm"} {
+		if info, err := os.Stat(name); err == nil && info.Mode().Perm()&0o077 != 0 {
+			found = append(found, openToOthers(name, info))
+		}
+	}
+	if len(found) == 0 {
+		found = append(found, Finding{OK, "permissions", "only their owner may read the folder and the files", ""})
+	}
+	return found
+}
+
+func openToOthers(name string, info fs.FileInfo) Finding {
+	return Finding{Warning, "permissions", fmt.Sprintf("%s is open to others (%o)", name, info.Mode().Perm()), "chmod go-rwx " + name}
+}
+
+// ExamineSecretFile says whether others may read the secrets.
+func ExamineSecretFile(path string) Finding {
+	info, err := os.Stat(path)
+	if err != nil {
+		return Finding{Wrong, "secret file", err.Error(), "put it back, or remove it to have a new one made"}
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		found := openToOthers(path, info)
+		found.Level, found.About = Wrong, "secret file"
+		return found
+	}
+	return Finding{OK, "secret file", path + " is its owner's alone", ""}
+}
+
+func (db *DB) examineClock(ctx context.Context) Finding {
+	const about = "clock"
+	var latest Time
+	if err := db.sql.GetContext(ctx, &latest, `SELECT COALESCE(MAX(at), 0) FROM events`); err != nil {
+		return Finding{Wrong, about, err.Error(), ""}
+	}
+	now := db.now()
+	if ahead := latest.Sub(now.Time); ahead > time.Minute {
+		return Finding{Wrong, about, fmt.Sprintf("it shows %s, and the latest event is of %s", now.Format(time.DateTime), latest.Format(time.DateTime)), "set the clock (timedatectl set-ntp true): sessions end by it"}
+	}
+	return Finding{OK, about, now.Format(time.DateTime) + " UTC", ""}
+}
+
+func (db *DB) examineAdmins(ctx context.Context) Finding {
+	var admins int
+	if err := db.sql.GetContext(ctx, &admins, `SELECT COUNT(*) FROM users WHERE role = $1 AND NOT disabled`, Admin); err != nil {
+		return Finding{Wrong, "users", err.Error(), ""}
+	}
+	if admins == 0 {
+		return Finding{Warning, "users", "nobody administers the site", "daypass user add NAME --admin"}
+	}
+	return Finding{OK, "users", fmt.Sprintf("%d may administer the site", admins), ""}
+}

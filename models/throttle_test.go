@@ -1,0 +1,210 @@
+package models
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+const goodPassword = "a walk in the wet grass"
+
+// clockwork is a database whose clock is put forward by hand.
+func clockwork(t *testing.T) (db *DB, later func(time.Duration)) {
+	t.Helper()
+	db = open(t)
+	var offset atomic.Int64
+	db.Now = func() time.Time { return time.Unix(1_800_000_000, 0).Add(time.Duration(offset.Load())) }
+	return db, func(by time.Duration) { offset.Add(int64(by)) }
+}
+
+// fail tries a wrong password and returns how long to wait, or zero.
+func fail(t *testing.T, db *DB, name string, from Origin) time.Duration {
+	t.Helper()
+	_, err := db.Authenticate(t.Context(), name, "not the password", from)
+	var throttled *ThrottledError
+	switch {
+	case errors.As(err, &throttled):
+		return throttled.After
+	case !errors.Is(err, ErrRefused):
+		t.Fatal(err)
+	}
+	return 0
+}
+
+func TestDelaysGrow(t *testing.T) {
+	throttle := Throttle{Account: 3, Delay: time.Second, Longest: time.Minute}
+	for count, want := range []time.Duration{0, 0, 0, 1e9, 2e9, 4e9, 8e9, 16e9, 32e9, 60e9, 60e9} {
+		if got := throttle.delay(count, 3); got != want {
+			t.Errorf("after %d failures the delay is %s, not %s", count, got, want)
+		}
+	}
+	if throttle.delay(1_000_000, 3) != time.Minute {
+		t.Error("the delay is not bounded")
+	}
+}
+
+func TestManyAddressesAtOneAccountAreSlowed(t *testing.T) {
+	for _, name := range []string{"ada", "nobody"} { // it does not tell who exists
+		t.Run(name, func(t *testing.T) {
+			db, later := clockwork(t)
+			_, err := db.AddUser(t.Context(), NewUser{Name: "ada", Password: goodPassword, Role: Admin}, CommandLine)
+			check(t, err)
+			address := 0
+			next := func() time.Duration {
+				address++
+				return fail(t, db, name, Origin{Address: fmt.Sprintf("203.0.113.%d", address)})
+			}
+			for range 5 {
+				if wait := next(); wait != 0 {
+					t.Fatalf("a free try has to wait %s", wait)
+				}
+			}
+			for _, want := range []time.Duration{1, 2, 4, 8} {
+				if wait := next(); wait != want*time.Second {
+					t.Fatalf("the wait is %s, not %s", wait, want*time.Second)
+				}
+				later(want * time.Second)
+				if wait := next(); wait != 0 {
+					t.Fatalf("after the wait there is another of %s", wait)
+				}
+			}
+			if _, err := db.Authenticate(t.Context(), name, goodPassword, Origin{Address: "203.0.113.200"}); !errors.As(err, new(*ThrottledError)) {
+				t.Errorf("the right password is not throttled: %v", err)
+			}
+			later(forgetAfter + time.Hour)
+			check(t, db.Sweep(t.Context()))
+			if wait := next(); wait != 0 {
+				t.Errorf("a day later the wait is %s", wait)
+			}
+		})
+	}
+}
+
+func TestOneAddressAtManyAccountsIsSlowed(t *testing.T) {
+	for _, address := range []string{"203.0.113.9", "2001:db8:1:2::%d"} {
+		db, _ := clockwork(t)
+		tries := 0
+		for i := range 40 {
+			from := Origin{Address: address}
+			if i > 0 && address[0] == '2' && address[3] == '1' {
+				from.Address = fmt.Sprintf(address, i) // a new one of the same network each time
+			}
+			if from.Address == "2001:db8:1:2::%d" {
+				from.Address = "2001:db8:1:2::"
+			}
+			if fail(t, db, fmt.Sprintf("user%d", i), from) == 0 {
+				tries++
+			}
+		}
+		if tries != DefaultThrottle.Address {
+			t.Errorf("%s had %d free tries, not %d", address, tries, DefaultThrottle.Address)
+		}
+	}
+}
+
+func TestSuccessClearsTheAccountAndNotTheAddress(t *testing.T) {
+	db, _ := clockwork(t)
+	_, err := db.AddUser(t.Context(), NewUser{Name: "ada", Password: goodPassword, Role: Admin}, CommandLine)
+	check(t, err)
+	from := Origin{Address: "203.0.113.9"}
+	for round := range 4 {
+		for range 4 {
+			if wait := fail(t, db, "ADA", from); wait != 0 {
+				t.Fatalf("round %d: a wait of %s", round, wait)
+			}
+		}
+		user, err := db.Authenticate(t.Context(), "ada", goodPassword, from)
+		check(t, err)
+		_, err = db.AddSession(t.Context(), SignIn{ID: fmt.Sprint(round), User: user, Lifetime: time.Hour, From: from})
+		check(t, err)
+	}
+	for i := range 4 { // 16 of 20 are used up
+		if wait := fail(t, db, fmt.Sprint("other", i), from); wait != 0 {
+			t.Fatalf("a wait of %s", wait)
+		}
+	}
+	if wait := fail(t, db, "another", from); wait == 0 {
+		t.Error("the address was cleared too")
+	}
+}
+
+func TestAKnownBrowserIsNotLockedOut(t *testing.T) {
+	db, _ := clockwork(t)
+	_, err := db.AddUser(t.Context(), NewUser{Name: "ada", Password: goodPassword, Role: Admin}, CommandLine)
+	check(t, err)
+	stranger, owner := Origin{Address: "203.0.113.9"}, Origin{Address: "203.0.113.9", Known: "laptop"}
+	for range 30 {
+		fail(t, db, "ada", stranger)
+	}
+	if fail(t, db, "ada", stranger) == 0 {
+		t.Fatal("the stranger is not slowed")
+	}
+	_, err = db.Authenticate(t.Context(), "ada", goodPassword, owner)
+	check(t, err)
+	waited := false
+	for range 10 { // what is known may be stolen, and has a count of its own
+		waited = waited || fail(t, db, "ada", owner) > 0
+	}
+	if !waited {
+		t.Error("a known browser may guess for ever")
+	}
+}
+
+func TestTriesAtOneMomentAreCounted(t *testing.T) {
+	db, _ := clockwork(t)
+	var free, slowed atomic.Int32
+	var wg sync.WaitGroup
+	for i := range 40 {
+		wg.Go(func() {
+			if fail(t, db, "ada", Origin{Address: fmt.Sprintf("203.0.113.%d", i)}) == 0 {
+				free.Add(1)
+			} else {
+				slowed.Add(1)
+			}
+		})
+	}
+	wg.Wait()
+	if free.Load() != int32(DefaultThrottle.Account) || slowed.Load() != 35 {
+		t.Errorf("%d tries were free, %d slowed", free.Load(), slowed.Load())
+	}
+}
+
+func TestARestartClearsNothing(t *testing.T) {
+	db, _ := clockwork(t)
+	for i := range 6 {
+		fail(t, db, "ada", Origin{Address: fmt.Sprintf("203.0.113.%d", i)})
+	}
+	now, path := db.Now, db.file.path
+	db.Close()
+	again, err := Open(t.Context(), path)
+	check(t, err)
+	defer again.Close()
+	again.Now = now
+	if fail(t, again, "ada", Origin{Address: "203.0.113.99"}) == 0 {
+		t.Error("the restart cleared the count")
+	}
+	var rows []string
+	check(t, again.sql.Select(&rows, `SELECT key FROM failures`))
+	for _, key := range rows {
+		if len(key) != 24 {
+			t.Errorf("the table tells %q", key)
+		}
+	}
+}
+
+func TestWhoWasTurnedAwayAtTheGateIsNotToBlame(t *testing.T) {
+	db, _ := clockwork(t)
+	db.hashing.room = 0
+	for range 10 {
+		if _, err := db.Authenticate(t.Context(), "ada", goodPassword, Origin{Address: "203.0.113.9"}); !errors.As(err, new(*BusyError)) {
+			t.Fatal(err)
+		}
+	}
+	db.hashing.room = 1
+	if wait := fail(t, db, "ada", Origin{Address: "203.0.113.9"}); wait != 0 {
+		t.Errorf("a wait of %s", wait)
+	}
+}

@@ -1,0 +1,60 @@
+package models
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/jmoiron/sqlx"
+)
+
+// MaxValue is how long a value in a session may be, in bytes.
+const MaxValue = 16 << 10
+
+// Values in a session are rows of their own, so that two requests that set
+// different ones never undo each other. They go when the session goes: none can
+// be added to one that has ended.
+
+// SetValue keeps a value in a session, under a name. It returns ErrNotFound
+// when the session has ended.
+func (db *DB) SetValue(ctx context.Context, session *Session, name, value string) error {
+	if len(value) > MaxValue {
+		return fmt.Errorf("the value %q has %d bytes, and a session keeps at most %d in one", name, len(value), MaxValue)
+	}
+	return db.write(ctx, func(tx *sqlx.Tx) error {
+		return must(ctx, tx, `INSERT INTO session_values (session_id, name, value)
+			SELECT id, CAST($1 AS TEXT), CAST($2 AS TEXT) FROM sessions WHERE id = $3
+			ON CONFLICT (session_id, name) DO UPDATE SET value = excluded.value`, name, value, session.ID)
+	})
+}
+
+// Value returns what a session keeps under a name, or ErrNotFound.
+func (db *DB) Value(ctx context.Context, session *Session, name string) (value string, err error) {
+	err = db.sql.GetContext(ctx, &value, `SELECT value FROM session_values WHERE session_id = $1 AND name = $2`, session.ID, name)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", ErrNotFound
+	}
+	return value, err
+}
+
+// DeleteValue removes what a session keeps under a name, if there is something.
+func (db *DB) DeleteValue(ctx context.Context, session *Session, name string) error {
+	_, err := db.TakeValue(ctx, session, name)
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+// TakeValue returns what a session keeps under a name and removes it, in one
+// step: of two requests that take the same value, one gets it and the other ErrNotFound.
+func (db *DB) TakeValue(ctx context.Context, session *Session, name string) (value string, err error) {
+	err = db.write(ctx, func(tx *sqlx.Tx) error {
+		return tx.GetContext(ctx, &value, `DELETE FROM session_values WHERE session_id = $1 AND name = $2 RETURNING value`, session.ID, name)
+	})
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", ErrNotFound
+	}
+	return value, err
+}

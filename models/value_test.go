@@ -1,0 +1,120 @@
+package models
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// aSession is a session of a user of its own.
+func aSession(t *testing.T, db *DB) *Session {
+	t.Helper()
+	user, err := db.AddUser(t.Context(), NewUser{Name: "ada", Password: goodPassword, Role: Admin}, CommandLine)
+	check(t, err)
+	session, err := db.AddSession(t.Context(), SignIn{ID: "one", User: user, Lifetime: time.Hour})
+	check(t, err)
+	return session
+}
+
+func TestS10ValuesOfOneSessionDoNotUndoEachOther(t *testing.T) {
+	db := open(t)
+	session := aSession(t, db)
+	var wg sync.WaitGroup
+	for i := range 64 {
+		wg.Go(func() {
+			if err := db.SetValue(t.Context(), session, fmt.Sprint("name", i), fmt.Sprint("value", i)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	for i := range 64 {
+		value, err := db.Value(t.Context(), session, fmt.Sprint("name", i))
+		if err != nil || value != fmt.Sprint("value", i) {
+			t.Errorf("name%d: %q, %v", i, value, err)
+		}
+	}
+	check(t, db.SetValue(t.Context(), session, "name1", "another"))
+	if value, _ := db.Value(t.Context(), session, "name1"); value != "another" {
+		t.Errorf("name1 is %q", value)
+	}
+	check(t, db.DeleteValue(t.Context(), session, "name1"))
+	check(t, db.DeleteValue(t.Context(), session, "name1"))
+	if _, err := db.Value(t.Context(), session, "name1"); !errors.Is(err, ErrNotFound) {
+		t.Error(err)
+	}
+	if err := db.SetValue(t.Context(), session, "large", string(make([]byte, MaxValue+1))); err == nil {
+		t.Error("a value of any size is kept")
+	}
+}
+
+func TestS10OfTwoThatTakeAValueOneGetsIt(t *testing.T) {
+	db := open(t)
+	session := aSession(t, db)
+	for round := range 50 {
+		check(t, db.SetValue(t.Context(), session, "flash", fmt.Sprint(round)))
+		var got atomic.Int32
+		var wg sync.WaitGroup
+		for range 4 {
+			wg.Go(func() {
+				value, err := db.TakeValue(t.Context(), session, "flash")
+				switch {
+				case err == nil && value == fmt.Sprint(round):
+					got.Add(1)
+				case !errors.Is(err, ErrNotFound):
+					t.Error(value, err)
+				}
+			})
+		}
+		wg.Wait()
+		if got.Load() != 1 {
+			t.Fatalf("round %d: %d got the value", round, got.Load())
+		}
+	}
+}
+
+func TestS9ValuesGoWithTheirSession(t *testing.T) {
+	db := open(t)
+	session := aSession(t, db)
+	check(t, db.SetValue(t.Context(), session, "name", "value"))
+	check(t, db.SignOut(t.Context(), session, CommandLine))
+	if _, err := db.Value(t.Context(), session, "name"); !errors.Is(err, ErrNotFound) {
+		t.Error("the value outlives its session")
+	}
+	if err := db.SetValue(t.Context(), session, "name", "late"); !errors.Is(err, ErrNotFound) {
+		t.Errorf("a late value: %v", err)
+	}
+	var rows int
+	check(t, db.sql.Get(&rows, `SELECT (SELECT COUNT(*) FROM session_values) + (SELECT COUNT(*) FROM sessions)`))
+	if rows != 0 {
+		t.Errorf("%d rows are left", rows)
+	}
+}
+
+func TestS11ADamagedRowHarmsItsSessionAlone(t *testing.T) {
+	db := open(t)
+	session := aSession(t, db)
+	for _, damage := range []string{`expires = 'never'`, `seen = X'00'`, `created = 'x'`} {
+		_, err := db.AddSession(t.Context(), SignIn{ID: "other", User: &session.User, Lifetime: time.Hour})
+		check(t, err)
+		_, err = db.sql.Exec(`UPDATE sessions SET ` + damage + ` WHERE id = 'other'`)
+		check(t, err)
+		if damage != `seen = X'00'` {
+			if _, err := db.Session(t.Context(), "other"); !errors.Is(err, ErrNotFound) {
+				t.Errorf("%s: %v", damage, err)
+			}
+		}
+		all, err := db.SessionsOf(t.Context(), &session.User)
+		if err != nil || len(all) != 1 || all[0].ID != "one" {
+			t.Errorf("%s: %v, %v", damage, all, err)
+		}
+		var rows int
+		check(t, db.sql.Get(&rows, `SELECT COUNT(*) FROM sessions`))
+		if rows != 1 {
+			t.Errorf("%s: the damaged session is kept", damage)
+		}
+	}
+}
