@@ -3,7 +3,13 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
 	"database/sql"
+	"encoding/base64"
+	"encoding/gob"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -1625,5 +1631,500 @@ func TestTheReadmeNamesEveryFlagAndVariable(t *testing.T) {
 		if name, _, found := strings.Cut(strings.TrimSpace(line), " v"); found && !strings.Contains(readme, name) {
 			t.Errorf("the README does not say why %s is there", name)
 		}
+	}
+}
+
+func TestFailedSignInsSlowDownFurtherOnes(t *testing.T) {
+	site := start(t)
+	owner := site.signIn("ada")
+	owner.post("/logout")
+	elsewhere := site.signIn("ada")
+
+	var pages []string
+	for _, name := range []string{"ada", "nobody"} {
+		stranger := site.visitor()
+		stranger.header.Set("User-Agent", "curl/8")
+		for range 5 {
+			stranger.login(name, "not the password").answers(422)
+		}
+		answer := stranger.login(name, password).answers(429).says("Please wait 1 second").hasNoCookie()
+		if answer.http.Header.Get("Retry-After") != "1" {
+			t.Errorf("Retry-After is %q", answer.http.Header.Get("Retry-After"))
+		}
+		pages = append(pages, answer.body)
+	}
+	if pages[0] != pages[1] {
+		t.Error("the page tells who exists")
+	}
+	// The owner is not locked out: not where a session was, not where one is.
+	owner.login("ada", password).leadsTo("/dashboard")
+	elsewhere.get("/dashboard").answers(200).says("Failed attempt")
+	elsewhere.login("ada", password).leadsTo("/dashboard")
+	// Nor for good anywhere else.
+	site.later(2 * time.Second)
+	site.visitor().login("ada", password).leadsTo("/dashboard")
+	site.visitor().login("ada", "not the password").answers(422)
+
+	// What a browser is known by counts for that account alone, and can't be made up.
+	site.add("eve", models.Member)
+	for range 5 {
+		site.visitor().login("eve", "not the password").answers(422)
+	}
+	owner.login("eve", password).answers(429)
+	forger := site.visitor()
+	forger.header.Set("Cookie", "daypass-known=AAAAAAAAAAAAAAAAAAAAAAAAAA.7wfGMsw3lXzwXN2mXw2sXyYkGk2BPyw7iHqkHqkHqkH~x~.~~")
+	forger.login("eve", password).answers(429)
+}
+
+func TestOneBrowserOfSeveralPeople(t *testing.T) {
+	site := start(t)
+	kiosk := site.visitor()
+	for i := range 12 {
+		name := fmt.Sprint("user", i)
+		site.add(name, models.Member)
+		kiosk.login(name, password).leadsTo("/dashboard")
+	}
+	address, err := url.Parse(site.url)
+	must(t, err)
+	for _, cookie := range kiosk.client.Jar.Cookies(address) {
+		if cookie.Name == "daypass-known" && strings.Count(cookie.Value, "~") != 7 {
+			t.Errorf("the browser is known as %q", cookie.Value)
+		}
+	}
+}
+
+func TestS9ChangingThePassword(t *testing.T) {
+	site := start(t)
+	ada, other := site.signIn("ada"), site.signIn("ada")
+	before := ada.cookie()
+	const next = "another walk in the grass"
+	for _, test := range []struct{ current, password, says string }{
+		{"", next, "Type your password."},
+		{"not the password", next, "not your current password"},
+		{password, "short", "at least 15"},
+		{password, "ada ada ada ada ada", "easy to guess"},
+		{password, password, "This is the current password."},
+		{password, strings.Repeat("x", 1025), "too long"},
+		{strings.Repeat("x", 1025), next, "at most 1024 bytes"},
+	} {
+		ada.post("/account/password", "current", test.current, "password", test.password).answers(422).says(test.says).hasNoCookie()
+	}
+	if ada.cookie() != before {
+		t.Fatal("a refused change gave another ID")
+	}
+	other.get("/dashboard").answers(200)
+
+	site.later(20 * time.Hour)
+	answer := ada.post("/account/password", "current", password, "password", next).leadsTo("/account")
+	ada.get("/account").says("Your password was changed")
+	if page := ada.get("/account").answers(200); strings.Contains(page.body, "Your password was changed") {
+		t.Error("the message is shown twice")
+	}
+	if cookie := answer.http.Cookies()[0]; cookie.Value == before || cookie.MaxAge > 4*3600 || cookie.MaxAge < 4*3600-60 {
+		t.Errorf("the new cookie is %v", cookie) // another ID, and no longer a day
+	}
+	other.get("/dashboard").isTurnedAway()
+	site.withCookie(before).get("/dashboard").isTurnedAway()
+	if rows := site.rows(); !strings.HasPrefix(rows, "sessions 1, payloads 1,") {
+		t.Errorf("left are %s", rows)
+	}
+	site.visitor().login("ada", password).answers(422)
+	site.signInWith("ada", next)
+	site.later(5 * time.Hour)
+	ada.get("/dashboard").isTurnedAway() // the day of the sign-in is over
+}
+
+func (s *testSite) signInWith(name, password string) *browser {
+	s.t.Helper()
+	b := s.visitor()
+	b.login(name, password).leadsTo("/dashboard")
+	return b
+}
+
+func TestEndingSessionsInTheBrowser(t *testing.T) {
+	site := start(t)
+	site.add("eve", models.Member)
+	ada, phone, eve := site.signIn("ada"), site.signIn("ada"), site.signIn("eve")
+	ids := map[string][]string{}
+	for _, name := range []string{"ada", "eve"} {
+		sessions, err := site.db.SessionsOf(t.Context(), site.user(name))
+		must(t, err)
+		for _, session := range sessions {
+			ids[name] = append(ids[name], session.ID)
+		}
+	}
+	mine := regexp.MustCompile(`(?s)this one</span></span>\s*<form method="post" action="/sessions/([^/]+)/end"`).FindStringSubmatch(ada.get("/sessions").body)
+	if mine == nil {
+		t.Fatal("no session is marked as this one")
+	}
+	theOther := ids["ada"][0]
+	if theOther == mine[1] {
+		theOther = ids["ada"][1]
+	}
+
+	// Not somebody else's, not what is not there; not an administrator's page.
+	for _, id := range []string{ids["ada"][0], "nothing", "%00", strings.Repeat("x", 500)} {
+		eve.post("/sessions/" + id + "/end").answers(404)
+	}
+	eve.get("/admin/sessions").answers(403).says("Your account may not")
+	eve.post("/admin/sessions/" + theOther + "/end").answers(403)
+	if page := eve.get("/dashboard").answers(200); strings.Contains(page.body, "/admin") {
+		t.Error("a member sees what only administrators may open")
+	}
+	phone.get("/dashboard").answers(200)
+
+	ada.post("/sessions/" + theOther + "/end").leadsTo("/sessions")
+	phone.get("/dashboard").isTurnedAway()
+	ada.get("/sessions").says("The session was ended.")
+	ada.post("/sessions/" + theOther + "/end").answers(404)
+
+	third := site.signIn("ada")
+	ada.post("/sessions/end").leadsTo("/sessions")
+	third.get("/dashboard").isTurnedAway()
+
+	ada.get("/admin/sessions").answers(200).says("eve")
+	ada.post("/admin/sessions/" + ids["eve"][0] + "/end").leadsTo("/admin/sessions")
+	eve.get("/dashboard").isTurnedAway()
+
+	ada.post("/sessions/" + mine[1] + "/end").leadsTo("/login?left=1")
+	ada.get("/dashboard").isTurnedAway()
+}
+
+// TestS9NothingInFlightRevivesASession races what ends a session against
+// readers, writers and sign-ins, round after round.
+func TestS9NothingInFlightRevivesASession(t *testing.T) {
+	rounds := 200
+	if testing.Short() {
+		rounds = 20
+	}
+	site := start(t)
+	site.add("root", models.Admin)
+	ends := []struct {
+		name string
+		end  func(ada *browser, session *models.Session)
+	}{
+		{"sign-out", func(ada *browser, _ *models.Session) { ada.post("/logout") }},
+		{"revoking", func(ada *browser, s *models.Session) { ada.post("/sessions/" + s.ID + "/end") }},
+		{"from elsewhere", func(_ *browser, s *models.Session) {
+			if _, err := site.db.EndSessionsOf(t.Context(), &s.User, models.CommandLine); err != nil {
+				t.Error(err)
+			}
+		}},
+		{"disabling", func(_ *browser, s *models.Session) {
+			if err := site.db.SetDisabled(t.Context(), &s.User, true, models.CommandLine); err != nil {
+				t.Error(err)
+			}
+		}},
+	}
+	for round := range rounds {
+		end := ends[round%len(ends)]
+		user := site.user("ada")
+		id, cookie := site.session(user) // without the form: the password's hash is not what is raced
+		ada := site.withCookie(cookie)
+		session, err := site.db.Session(t.Context(), id)
+		must(t, err)
+
+		var flight sync.WaitGroup
+		for i := range 6 {
+			flight.Go(func() { ada.get("/dashboard") })
+			flight.Go(func() { site.db.SetValue(t.Context(), session, fmt.Sprint(i), "value") })
+			flight.Go(func() { site.db.Mark(&models.Session{ID: id}) })
+		}
+		flight.Go(func() { site.session(user) })
+		end.end(ada, session)
+		ada.get("/dashboard").isTurnedAway() // from now on, whatever is still in flight
+		flight.Wait()
+		ada.get("/dashboard").isTurnedAway()
+		if end.name == "disabling" {
+			must(t, site.db.SetDisabled(t.Context(), user, false, models.CommandLine))
+			ada.get("/dashboard").isTurnedAway()
+		}
+		if alive := site.count(`SELECT (SELECT COUNT(*) FROM sessions WHERE id = '` + id + `') + (SELECT COUNT(*) FROM session_payloads WHERE k = '` + id + `') + (SELECT COUNT(*) FROM session_values WHERE session_id = '` + id + `')`); alive != 0 {
+			t.Fatalf("round %d, %s: %d rows of the session live", round, end.name, alive)
+		}
+	}
+	t.Logf("%d rounds, no session revived", rounds)
+}
+
+// session makes a session as a sign-in does, and returns its ID in the
+// database and its cookie.
+func (s *testSite) session(user *models.User) (id, cookie string) {
+	secret := rand.Text() + rand.Text()
+	sum := sha256.Sum256([]byte(secret))
+	id = base64.RawURLEncoding.EncodeToString(sum[:])
+	mac := hmac.New(sha256.New, []byte(secretA))
+	mac.Write([]byte(secret))
+	var payload bytes.Buffer
+	gob.NewEncoder(&payload).Encode(map[string]any{"user": user.ID})
+	if err := s.db.Storage().Set(id, payload.Bytes(), time.Hour); err != nil {
+		s.t.Error(err)
+	}
+	if _, err := s.db.AddSession(s.t.Context(), models.SignIn{ID: id, User: user, Lifetime: time.Hour}); err != nil && !errors.Is(err, models.ErrRefused) {
+		s.t.Error(err)
+	}
+	return id, "s:" + secret + "." + base64.RawStdEncoding.EncodeToString(mac.Sum(nil))
+}
+
+func TestS11ALockedDatabase(t *testing.T) {
+	site := start(t)
+	ada, out := site.signIn("ada"), site.signIn("ada")
+	other, err := sql.Open("sqlite3", site.file+"?_txlock=immediate")
+	must(t, err)
+	defer other.Close()
+	lock, err := other.Begin()
+	must(t, err)
+
+	var waiting sync.WaitGroup
+	waiting.Go(func() { site.visitor().login("ada", password).answers(503).hasNoCookie() })
+	waiting.Go(func() { out.post("/logout").answers(503).hasNoCookie() })
+	for range 20 { // meanwhile people read
+		ada.get("/dashboard").answers(200)
+	}
+	waiting.Wait() // longer than the database is waited for
+	must(t, lock.Rollback())
+	out.get("/dashboard").answers(200)
+	out.post("/logout").leadsTo("/login?left=1")
+	site.signIn("ada")
+}
+
+func TestS11ARemovedOrReplacedDatabase(t *testing.T) {
+	site := start(t)
+	ada := site.signIn("ada")
+	aside := site.file + ".aside"
+	must(t, os.Rename(site.file, aside))
+	ada.get("/dashboard").answers(503).hasNoCookie()
+	ada.login("ada", password).answers(503).hasNoCookie() // nobody would find it again
+	ada.post("/logout").answers(503)
+	must(t, os.Rename(aside, site.file))
+	ada.get("/dashboard").answers(200)
+
+	// Another database in its place, such as a copy from before.
+	copied := filepath.Join(t.TempDir(), "copy.db")
+	other := startOn(t, copied)
+	other.add("eve", models.Admin)
+	other.stop()
+	must(t, os.Rename(copied, site.file))
+	ada.get("/dashboard").answers(503)
+	for range 100 {
+		if site.visitor().get("/healthz").http.StatusCode == 200 {
+			break
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	ada.get("/dashboard").isTurnedAway()
+	site.signIn("eve").get("/dashboard").answers(200)
+	if whole := site.integrity(); whole != "ok" {
+		t.Errorf("the new database is %s", whole)
+	}
+}
+
+func (s *testSite) integrity() (whole string) {
+	s.t.Helper()
+	db, err := sql.Open("sqlite3", s.file)
+	must(s.t, err)
+	defer db.Close()
+	must(s.t, db.QueryRow(`PRAGMA integrity_check`).Scan(&whole))
+	return whole
+}
+
+func TestS11AFullDisk(t *testing.T) {
+	disk := t.TempDir()
+	if err := syscall.Mount("tmpfs", disk, "tmpfs", 0, "size=2m"); err != nil {
+		t.Skip("a small disk can't be mounted here: ", err)
+	}
+	t.Cleanup(func() { syscall.Unmount(disk, syscall.MNT_DETACH) })
+	site := startOn(t, filepath.Join(disk, "daypass.db"))
+	site.add("ada", models.Admin)
+	ada := site.signIn("ada")
+	rest := filepath.Join(disk, "rest")
+	file, err := os.Create(rest)
+	must(t, err)
+	io.Copy(file, zeros{}) // until it is full
+	file.Close()
+
+	user := site.user("ada")
+	var kept []string
+	refused := 0
+	for range 200 { // what fits is kept, what does not is not promised
+		b := site.visitor()
+		answer := b.login("ada", password)
+		if answer.http.StatusCode == 503 {
+			answer.hasNoCookie()
+			if refused++; refused == 3 {
+				break
+			}
+			continue
+		}
+		answer.leadsTo("/dashboard")
+		kept = append(kept, b.cookie())
+	}
+	if refused == 0 {
+		t.Fatal("the disk did not fill up")
+	}
+	ada.get("/dashboard").answers(200)
+	must(t, os.Remove(rest))
+	_ = user
+	site.signIn("ada")
+	for _, cookie := range kept {
+		site.withCookie(cookie).get("/dashboard").answers(200)
+	}
+	if whole := site.integrity(); whole != "ok" {
+		t.Errorf("the database is %s", whole)
+	}
+}
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
+
+// TestS11AReadOnlyDatabase makes the whole disk read-only, as a kernel does
+// that has seen it fail.
+func TestS11AReadOnlyDatabase(t *testing.T) {
+	disk := t.TempDir()
+	if err := syscall.Mount("tmpfs", disk, "tmpfs", 0, "size=8m"); err != nil {
+		t.Skip("a disk can't be mounted here: ", err)
+	}
+	t.Cleanup(func() { syscall.Unmount(disk, syscall.MNT_DETACH) })
+	file := filepath.Join(disk, "daypass.db")
+	site := startOn(t, file)
+	site.add("ada", models.Admin)
+	site.stop()
+	must(t, syscall.Mount("", disk, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""))
+	status, _, errs := typed(t, "", "--listen", "127.0.0.1:0", "--database", file)
+	if status != 1 || !strings.Contains(errs, "read-only file system") || strings.Count(errs, "\n") != 1 {
+		t.Errorf("status %d: %s", status, errs)
+	}
+}
+
+// TestS11KilledAgainAndAgain kills the program in the middle of a load of
+// sign-ins and sign-outs. What was answered holds afterwards.
+func TestS11KilledAgainAndAgain(t *testing.T) {
+	rounds := 5
+	if testing.Short() {
+		rounds = 1
+	}
+	folder := t.TempDir()
+	must(t, os.Mkdir(filepath.Join(folder, "data"), 0o700))
+	db, err := models.Open(t.Context(), filepath.Join(folder, "data/daypass.db"))
+	must(t, err)
+	_, err = db.AddUser(t.Context(), models.NewUser{Name: "ada", Password: password, Role: models.Admin}, models.CommandLine)
+	must(t, err)
+	must(t, db.Close())
+
+	var mutex sync.Mutex
+	in, out := map[string]bool{}, map[string]bool{} // cookies that were given, and those whose end was answered
+	for range rounds {
+		p := launch(t, folder)
+		var load sync.WaitGroup
+		stop := make(chan struct{})
+		for worker := range 4 {
+			load.Go(func() {
+				for i := 0; ; i++ {
+					select {
+					case <-stop:
+						return
+					default:
+					}
+					client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, Timeout: 10 * time.Second}
+					response, err := client.PostForm(p.url+"/login", url.Values{"username": {"ada"}, "password": {password}})
+					if err != nil {
+						continue // killed in the middle: nothing was promised
+					}
+					response.Body.Close()
+					if response.StatusCode != 303 {
+						t.Errorf("a sign-in answered %d", response.StatusCode)
+						return
+					}
+					cookie := response.Cookies()[0].Value
+					mutex.Lock()
+					in[cookie] = true
+					mutex.Unlock()
+					if (i+worker)%2 == 0 {
+						continue
+					}
+					request, _ := http.NewRequest("POST", p.url+"/logout", nil)
+					request.Header.Set("Cookie", "daypass="+cookie)
+					mutex.Lock()
+					delete(in, cookie) // from here on it may be either
+					mutex.Unlock()
+					if response, err = client.Do(request); err == nil {
+						response.Body.Close()
+						mutex.Lock()
+						out[cookie] = true
+						mutex.Unlock()
+					}
+				}
+			})
+		}
+		time.Sleep(700 * time.Millisecond)
+		must(t, p.process.Process.Kill())
+		close(stop)
+		load.Wait()
+		p.process.Wait()
+	}
+	p := launch(t, folder)
+	site := &testSite{t: t, url: p.url, file: filepath.Join(folder, "data/daypass.db")}
+	for cookie := range in {
+		site.withCookie(cookie).get("/dashboard").answers(200)
+	}
+	for cookie := range out {
+		site.withCookie(cookie).get("/dashboard").isTurnedAway()
+	}
+	if len(in) < rounds || len(out) < rounds {
+		t.Errorf("only %d sign-ins and %d sign-outs were tried", len(in), len(out))
+	}
+	if whole := site.integrity(); whole != "ok" {
+		t.Errorf("the database is %s", whole)
+	}
+	p.stop()
+	t.Logf("killed %d times: %d sign-ins and %d sign-outs hold", rounds, len(in), len(out))
+}
+
+func TestEndingUnderLoad(t *testing.T) {
+	folder := t.TempDir()
+	must(t, os.Mkdir(filepath.Join(folder, "data"), 0o700))
+	db, err := models.Open(t.Context(), filepath.Join(folder, "data/daypass.db"))
+	must(t, err)
+	_, err = db.AddUser(t.Context(), models.NewUser{Name: "ada", Password: password, Role: models.Admin}, models.CommandLine)
+	must(t, err)
+	must(t, db.Close())
+	p := launch(t, folder)
+	began, began2 := make(chan struct{}, 64), time.Now()
+	var answered, broken atomic.Int32
+	var load sync.WaitGroup
+	for range 16 {
+		load.Go(func() {
+			connection, err := net.Dial("tcp", strings.Replace(strings.TrimPrefix(p.url, "http://"), "localhost", "127.0.0.1", 1))
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer connection.Close()
+			form := url.Values{"username": {"ada"}, "password": {password}}.Encode()
+			fmt.Fprintf(connection, "POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\n\r\n%s", len(form), form)
+			began <- struct{}{}
+			connection.SetReadDeadline(time.Now().Add(20 * time.Second))
+			head := make([]byte, len("HTTP/1.1 303"))
+			if _, err := io.ReadFull(connection, head); err == nil && strings.HasSuffix(string(head), "303") {
+				answered.Add(1)
+			} else {
+				broken.Add(1)
+			}
+		})
+	}
+	for range 16 {
+		<-began
+	}
+	time.Sleep(50 * time.Millisecond) // they have arrived; hashing all takes longer
+	p.stop()
+	load.Wait()
+	if broken.Load() > 0 || answered.Load() != 16 {
+		t.Errorf("%d requests were answered, %d were not", answered.Load(), broken.Load())
+	}
+	if _, err := http.Get(p.url + "/healthz"); err == nil {
+		t.Error("it still answers")
+	}
+	if took := time.Since(began2); took > 25*time.Second {
+		t.Errorf("it took %s to end", took)
 	}
 }

@@ -48,6 +48,7 @@ type DB struct {
 
 	hasUsers atomic.Bool // once true, always true: the last administrator stays
 	marks    marks
+	tries    tries
 	stop     context.CancelFunc
 	running  sync.WaitGroup
 }
@@ -73,6 +74,8 @@ func Open(ctx context.Context, path string) (*DB, error) {
 		hashing:  newGate(),
 		decoy:    decoy(),
 	}
+	db.tries.open = make(map[string]*tally)
+	db.tries.ended.L = &db.tries
 	err = db.migrate(ctx)
 	if err == nil {
 		err = db.file.remember()

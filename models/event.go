@@ -52,10 +52,15 @@ func (db *DB) EventsOf(ctx context.Context, user *User, limit int) ([]Event, err
 	return events, err
 }
 
-// recordFailure notes a failed sign-in. The user is nil when the username was
+// recordFailure notes and counts a failed sign-in. The user is nil when the username was
 // nobody's: what was typed then is not kept, because people type passwords there.
-func (db *DB) recordFailure(ctx context.Context, user *User, from Origin) error {
-	return db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, note note) error { return note(SignInFailed, user) })
+func (db *DB) recordFailure(ctx context.Context, user *User, limits []limit, from Origin) error {
+	return db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, note note) error {
+		if err := db.countFailure(ctx, tx, limits); err != nil {
+			return err
+		}
+		return note(SignInFailed, user)
+	})
 }
 
 // note adds an event to a transaction. The user may be nil.

@@ -16,8 +16,9 @@ var errGone = errors.New("the database file was removed or replaced")
 
 // file remembers which file the database is.
 type file struct {
-	path   string
-	opened atomic.Pointer[os.FileInfo]
+	path    string
+	opened  atomic.Pointer[os.FileInfo]
+	journal os.FileInfo // of the write-ahead log; only follow uses it
 }
 
 // remember takes the file that the path leads to now for the open one.
@@ -27,7 +28,11 @@ func (f *file) remember() error {
 		return err
 	}
 	f.opened.Store(&info)
-	return nil
+	f.journal, err = os.Stat(f.path + "-wal") // there as long as the database is open
+	if errors.Is(err, fs.ErrNotExist) {       // unless the disk can't have one
+		return nil
+	}
+	return err
 }
 
 // check returns errGone when the path no longer leads to the open file.
@@ -41,8 +46,8 @@ func (f *file) check() error {
 
 // follow goes over to the file that the path leads to, when somebody put
 // another database there, such as a copy from before. All connections to the
-// old file are closed first: the last one to close takes its journal away,
-// which SQLite would else find beside the new file.
+// old file are closed first. Its write-ahead log is put aside: SQLite leaves it
+// when the file was moved, and would take it for that of the new one.
 func (db *DB) follow(ctx context.Context) error {
 	if db.file.check() == nil {
 		return nil
@@ -58,6 +63,14 @@ func (db *DB) follow(ctx context.Context) error {
 			return ctx.Err()
 		case <-time.After(10 * time.Millisecond):
 		}
+	}
+	if journal, err := os.Stat(db.file.path + "-wal"); err == nil && os.SameFile(journal, db.file.journal) {
+		aside := db.file.path + ".replaced-wal"
+		if err := os.Rename(db.file.path+"-wal", aside); err != nil {
+			return err
+		}
+		os.Remove(db.file.path + "-shm")
+		db.Log.Warn("the write-ahead log of the database that was replaced was put aside; it belongs to that file", "log", aside)
 	}
 	if err := prepareFile(db.file.path); err != nil {
 		return err

@@ -176,6 +176,9 @@ type BusyError struct {
 	After time.Duration
 }
 
+// busyAfter is about how long a full queue takes to empty.
+const busyAfter = 5 * time.Second
+
 func (*BusyError) Error() string { return "too many passwords wait to be checked" }
 
 // gate lets as many hashes be computed at a time as there are cores, so that
@@ -196,7 +199,7 @@ func newGate() *gate {
 func (g *gate) run(ctx context.Context, work func() error) error {
 	if g.waiting.Add(1) > g.room {
 		g.waiting.Add(-1)
-		return &BusyError{After: 5 * time.Second}
+		return &BusyError{After: busyAfter}
 	}
 	err := g.cores.Acquire(ctx, 1)
 	if err == nil {

@@ -62,9 +62,6 @@ func (db *DB) AddSession(ctx context.Context, in SignIn) (*Session, error) {
 		if err != nil {
 			return err
 		}
-		if err := forgive(ctx, tx, db.limits(in.User.compared(), in.From)); err != nil {
-			return err
-		}
 		if in.Replaces != "" {
 			if _, err := endSessions(ctx, tx, `id = $1`, in.Replaces); err != nil {
 				return err

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net/netip"
+	"sync"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -93,71 +94,139 @@ func (t Throttle) delay(count, free int) time.Duration {
 	return min(delay, t.Longest)
 }
 
-// try counts a sign-in as failed before its password is looked at, so that
-// tries at the same moment are counted too. It returns a ThrottledError, and
-// counts nothing, when it is too early for another one.
-func (db *DB) try(ctx context.Context, limits []limit) error {
-	if err := db.tooEarly(ctx, db.sql, limits); err != nil { // no write for those who hammer
-		return err
+// tries are the sign-ins whose password is being looked at. While there are
+// some against a limit, no more of them run at a time than may still fail free
+// of delay; the others wait for how those end. So a crowd that knows the
+// password comes in as fast as it can be hashed, and a burst of guesses gets no
+// more tries than the same guesses one by one.
+type tries struct {
+	sync.Mutex
+	ended   sync.Cond
+	open    map[string]*tally
+	waiting int
+}
+
+// tally is the count of a limit while somebody tries.
+type tally struct {
+	trying int
+	count  int
+	last   time.Time
+}
+
+// begin lets a try against its limits begin, when its turn comes. It returns a
+// ThrottledError when it is too early for another one, and a BusyError when too
+// many wait. Whoever began calls end.
+func (db *DB) begin(ctx context.Context, limits []limit) error {
+	db.tries.Lock()
+	defer db.tries.Unlock()
+	for {
+		tallies := make([]*tally, len(limits))
+		var wait time.Duration
+		full := false
+		for i, limit := range limits {
+			t, err := db.tally(ctx, limit)
+			if err != nil {
+				return err
+			}
+			tallies[i] = t
+			wait = max(wait, db.Throttle.delay(t.count, limit.free)-db.Now().Sub(t.last))
+			full = full || t.trying >= max(1, limit.free-t.count)
+		}
+		switch {
+		case wait > 0:
+			return &ThrottledError{After: wait}
+		case !full:
+			for i, t := range tallies {
+				t.trying++
+				db.tries.open[limits[i].key] = t
+			}
+			return nil
+		case db.tries.waiting >= int(db.hashing.room):
+			return &BusyError{After: busyAfter}
+		}
+		db.tries.waiting++
+		db.tries.ended.Wait()
+		db.tries.waiting--
 	}
+}
+
+// tally returns the count of a limit: the one in use, or else what is stored.
+func (db *DB) tally(ctx context.Context, limit limit) (*tally, error) {
+	if t, ok := db.tries.open[limit.key]; ok {
+		return t, nil
+	}
+	var stored []struct {
+		Count int
+		Last  Time
+	}
+	if err := db.sql.SelectContext(ctx, &stored, `SELECT count, last FROM failures WHERE key = $1 AND last > $2`, limit.key, Time{db.Now().Add(-forgetAfter)}); err != nil {
+		return nil, fmt.Errorf("read failed sign-ins: %w", err)
+	}
+	t := &tally{}
+	for _, row := range stored {
+		t.count, t.last = row.Count, row.Last.Time
+	}
+	return t, nil
+}
+
+// outcome is how a try ended.
+type outcome int
+
+const (
+	undecided outcome = iota // nobody is to blame
+	failed
+	succeeded
+)
+
+// end takes a try off its limits, with its outcome, and lets others go on.
+func (db *DB) end(limits []limit, how outcome) {
+	db.tries.Lock()
+	defer db.tries.Unlock()
+	for _, limit := range limits {
+		t := db.tries.open[limit.key]
+		t.trying--
+		switch {
+		case how == failed:
+			t.count, t.last = t.count+1, db.now().Time
+		case how == succeeded && !limit.shared:
+			t.count = 0
+		}
+		if t.trying == 0 {
+			delete(db.tries.open, limit.key)
+		}
+	}
+	db.tries.ended.Broadcast()
+}
+
+// countFailure adds a failure to the limits it is held against.
+func (db *DB) countFailure(ctx context.Context, tx *sqlx.Tx, limits []limit) error {
 	now := db.now()
-	return db.write(ctx, func(tx *sqlx.Tx) error {
-		if err := db.tooEarly(ctx, tx, limits); err != nil {
+	for _, limit := range limits {
+		if _, err := tx.ExecContext(ctx, `INSERT INTO failures (key, count, last) VALUES ($1, 1, $2)
+			ON CONFLICT (key) DO UPDATE SET count = CASE WHEN failures.last <= $3 THEN 1 ELSE failures.count + 1 END, last = excluded.last`,
+			limit.key, now, Time{now.Add(-forgetAfter)}); err != nil {
+			return fmt.Errorf("count a failed sign-in: %w", err)
+		}
+	}
+	return nil
+}
+
+// forgive clears the counts that are not shared: their owner has come. Mostly
+// there is nothing to clear, and nothing is written.
+func (db *DB) forgive(ctx context.Context, limits []limit) error {
+	for _, limit := range limits {
+		if limit.shared {
+			continue
+		}
+		var failures bool
+		if err := db.sql.GetContext(ctx, &failures, `SELECT EXISTS (SELECT 1 FROM failures WHERE key = $1)`, limit.key); err != nil {
 			return err
 		}
-		for _, limit := range limits {
-			if _, err := tx.ExecContext(ctx, `INSERT INTO failures (key, count, last) VALUES ($1, 1, $2)
-				ON CONFLICT (key) DO UPDATE SET count = CASE WHEN failures.last < $3 THEN 1 ELSE failures.count + 1 END, last = excluded.last`,
-				limit.key, now, Time{now.Add(-forgetAfter)}); err != nil {
-				return fmt.Errorf("count a sign-in: %w", err)
-			}
-		}
-		return nil
-	})
-}
-
-func (db *DB) tooEarly(ctx context.Context, from sqlx.QueryerContext, limits []limit) error {
-	now := db.now()
-	var wait time.Duration
-	for _, limit := range limits {
-		var counts []struct {
-			Count int
-			Last  Time
-		}
-		if err := sqlx.SelectContext(ctx, from, &counts, `SELECT count, last FROM failures WHERE key = $1`, limit.key); err != nil {
-			return fmt.Errorf("count failed sign-ins: %w", err)
-		}
-		for _, counted := range counts {
-			if since := now.Sub(counted.Last.Time); since < forgetAfter {
-				wait = max(wait, db.Throttle.delay(counted.Count, limit.free)-since)
+		if failures {
+			if _, err := db.sql.ExecContext(ctx, `DELETE FROM failures WHERE key = $1`, limit.key); err != nil {
+				return err
 			}
 		}
 	}
-	if wait > 0 {
-		return &ThrottledError{After: wait}
-	}
 	return nil
-}
-
-// forgive takes back what try counted: of the account all, since its owner has
-// come; of what others share, this one try.
-func forgive(ctx context.Context, tx *sqlx.Tx, limits []limit) error {
-	for _, limit := range limits {
-		statement := `DELETE FROM failures WHERE key = $1`
-		if limit.shared {
-			statement = `UPDATE failures SET count = count - 1 WHERE key = $1 AND count > 0`
-		}
-		if _, err := tx.ExecContext(ctx, statement, limit.key); err != nil {
-			return fmt.Errorf("forgive failed sign-ins: %w", err)
-		}
-	}
-	return nil
-}
-
-// undo takes back one try that nobody is to blame for.
-func (db *DB) undo(ctx context.Context, limits []limit) error {
-	for i := range limits {
-		limits[i].shared = true
-	}
-	return db.write(ctx, func(tx *sqlx.Tx) error { return forgive(ctx, tx, limits) })
 }

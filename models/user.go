@@ -181,7 +181,7 @@ var ErrRefused = errors.New("the username or the password is wrong")
 // ErrRefused when they are wrong or the user is disabled, which all cost the same time and
 // leave the same event; an InvalidError for what can be nobody's and leaves
 // none; a ThrottledError after too many failures; and a BusyError when the gate
-// is full. What it counted as a failure AddSession takes back.
+// is full.
 func (db *DB) Authenticate(ctx context.Context, name, password string, from Origin) (*User, error) {
 	refused := InvalidError{}
 	if strings.TrimSpace(name) == "" {
@@ -225,23 +225,30 @@ func (db *DB) verify(ctx context.Context, user *User, account, password string, 
 		}
 	}
 	limits := db.limits(account, from)
-	if err := db.try(ctx, limits); err != nil {
+	if err := db.begin(ctx, limits); err != nil {
 		return err
 	}
+	how := undecided
+	defer func() { db.end(limits, how) }()
 	var matches bool
 	err = db.hashing.run(ctx, func() error {
 		matches = stored.matches(password)
 		return nil
 	})
 	if err != nil {
-		return errors.Join(err, db.undo(ctx, limits))
+		return err
 	}
 	if !matches || user == nil || user.Disabled {
-		if err := db.recordFailure(ctx, user, from); err != nil {
+		if err := db.recordFailure(ctx, user, limits, from); err != nil {
 			return err
 		}
+		how = failed
 		return ErrRefused
 	}
+	if err := db.forgive(ctx, limits); err != nil {
+		return err
+	}
+	how = succeeded
 	if stored.outdated() {
 		return db.rehash(ctx, user, password)
 	}
@@ -272,14 +279,14 @@ func (db *DB) SetPassword(ctx context.Context, user *User, password string, from
 	if err := db.hash(ctx, user, password); err != nil {
 		return err
 	}
+	if err := db.forgive(ctx, db.limits(user.compared(), Origin{})); err != nil {
+		return err
+	}
 	return db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, note note) error {
 		if err := must(ctx, tx, `UPDATE users SET password = $1 WHERE id = $2`, user.Password, user.ID); err != nil {
 			return err
 		}
 		if _, err := endSessions(ctx, tx, `user_id = $1`, user.ID); err != nil {
-			return err
-		}
-		if err := forgive(ctx, tx, db.limits(user.compared(), Origin{})); err != nil {
 			return err
 		}
 		return note(PasswordChanged, user)
@@ -333,9 +340,6 @@ func (db *DB) ChangePassword(ctx context.Context, asked NewPassword) error {
 			return err
 		}
 		if _, err := endSessions(ctx, tx, `user_id = $1 AND id <> $2`, user.ID, asked.ID); err != nil {
-			return err
-		}
-		if err := forgive(ctx, tx, db.limits(user.compared(), asked.From)); err != nil {
 			return err
 		}
 		return note(PasswordChanged, &user)
