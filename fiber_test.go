@@ -3,16 +3,23 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
 	"database/sql"
 	"encoding/base64"
 	"encoding/gob"
+	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"math/big"
 	"net"
 	"net/http"
 	"net/http/cookiejar"
@@ -1396,10 +1403,34 @@ func TestHowItLooks(t *testing.T) {
 				w.look("dashboard")
 				w.open(site.url + "/nothing")
 				w.look("not found when signed in")
+				w.open(site.url + "/sessions")
+				w.look("sessions")
+				w.open(site.url + "/admin/sessions")
+				w.look("all sessions")
+				w.open(site.url + "/account")
+				w.look("account")
+				must(t, chromedp.Do(w.ctx, chromedp.Focus("#current")))
+				w.press("wrong\tshort")
+				w.enter()
+				w.look("account refused")
 				w.signOut()
 				w.press(long + "\t" + password)
 				w.enter()
 				w.look("dashboard of a long name")
+				w.open(site.url + "/admin/sessions")
+				w.look("forbidden")
+				w.open(site.url + "/sessions")
+				w.look("sessions of a long name")
+				elsewhere := start(t, func(c *handlers.Config) { c.URL = &url.URL{Scheme: "https", Host: "dash.example.org"} })
+				w.open(elsewhere.url + "/login")
+				w.look("login misconfigured")
+				w.press("nobody\twrong")
+				for range 5 {
+					w.enter()
+					w.press("wrong")
+				}
+				w.enter()
+				w.look("throttled")
 			})
 		}
 	}
@@ -1539,7 +1570,7 @@ func launch(t *testing.T, folder string, args ...string) *program {
 	must(t, p.process.Start())
 	t.Cleanup(func() { p.process.Process.Kill(); p.process.Wait() })
 	for range 500 {
-		if found := regexp.MustCompile(`Daypass is at (http\S+)\n(?s:.*)msg=listening`).FindStringSubmatch(p.out.String()); found != nil {
+		if found := regexp.MustCompile(`Daypass is at (http\S+)\n(?s:.*)listening`).FindStringSubmatch(p.out.String()); found != nil {
 			p.url = found[1]
 			return p
 		}
@@ -1799,12 +1830,28 @@ func TestS9NothingInFlightRevivesASession(t *testing.T) {
 	}
 	site := start(t)
 	site.add("root", models.Admin)
+	root := site.signIn("root")
 	ends := []struct {
 		name string
 		end  func(ada *browser, session *models.Session)
 	}{
 		{"sign-out", func(ada *browser, _ *models.Session) { ada.post("/logout") }},
 		{"revoking", func(ada *browser, s *models.Session) { ada.post("/sessions/" + s.ID + "/end") }},
+		{"an administrator", func(_ *browser, s *models.Session) {
+			root.post("/admin/sessions/" + s.ID + "/end").leadsTo("/admin/sessions")
+		}},
+		{"a new password", func(_ *browser, s *models.Session) {
+			if err := site.db.SetPassword(t.Context(), site.user("ada"), "another walk in the grass", models.CommandLine); err != nil {
+				t.Error(err)
+			}
+		}},
+		{"expiry", func(_ *browser, s *models.Session) {
+			site.change(`UPDATE sessions SET expires = 1 WHERE id = '` + s.ID + `'`)
+			if err := site.db.Sweep(t.Context()); err != nil {
+				t.Error(err)
+			}
+			site.change(`DELETE FROM session_payloads WHERE k = '` + s.ID + `'`) // as its own expiry would
+		}},
 		{"from elsewhere", func(_ *browser, s *models.Session) {
 			if _, err := site.db.EndSessionsOf(t.Context(), &s.User, models.CommandLine); err != nil {
 				t.Error(err)
@@ -2126,5 +2173,354 @@ func TestEndingUnderLoad(t *testing.T) {
 	}
 	if took := time.Since(began2); took > 25*time.Second {
 		t.Errorf("it took %s to end", took)
+	}
+}
+
+// proxies are real ones, as people run them, with TLS in front.
+var proxies = map[string]struct {
+	program string
+	file    string
+	config  string // of address, certificate, key, the site's address, a folder
+	args    []string
+}{
+	"nginx": {"nginx", "nginx.conf", `
+		master_process off; daemon off; pid %[5]s/pid; error_log stderr;
+		events {}
+		http {
+			access_log off;
+			client_body_temp_path %[5]s/a; proxy_temp_path %[5]s/b; fastcgi_temp_path %[5]s/c; uwsgi_temp_path %[5]s/d; scgi_temp_path %[5]s/e;
+			server {
+				listen %[1]s ssl;
+				ssl_certificate %[2]s; ssl_certificate_key %[3]s;
+				location / {
+					proxy_pass http://%[4]s;
+					proxy_set_header Host $http_host;
+					proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+					proxy_set_header X-Forwarded-Proto $scheme;
+				}
+			}
+		}`, []string{"-c"}},
+	"caddy": {"caddy", "Caddyfile", `
+		{
+			admin off
+			auto_https off
+			storage file_system %[5]s
+		}
+		https://%[1]s {
+			tls %[2]s %[3]s
+			reverse_proxy %[4]s
+		}`, []string{"run", "--adapter", "caddyfile", "--config"}},
+}
+
+func TestBehindARealProxy(t *testing.T) {
+	certificate, key := selfSigned(t)
+	for name, proxy := range proxies {
+		t.Run(name, func(t *testing.T) {
+			path, err := exec.LookPath(proxy.program)
+			if err != nil {
+				missing := "this test needs " + name + "; install it, such as with: apt-get install " + name
+				if os.Getenv("CI") == "true" {
+					t.Fatal(missing)
+				}
+				t.Skip(missing)
+			}
+			front := freeAddress(t)
+			public := &url.URL{Scheme: "https", Host: front}
+			trusting := start(t, func(c *handlers.Config) { c.URL, c.TrustedProxies = public, prefixes(t, "127.0.0.1/32") })
+			folder := t.TempDir()
+			config := filepath.Join(folder, proxy.file)
+			must(t, os.WriteFile(config, fmt.Appendf(nil, proxy.config, front, certificate, key, strings.TrimPrefix(trusting.url, "http://"), folder), 0o600))
+			process := exec.Command(path, append(proxy.args, config)...)
+			process.Env = append(os.Environ(), "HOME="+folder)
+			var said lockedBuffer
+			process.Stdout, process.Stderr = &said, &said
+			must(t, process.Start())
+			t.Cleanup(func() { process.Process.Kill(); process.Wait() })
+
+			ada := (&testSite{t: t, url: public.String(), db: trusting.db}).visitor()
+			from := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)} // so that the client is not the proxy
+			ada.client.Transport = &http.Transport{
+				TLSClientConfig: &tls.Config{InsecureSkipVerify: true},
+				DialContext:     (&net.Dialer{LocalAddr: from}).DialContext,
+			}
+			for range 200 {
+				if connection, err := net.Dial("tcp", front); err == nil {
+					connection.Close()
+					break
+				}
+				time.Sleep(20 * time.Millisecond)
+			}
+			ada.header.Set("X-Forwarded-For", "203.0.113.9") // a claim of its own
+			ada.header.Set("X-Forwarded-Proto", "http")
+			ada.header.Set("Origin", public.String())
+			page := ada.get("/login").answers(200)
+			if strings.Contains(page.body, "misconfigured") {
+				t.Errorf("the sign-in complains: %s\n%s", page.body, &said)
+			}
+			answer := ada.login("ada", password).leadsTo("/dashboard")
+			if cookie := answer.http.Header.Get("Set-Cookie"); !strings.HasPrefix(cookie, "__Host-daypass=") || !strings.Contains(cookie, "secure") {
+				t.Errorf("the cookie is %s", cookie)
+			}
+			if answer.http.Header.Get("Strict-Transport-Security") == "" {
+				t.Error("no HSTS")
+			}
+			ada.get("/dashboard").answers(200).says("127.0.0.2")
+			sessions, err := trusting.db.Sessions(t.Context(), 10)
+			must(t, err)
+			if sessions[0].Address != "127.0.0.2" || !strings.Contains(trusting.log.String(), "address=127.0.0.2") {
+				t.Errorf("the address is %s", sessions[0].Address)
+			}
+			ada.post("/logout").leadsTo("/login?left=1")
+			ada.get("/dashboard").isTurnedAway()
+		})
+	}
+}
+
+// freeAddress is one on which nothing listens at the moment.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	defer listener.Close()
+	return listener.Addr().String()
+}
+
+// selfSigned makes a certificate for this machine.
+func selfSigned(t *testing.T) (certificate, key string) {
+	t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	must(t, err)
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+	}
+	signed, err := x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private)
+	must(t, err)
+	encoded, err := x509.MarshalPKCS8PrivateKey(private)
+	must(t, err)
+	certificate, key = filepath.Join(t.TempDir(), "certificate.pem"), filepath.Join(t.TempDir(), "key.pem")
+	must(t, os.WriteFile(certificate, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: signed}), 0o600))
+	must(t, os.WriteFile(key, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: encoded}), 0o600))
+	return certificate, key
+}
+
+func TestTheSignInSaysWhatIsMisconfigured(t *testing.T) {
+	https := func(c *handlers.Config) { c.URL = &url.URL{Scheme: "https", Host: "dash.example.org"} }
+	trusting := func(c *handlers.Config) { https(c); c.TrustedProxies = prefixes(t, "127.0.0.0/8") }
+	for _, test := range []struct {
+		what   string
+		site   func(*handlers.Config)
+		host   string
+		header http.Header
+		says   string
+	}{
+		{"as it should be", func(*handlers.Config) {}, "", nil, ""},
+		{"this machine by another name", func(*handlers.Config) {}, "localhost", nil, ""},
+		{"another name", func(*handlers.Config) {}, "other.example.org", nil, "You came by another name"},
+		{"unencrypted", https, "dash.example.org", nil, "You came unencrypted"},
+		{"a proxy that is not trusted", https, "dash.example.org", http.Header{"X-Forwarded-Proto": {"https"}}, "does not trust"},
+		{"a proxy that is not trusted, under http", func(*handlers.Config) {}, "", http.Header{"X-Forwarded-For": {"203.0.113.9"}}, "does not trust"},
+		{"a trusted proxy", trusting, "dash.example.org", http.Header{"X-Forwarded-Proto": {"https"}}, ""},
+		{"a trusted proxy that says little", trusting, "dash.example.org", nil, ""},
+		{"a trusted proxy, unencrypted before it", trusting, "dash.example.org", http.Header{"X-Forwarded-Proto": {"http"}}, "You came unencrypted"},
+		{"a trusted proxy that hides the name", trusting, "127.0.0.1:3000", http.Header{"X-Forwarded-Proto": {"https"}}, "You came by another name"},
+		{"a proxy that says nothing, and a browser on https", https, "dash.example.org", http.Header{"Sec-Fetch-Site": {"none"}}, ""},
+	} {
+		t.Run(test.what, func(t *testing.T) {
+			site := start(t, test.site)
+			request, err := http.NewRequest("GET", site.url+"/login", nil)
+			must(t, err)
+			if test.header != nil {
+				request.Header = test.header
+			}
+			if test.host != "" {
+				request.Host = test.host
+			}
+			response, err := site.visitor().client.Do(request)
+			must(t, err)
+			defer response.Body.Close()
+			page, err := io.ReadAll(response.Body)
+			must(t, err)
+			if said := strings.Contains(string(page), `id="misconfigured"`); said != (test.says != "") || !strings.Contains(string(page), test.says) {
+				t.Errorf("the page does not say %q:\n%s", test.says, page)
+			}
+		})
+	}
+}
+
+func TestASlowRequestIsCutOff(t *testing.T) {
+	t.Parallel() // it takes as long as the server is patient
+	site := start(t)
+	connection, err := net.Dial("tcp", strings.TrimPrefix(site.url, "http://"))
+	must(t, err)
+	defer connection.Close()
+	cut := make(chan struct{})
+	go func() {
+		io.Copy(io.Discard, connection)
+		close(cut)
+	}()
+	for _, letter := range []byte("GET /login HTTP/1.1\r\nHost: localhost\r\nX-Slow: " + strings.Repeat("x", 100)) {
+		if _, err := connection.Write([]byte{letter}); err != nil {
+			return
+		}
+		select {
+		case <-cut:
+			return
+		case <-time.After(time.Second):
+		}
+		if site.t.Failed() {
+			return
+		}
+	}
+	t.Error("a request may be sent one byte a second for ever")
+}
+
+func TestHeadIsGetWithoutBody(t *testing.T) {
+	site := start(t)
+	ada := site.signIn("ada")
+	for _, path := range []string{"/dashboard", "/login", "/nothing", "/healthz"} {
+		get, head := ada.get(path), ada.do("HEAD", path, nil)
+		if head.http.StatusCode != get.http.StatusCode || head.body != "" || head.http.Header.Get("Content-Type") != get.http.Header.Get("Content-Type") {
+			t.Errorf("HEAD %s answers %d %q %q, GET %d", path, head.http.StatusCode, head.http.Header.Get("Content-Type"), head.body, get.http.StatusCode)
+		}
+	}
+	for path, allow := range map[string]string{"/login": "GET, HEAD, POST", "/logout": "POST", "/dashboard": "GET, HEAD"} {
+		for _, method := range []string{"DELETE", "BREW"} {
+			if got := ada.do(method, path, nil).answers(405).http.Header.Get("Allow"); got != allow {
+				t.Errorf("%s %s allows %q, not %q", method, path, got, allow)
+			}
+		}
+	}
+	if got := ada.get("/logout").answers(405).http.Header.Get("Allow"); got != "POST" {
+		t.Errorf("/logout allows %q", got)
+	}
+}
+
+func TestTheDoctor(t *testing.T) {
+	site := start(t)
+	ada := site.signIn("ada")
+	secret := filepath.Join(filepath.Dir(site.file), "secret")
+	must(t, os.WriteFile(secret, []byte(secretA+"\n"), 0o600))
+	examine := func(args ...string) (status int, out string) {
+		t.Helper()
+		status, out, errs := typed(t, "", append([]string{"doctor", "--database", site.file, "--url", site.url}, args...)...)
+		for _, known := range []string{secretA, secretB} {
+			if strings.Contains(out+errs, known) {
+				t.Error("the doctor tells a secret")
+			}
+		}
+		return status, out + errs
+	}
+	status, out := examine()
+	if status != 0 || !strings.Contains(out, "signs 0 live sessions, and all new ones") && !strings.Contains(out, "signs 1 live sessions, and all new ones") {
+		t.Fatalf("status %d:\n%s", status, out)
+	}
+	for _, line := range []string{"database", "durability", "disk space", "permissions", "clock", "secret " + handlers.Fingerprint(secretA), "secret file", "public URL", "proxies", "site", "users"} {
+		if !regexp.MustCompile(`(?m)^ok +` + line).MatchString(out) {
+			t.Errorf("no line about %s:\n%s", line, out)
+		}
+	}
+	var findings []models.Finding
+	status, out = examine("--json")
+	if err := json.Unmarshal([]byte(out), &findings); err != nil || status != 0 || len(findings) < 10 {
+		t.Errorf("status %d, %v: %s", status, err, out)
+	}
+
+	// Rotation: the old secret goes when nothing is signed by it any more.
+	must(t, os.WriteFile(secret, []byte(secretB+"\n"+secretA+"\n"), 0o600))
+	if _, out := examine(); !strings.Contains(out, "secret "+handlers.Fingerprint(secretA)+"   signs 1 live sessions") {
+		t.Errorf("the old secret:\n%s", out)
+	}
+	ada.post("/logout")
+	if _, out := examine(); !strings.Contains(out, "it may go") {
+		t.Errorf("the old secret is not said to be free:\n%s", out)
+	}
+	site.signIn("ada")
+	must(t, os.WriteFile(secret, []byte(secretB+"\n"), 0o600))
+	if _, out := examine(); !regexp.MustCompile(`warning +secret ` + handlers.Fingerprint(secretA)).MatchString(out) {
+		t.Errorf("a secret that is missing:\n%s", out)
+	}
+
+	for _, test := range []struct {
+		spoil  func()
+		args   []string
+		status int
+		says   string
+	}{
+		{func() { os.Chmod(secret, 0o644) }, nil, 1, `wrong +secret file`},
+		{func() { os.Chmod(secret, 0o600); os.Chmod(site.file, 0o640) }, nil, 0, `warning +permissions`},
+		{func() { os.Chmod(site.file, 0o600) }, []string{"--trusted-proxy", "0.0.0.0/0"}, 1, `wrong +proxies`},
+		{func() {}, []string{"--url", "http://dash.example.org"}, 0, `warning +public URL`},
+		{func() {}, []string{"--url", "https://localhost:1", "--listen", "0.0.0.0:3000"}, 0, `warning +public URL`},
+		{func() {}, []string{"--url", strings.Replace(site.url, "127.0.0.1", "localhost", 1)}, 0, `ok +site`},
+		{func() { os.WriteFile(secret, []byte("keyboard cat"), 0o600) }, nil, 1, `damaged`},
+		{func() { os.WriteFile(secret, []byte(secretA), 0o600); t.Setenv("DAYPASS_LISTNE", "x") }, nil, 1, `wrong +variables`},
+		{func() { os.Unsetenv("DAYPASS_LISTNE"); site.later(-time.Hour) }, nil, 0, `ok +clock`},
+		{func() { site.change(`UPDATE events SET at = at + 100000`) }, nil, 1, `wrong +clock`},
+		{func() { site.change(`UPDATE events SET at = 0`); site.change(`UPDATE users SET disabled = TRUE`) }, nil, 0, `warning +users`},
+	} {
+		test.spoil()
+		if status, out := examine(test.args...); status != test.status || !regexp.MustCompile(test.says).MatchString(out) {
+			t.Errorf("%q: status %d:\n%s", test.says, status, out)
+		}
+	}
+}
+
+// TestTheLogTellsNoSecret looks through all that a busy site logs, in both
+// forms, for what must not be there.
+func TestTheLogTellsNoSecret(t *testing.T) {
+	for _, form := range []string{"text", "json"} {
+		folder := t.TempDir()
+		p := launch(t, folder, "--log", form)
+		site := &testSite{t: t, url: p.url}
+		token := regexp.MustCompile(`token=(\w+)`).FindStringSubmatch(p.out.String())[1]
+		ada := site.visitor()
+		ada.header.Set("User-Agent", "evil\tFirefox/1.0")
+		ada.post("/setup", "token", token, "username", "ada", "full_name", "Ada", "password", password).leadsTo("/dashboard")
+		cookie := ada.cookie()
+		ada.login("ada", "a wrong password that is secret").answers(422)
+		ada.login("a password typed as a name", "x").answers(422)
+		ada.login("ada\nlevel=ERROR msg=forged", "x").answers(422)
+		ada.get("/nothing?token=" + token).answers(404)
+		ada.header.Set("Sec-Fetch-Site", "cross-site")
+		ada.header.Set("Origin", "https://evil.example/\tforged")
+		ada.post("/logout").answers(403)
+		ada.header.Del("Sec-Fetch-Site")
+		ada.header.Del("Origin")
+		ada.post("/account/password", "current", password, "password", "another walk in the grass").leadsTo("/account")
+		renewed := ada.cookie()
+		ada.post("/logout").leadsTo("/login?left=1")
+		p.stop()
+
+		_, log, _ := strings.Cut(p.out.String(), "/setup?token="+token)
+		for _, secret := range []string{token, cookie, renewed, strings.Split(cookie[2:], ".")[0], strings.Split(renewed[2:], ".")[0], password,
+			"a wrong password that is secret", "a password typed as a name", "another walk in the grass", "forged\n"} {
+			if strings.Contains(log, secret) {
+				t.Errorf("the log tells %q:\n%s", secret, log)
+			}
+		}
+		lines := strings.Split(strings.TrimSpace(log), "\n")
+		for _, line := range lines {
+			if form == "json" && !json.Valid([]byte(line)) || form == "text" && !strings.HasPrefix(line, "time=") {
+				t.Errorf("not a line of the log: %q", line)
+			}
+		}
+		for _, event := range []string{"user added", "sign-in", "failed sign-in", "password change", "sign-out", "another site refused"} {
+			if !strings.Contains(log, event) {
+				t.Errorf("the log has no line of %q:\n%s", event, log)
+			}
+		}
+	}
+}
+
+func TestARequestWithoutHostIsRefused(t *testing.T) {
+	site := start(t)
+	connection, err := net.Dial("tcp", strings.TrimPrefix(site.url, "http://"))
+	must(t, err)
+	defer connection.Close()
+	fmt.Fprint(connection, "GET /login HTTP/1.1\r\nConnection: close\r\n\r\n")
+	reply, _ := io.ReadAll(connection)
+	if !bytes.HasPrefix(reply, []byte("HTTP/1.1 400 ")) {
+		t.Errorf("%.100q", reply)
 	}
 }

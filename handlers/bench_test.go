@@ -4,9 +4,11 @@ import (
 	"context"
 	"crypto/rand"
 	"log/slog"
+	mathrand "math/rand/v2"
 	"net"
 	"net/url"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -219,4 +221,70 @@ func BenchmarkLogins(b *testing.B) {
 	b.ReportMetric(float64(each*b.N)/they.Seconds(), "bare-hashes/s")
 	b.ReportMetric(they.Seconds()/we.Seconds(), "ratio")
 	b.ReportMetric(0, "ns/op")
+}
+
+// BenchmarkRefusals tells whether the time of a refusal tells who exists:
+// unknown users, wrong passwords and disabled users in turn. The area is the chance that a try at an unknown user
+// takes longer than one at a known user: 0.5 tells nothing.
+func BenchmarkRefusals(b *testing.B) {
+	app := newApp(b)
+	app.db.Throttle = models.Throttle{Account: 1 << 30, Address: 1 << 30, Delay: time.Second, Longest: time.Second}
+	for _, name := range []string{"ada", "bob"} {
+		user, err := app.db.AddUser(b.Context(), models.NewUser{Name: name, Password: benchWord, Role: models.Admin}, models.CommandLine)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if name == "bob" {
+			if err := app.db.SetDisabled(b.Context(), user, true, models.CommandLine); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	site := listen(b, func(l net.Listener) error { return app.Serve(ctx, l) }, cancel)
+	host := newClient(site, "").HostClient
+
+	tries := []struct{ name, password string }{{"eve", "not the password"}, {"ada", "not the password"}, {"bob", benchWord}}
+	times := make([][]float64, len(tries))
+	for b.Loop() {
+		for _, i := range mathrand.Perm(len(tries)) {
+			request, response := fasthttp.AcquireRequest(), fasthttp.AcquireResponse()
+			request.SetRequestURI(site + "/login")
+			request.Header.SetMethod(fiber.MethodPost)
+			request.Header.SetContentType("application/x-www-form-urlencoded")
+			request.SetBodyString(url.Values{"username": {tries[i].name}, "password": {tries[i].password}}.Encode())
+			began := time.Now()
+			if err := host.Do(request, response); err != nil || response.StatusCode() != fiber.StatusUnprocessableEntity {
+				b.Fatalf("answered %d, %v", response.StatusCode(), err)
+			}
+			times[i] = append(times[i], time.Since(began).Seconds()*1000)
+		}
+	}
+	for i, name := range []string{"unknown", "wrong", "disabled"} {
+		slices.Sort(times[i])
+		b.ReportMetric(times[i][len(times[i])/2], name+"-ms")
+	}
+	for i, name := range []string{"wrong", "disabled"} {
+		area := larger(times[0], times[i+1])
+		b.ReportMetric(area, "area-"+name)
+		if b.N >= 200 && (area < 0.35 || area > 0.65) {
+			b.Errorf("an unknown user is told from a %s one: area %.2f", name, area)
+		}
+	}
+	b.ReportMetric(0, "ns/op")
+}
+
+// larger is the chance that a value of one sample is larger than one of another.
+func larger(one, other []float64) float64 {
+	count := 0.0
+	for _, a := range one {
+		for _, b := range other {
+			if a > b {
+				count++
+			} else if a == b {
+				count += 0.5
+			}
+		}
+	}
+	return count / float64(len(one)*len(other))
 }
