@@ -81,6 +81,30 @@ type testSite struct {
 	offset atomic.Int64 // nanoseconds that the clock is ahead
 	broken atomic.Bool  // makes a handler panic
 	stop   func()
+
+	mutex   sync.Mutex
+	secrets []string // all that a browser sent or got and the log must not tell
+}
+
+// keepsSecret says that the log must not tell this.
+func (s *testSite) keepsSecret(secret string) {
+	if len(secret) >= 12 { // shorter ones stand in any text
+		s.mutex.Lock()
+		defer s.mutex.Unlock()
+		s.secrets = append(s.secrets, secret)
+	}
+}
+
+// toldNoSecret looks for all of them.
+func (s *testSite) toldNoSecret() {
+	log := s.log.String()
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	for _, secret := range s.secrets {
+		if strings.Contains(log, secret) {
+			s.t.Errorf("the log tells %q", secret)
+		}
+	}
 }
 
 // lockedBuffer is a log that may be read while it is written.
@@ -153,6 +177,7 @@ func startOn(t *testing.T, file string, set ...func(*handlers.Config)) *testSite
 			t.Error(err)
 		}
 		site.db.Close()
+		site.toldNoSecret()
 	})
 	t.Cleanup(site.stop)
 	return site
@@ -257,6 +282,14 @@ func (b *browser) do(method, path string, fields url.Values) *answer {
 	defer response.Body.Close()
 	content, err := io.ReadAll(response.Body)
 	must(b.t, err)
+	for _, name := range []string{"password", "current", "token"} {
+		b.site.keepsSecret(fields.Get(name))
+	}
+	for _, cookie := range response.Cookies() {
+		for _, part := range strings.FieldsFunc(cookie.Value, func(r rune) bool { return r == ':' || r == '.' || r == '~' }) {
+			b.site.keepsSecret(part)
+		}
+	}
 	return &answer{b.t, method + " " + path, response, string(content)}
 }
 
@@ -752,6 +785,12 @@ func TestS12AChangeCountsFromTheNextRequestOn(t *testing.T) {
 	eve := site.add("eve", models.Admin)
 	browser := site.signIn("eve")
 	browser.get("/dashboard").says("administrator")
+	browser.get("/admin/sessions").answers(200)
+	site.change(`UPDATE users SET role = 'member' WHERE name = 'eve'`)
+	browser.get("/admin/sessions").answers(403)
+	if page := browser.get("/dashboard"); strings.Contains(page.body, "administrator") {
+		t.Error("who is no administrator any more is still called one")
+	}
 	must(t, site.db.SetDisabled(t.Context(), eve, true, models.CommandLine))
 	browser.get("/dashboard").isTurnedAway()
 	must(t, site.db.SetDisabled(t.Context(), eve, false, models.CommandLine))
