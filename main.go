@@ -57,6 +57,7 @@ type settings struct {
 	URL          string         `name:"url" env:"DAYPASS_URL" placeholder:"URL" help:"Where people reach the site. It decides about secure cookies, and which origin may post. (default: http://localhost with the port that is listened on)"`
 	Lifetime     time.Duration  `default:"24h" env:"DAYPASS_LIFETIME" help:"How long a session lasts, whatever is done with it."`
 	Idle         time.Duration  `default:"0s" env:"DAYPASS_IDLE" help:"End sessions that were not used for so long; 0s for never."`
+	KeepActivity time.Duration  `default:"8760h" env:"DAYPASS_KEEP_ACTIVITY" help:"How long sign-ins, failed ones and the like are kept for people to see."`
 	SecretFile   string         `env:"DAYPASS_SECRET_FILE" placeholder:"FILE" help:"Secrets that sign cookies, one a line, newest first. It is made when it is not there. (default: secret, beside the database)"`
 	TrustedProxy []netip.Prefix `env:"DAYPASS_TRUSTED_PROXY" placeholder:"NETWORK" help:"Networks of the proxies whose X-Forwarded-For counts, such as 10.0.0.0/8."`
 
@@ -236,6 +237,9 @@ func (s *serve) Run(ctx context.Context, at console) error {
 	if s.Lifetime < time.Minute {
 		return misuse{fmt.Errorf("--lifetime %s is too short: a minute is the least", s.Lifetime)}
 	}
+	if s.KeepActivity < s.Lifetime {
+		return misuse{errors.New("--keep-activity is at least as long as --lifetime")}
+	}
 	if s.Idle < 0 || s.Idle > 0 && s.Idle < 2*time.Minute {
 		return misuse{fmt.Errorf("--idle %s is too short: two minutes are the least, since use is noted once a minute", s.Idle)}
 	}
@@ -244,7 +248,7 @@ func (s *serve) Run(ctx context.Context, at console) error {
 		return err
 	}
 	defer db.Close()
-	db.Log, db.Idle = at.log, s.Idle
+	db.Log, db.Idle, db.KeepEvents = at.log, s.Idle, s.KeepActivity
 	db.Throttle = models.Throttle{Account: s.ThrottleAccount, Address: s.ThrottleAddress, Delay: s.ThrottleDelay, Longest: s.ThrottleLongest}
 
 	secrets, err := s.secrets(at.db)

@@ -16,6 +16,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -63,6 +64,7 @@ type App struct {
 	assets   assets
 	origin   *http.CrossOriginProtection
 	headers  []header
+	warned   sync.Once // of a proxy that is not trusted
 }
 
 // New builds the site. It fails when a template or an asset can't be read.
@@ -117,6 +119,7 @@ func New(db *models.DB, config Config) (*App, error) {
 	a.routes()
 	server := a.Server()
 	server.Handler = a.outermost(server.Handler)
+	server.ErrorHandler = lastResort(server.ErrorHandler)
 	return a, nil
 }
 
@@ -161,10 +164,25 @@ func (a *App) outermost(next fasthttp.RequestHandler) fasthttp.RequestHandler {
 
 // answer shows the page of an error outside of Fiber's chain of handlers.
 func (a *App) answer(ctx *fasthttp.RequestCtx, err error) {
-	c := a.AcquireCtx(ctx)
-	defer a.ReleaseCtx(c)
-	if a.fail(c, err) != nil {
-		ctx.Error("Something broke. Please try again.", fiber.StatusInternalServerError)
+	lastResort(func(ctx *fasthttp.RequestCtx, err error) {
+		c := a.AcquireCtx(ctx)
+		defer a.ReleaseCtx(c)
+		if err := a.fail(c, err); err != nil {
+			panic(err)
+		}
+	})(ctx, err)
+}
+
+// lastResort answers when even the page of an error breaks.
+func lastResort(answer func(*fasthttp.RequestCtx, error)) func(*fasthttp.RequestCtx, error) {
+	return func(ctx *fasthttp.RequestCtx, err error) {
+		defer func() {
+			if recover() != nil {
+				ctx.Response.Reset()
+				ctx.Error("Something broke. Please try again.", fiber.StatusInternalServerError)
+			}
+		}()
+		answer(ctx, err)
 	}
 }
 

@@ -22,7 +22,9 @@ func (a *App) misconfigured(c *fiber.Ctx) *Misconfigured {
 	trusted := a.trusts(peer.Unmap())
 	switch {
 	case forwarded && !trusted:
-		a.Log.Warn("a proxy that is not trusted forwards requests; if it is yours, name it with --trusted-proxy", "proxy", peer, "request", requestID(c))
+		a.warned.Do(func() { // once: strangers may send what they like
+			a.Log.Warn("a proxy that is not trusted forwards requests; if it is yours, name it with --trusted-proxy", "proxy", peer, "request", requestID(c))
+		})
 		return &Misconfigured{Sentence: "A proxy leads here that this site does not trust, so it can't tell people apart. Whoever runs the site names it with --trusted-proxy."}
 	case a.secure() && !cameEncrypted(c, trusted):
 		return &Misconfigured{Sentence: "You came unencrypted, and signing in only works at", Link: a.URL.String()}

@@ -35,13 +35,17 @@ func (v *vault) Get(cookie string) ([]byte, error) {
 	return payload, nil
 }
 
+// outlives is by how much a payload outlives its row in the table of sessions,
+// so that this alone says when a session ends, also when it was slow to write.
+const outlives = time.Minute
+
 // Set stores a payload for a cookie's value that was signed here.
 func (v *vault) Set(cookie string, payload []byte, lifetime time.Duration) error {
 	id, _, ok := v.signer.idIn(cookie)
 	if !ok {
 		return errVault{fmt.Errorf("store a session's payload: the ID was not made here")}
 	}
-	if err := v.Storage.Set(keyOf(id), payload, lifetime); err != nil {
+	if err := v.Storage.Set(keyOf(id), payload, lifetime+outlives); err != nil {
 		return errVault{fmt.Errorf("store a session's payload: %w", err)}
 	}
 	return nil

@@ -37,6 +37,8 @@ type DB struct {
 	Log *slog.Logger
 	// Throttle slows down sign-ins after failed ones.
 	Throttle Throttle
+	// KeepEvents is how long events are kept.
+	KeepEvents time.Duration
 	// Idle ends a session that was not used for so long; zero means never.
 	Idle time.Duration
 
@@ -65,14 +67,15 @@ func Open(ctx context.Context, path string) (*DB, error) {
 		return nil, explain(path, err)
 	}
 	db := &DB{
-		Now:      time.Now,
-		file:     file{path: path},
-		Log:      slog.New(slog.DiscardHandler),
-		Throttle: DefaultThrottle,
-		sql:      sqlx.NewDb(storage.Conn(), "sqlite3"),
-		storage:  storage,
-		hashing:  newGate(),
-		decoy:    decoy(),
+		Now:        time.Now,
+		file:       file{path: path},
+		Log:        slog.New(slog.DiscardHandler),
+		Throttle:   DefaultThrottle,
+		KeepEvents: 365 * 24 * time.Hour,
+		sql:        sqlx.NewDb(storage.Conn(), "sqlite3"),
+		storage:    storage,
+		hashing:    newGate(),
+		decoy:      decoy(),
 	}
 	db.tries.open = make(map[string]*tally)
 	db.tries.ended.L = &db.tries

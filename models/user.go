@@ -356,7 +356,7 @@ func (db *DB) SetDisabled(ctx context.Context, user *User, disabled bool, from O
 		if !disabled {
 			return note(UserEnabled, user)
 		}
-		if err := anAdminStays(ctx, tx); err != nil {
+		if err := anAdminStays(ctx, tx, user); err != nil {
 			return err
 		}
 		if _, err := endSessions(ctx, tx, `user_id = $1`, user.ID); err != nil {
@@ -376,7 +376,7 @@ func (db *DB) RemoveUser(ctx context.Context, user *User) error {
 		if err := must(ctx, tx, `DELETE FROM users WHERE id = $1`, user.ID); err != nil {
 			return err
 		}
-		return anAdminStays(ctx, tx)
+		return anAdminStays(ctx, tx, user)
 	})
 	if err == nil {
 		db.Log.Info("user removed", "user", user.Name)
@@ -384,8 +384,12 @@ func (db *DB) RemoveUser(ctx context.Context, user *User) error {
 	return err
 }
 
-// anAdminStays refuses a change after which nobody could administer the site.
-func anAdminStays(ctx context.Context, tx *sqlx.Tx) error {
+// anAdminStays refuses to take an administrator away after which nobody could
+// administer the site.
+func anAdminStays(ctx context.Context, tx *sqlx.Tx, taken *User) error {
+	if !taken.IsAdmin() {
+		return nil
+	}
 	var stays bool
 	err := tx.GetContext(ctx, &stays, `SELECT EXISTS (SELECT 1 FROM users WHERE role = $1 AND NOT disabled)`, Admin)
 	if err == nil && !stays {
