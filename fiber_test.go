@@ -668,7 +668,7 @@ func TestS9AnEndIsFinal(t *testing.T) {
 		},
 		"removing": func(site *testSite, _ *browser) {
 			site.add("eve", models.Admin)
-			must(site.t, site.db.RemoveUser(site.t.Context(), site.user("ada")))
+			must(site.t, site.db.RemoveUser(site.t.Context(), site.user("ada"), models.CommandLine))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -701,7 +701,7 @@ func TestS9ASignInUnderWayDoesNotOutliveWhatEndsIt(t *testing.T) {
 		"password": func(u *models.User) error {
 			return site.db.SetPassword(t.Context(), u, "another walk in the grass", models.CommandLine)
 		},
-		"removed": func(u *models.User) error { return site.db.RemoveUser(t.Context(), u) },
+		"removed": func(u *models.User) error { return site.db.RemoveUser(t.Context(), u, models.CommandLine) },
 	} {
 		verified := *site.add(name, models.Member) // as Authenticate returned it
 		must(t, change(site.user(name)))
@@ -918,7 +918,7 @@ func TestS15NextStaysOnThisSite(t *testing.T) {
 var public = []string{
 	"GET /public/:name", "HEAD /public/:name", "GET /healthz", "HEAD /healthz",
 	"GET /setup", "HEAD /setup", "POST /setup", "GET /login", "HEAD /login", "POST /login",
-	"GET /login/forget.svg", "HEAD /login/forget.svg",
+	"GET /login/forget.svg", "HEAD /login/forget.svg", "GET /link", "HEAD /link", "POST /link",
 }
 
 func TestEveryOtherPageIsForTheSignedIn(t *testing.T) {
@@ -1258,9 +1258,23 @@ func (w *window) open(address string) {
 	must(w.t, chromedp.Do(w.ctx, chromedp.Navigate(address)))
 }
 
+// settled waits until the cursor is where the page wants it, which is a little
+// after the page is there.
+func (w *window) settled() {
+	w.t.Helper()
+	for range 250 {
+		if ask[bool](w, "!document.querySelector('[autofocus]') || document.activeElement != document.body") {
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	w.t.Error("the cursor is nowhere")
+}
+
 // press types on the keyboard, into whatever has the focus.
 func (w *window) press(keys string) {
 	w.t.Helper()
+	w.settled()
 	must(w.t, chromedp.Do(w.ctx, chromedp.KeyEvent(keys)))
 }
 
@@ -1300,6 +1314,7 @@ func (w *window) shows(address, focus string) {
 	if shown := ask[string](w, "location.href"); shown != address {
 		w.t.Fatalf("the window shows %s, not %s", shown, address)
 	}
+	w.settled()
 	if focused := ask[string](w, "document.activeElement.id"); focused != focus {
 		w.t.Errorf("at %s the cursor is in %q, not in %q", address, focused, focus)
 	}

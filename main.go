@@ -450,7 +450,7 @@ func (u *userEnable) Run(ctx context.Context, at console) error {
 
 func (u *userRemove) Run(ctx context.Context, at console) error {
 	return at.withUser(ctx, u.Name, func(db *models.DB, user *models.User) error {
-		if err := db.RemoveUser(ctx, user); err != nil {
+		if err := db.RemoveUser(ctx, user, models.CommandLine); err != nil {
 			return err
 		}
 		fmt.Fprintf(at.out, "%s was removed.\n", user.Name)

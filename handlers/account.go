@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"encoding/json"
 	"errors"
 
 	"github.com/gofiber/fiber/v2"
@@ -8,33 +9,43 @@ import (
 	"daypass/models"
 )
 
-// AccountPage shows what is known of the user, who may change the password there.
+// AccountPage is where users change what is known about them.
 type AccountPage struct {
 	Page
-	Fields []Field
+	Name     []Field // forms: full name,
+	Password []Field // password,
+	Removal  []Field // and removal of the account
 }
 
-func (a *App) account(c *fiber.Ctx) error { return a.askPassword(c, nil) }
+func (a *App) account(c *fiber.Ctx) error { return a.askAccount(c, "", nil) }
+
+func (a *App) changeName(c *fiber.Ctx) error {
+	user := sessionOf(c).User
+	err := a.db.SetFullName(c.UserContext(), &user, form(c, "full_name"), a.from(c))
+	if invalid := (models.InvalidError{}); errors.As(err, &invalid) {
+		return a.askAccount(c, "name", invalid)
+	}
+	if err != nil {
+		return err
+	}
+	return a.flashAndGo(c, "Your name was changed.", "/account")
+}
 
 func (a *App) changePassword(c *fiber.Ctx) error {
 	session := sessionOf(c)
-	from := a.from(c)
-	from.Known = session.ID
 	cookie, err := a.newPayload(c, session.User.ID, session.Expires.Sub(a.db.Now()))
 	if err != nil {
 		return err
 	}
 	id, _, _ := a.signer.idIn(cookie)
 	err = a.db.ChangePassword(c.UserContext(), models.NewPassword{
-		Session: session, Current: form(c, "current"), Password: form(c, "password"), ID: keyOf(id), Signer: a.signer.names[0], From: from,
+		Session: session, Current: form(c, "current"), Password: form(c, "password"), ID: keyOf(id), Signer: a.signer.names[0], From: a.fromHere(c),
 	})
 	if err != nil {
 		err = a.dropPayload(c, cookie, err)
 	}
-	var invalid models.InvalidError
-	if errors.As(err, &invalid) {
-		c.Status(fiber.StatusUnprocessableEntity)
-		return a.askPassword(c, invalid)
+	if invalid := (models.InvalidError{}); errors.As(err, &invalid) {
+		return a.askAccount(c, "password", invalid)
 	}
 	if err != nil {
 		return err
@@ -46,14 +57,67 @@ func (a *App) changePassword(c *fiber.Ctx) error {
 	return c.Redirect("/account", fiber.StatusSeeOther)
 }
 
-// askPassword shows the account with the form, again or for the first time.
-func (a *App) askPassword(c *fiber.Ctx, invalid models.InvalidError) error {
-	page := &AccountPage{Page: Page{Title: "Account"}, Fields: []Field{
-		{Label: "Current password", Name: "current", Type: "password", Autocomplete: "current-password", Error: invalid["current"]},
-		{Label: "New password", Name: "password", Type: "password", Autocomplete: "new-password", Error: invalid["password"], Hint: passwordHint},
-	}}
-	if invalid != nil {
-		focusFirst(page.Fields)
+// accountData sends all that is held about a user.
+func (a *App) accountData(c *fiber.Ctx) error {
+	data, err := a.db.Export(c.UserContext(), sessionOf(c), a.from(c))
+	if err != nil {
+		return err
+	}
+	file, err := json.MarshalIndent(data, "", "  ")
+	if err != nil {
+		return err
+	}
+	c.Attachment("daypass-data.json")
+	c.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSONCharsetUTF8)
+	return c.Send(append(file, '\n'))
+}
+
+func (a *App) removeAccount(c *fiber.Ctx) error {
+	err := a.db.RemoveSelf(c.UserContext(), sessionOf(c), form(c, "current"), a.fromHere(c))
+	if errors.Is(err, models.ErrLastAdmin) {
+		err = models.InvalidError{"current": "You are the last administrator: make somebody else one first."}
+	}
+	if invalid := (models.InvalidError{}); errors.As(err, &invalid) {
+		return a.askAccount(c, "removal", invalid)
+	}
+	if err != nil {
+		return err
+	}
+	return a.leave(c)
+}
+
+// fromHere says where the request of a session comes from: its browser is known.
+func (a *App) fromHere(c *fiber.Ctx) models.Origin {
+	from := a.from(c)
+	from.Known = sessionOf(c).ID
+	return from
+}
+
+// askAccount shows the forms: for the first time, or again when one of them was refused.
+func (a *App) askAccount(c *fiber.Ctx, refused string, invalid models.InvalidError) error {
+	user := sessionOf(c).User
+	complaints := map[string]models.InvalidError{refused: invalid}
+	name, password, removal := complaints["name"], complaints["password"], complaints["removal"]
+	page := &AccountPage{
+		Page: Page{Title: "Account"},
+		Name: []Field{{ID: "full_name", Label: "Full name", Name: "full_name", Type: "text", Value: user.FullName, Autocomplete: "name", Optional: true, Error: name["full_name"]}},
+		Password: []Field{
+			{ID: "current", Label: "Current password", Name: "current", Type: "password", Autocomplete: "current-password", Error: password["current"]},
+			{ID: "password", Label: "New password", Name: "password", Type: "password", Autocomplete: "new-password", Error: password["password"], Hint: passwordHint},
+		},
+		Removal: []Field{{ID: "removal", Label: "Current password", Name: "current", Type: "password", Autocomplete: "current-password", Error: removal["current"]}},
+	}
+	switch refused {
+	case "name":
+		page.Name[0].Value = showable(form(c, "full_name"), 10*models.MaxFullName)
+		focusFirst(page.Name)
+	case "password":
+		focusFirst(page.Password)
+	case "removal":
+		focusFirst(page.Removal)
+	}
+	if refused != "" {
+		c.Status(fiber.StatusUnprocessableEntity)
 	}
 	return a.render(c, "account", page)
 }

@@ -36,8 +36,13 @@ func newApp(t testing.TB) *App {
 }
 
 var (
-	someTime    = models.Time{Time: time.Date(2026, 3, 14, 9, 26, 53, 0, time.UTC)}
-	someUser    = &models.User{ID: "u", Name: "ada", FullName: "Ada Lovelace", Role: models.Admin, Created: someTime}
+	someTime  = models.Time{Time: time.Date(2026, 3, 14, 9, 26, 53, 0, time.UTC)}
+	someUser  = &models.User{ID: "u", Name: "ada", FullName: "Ada Lovelace", Role: models.Admin, Created: someTime}
+	someUsers = []models.User{
+		{ID: "a", Name: "ada", FullName: "Ada Lovelace", Role: models.Admin, Created: someTime, Password: "x"},
+		{ID: "e", Name: "eve", Role: models.Member, Created: someTime},
+		{ID: "b", Name: "<bob>", Role: models.Member, Created: someTime, Password: "x", Disabled: true},
+	}
 	someSession = models.Session{ID: "s", Address: "203.0.113.9", Browser: "Safari on iOS", Created: someTime, Seen: someTime, Expires: someTime, User: *someUser}
 	someFields  = []Field{
 		{Label: "Name", Name: "username", Type: "text", Value: "ada", Autocomplete: "username", Error: "This is wrong."},
@@ -75,8 +80,25 @@ var gallery = map[string]interface{ frame() *Page }{
 	"error: reference":      &ErrorPage{Page: signedIn("Something broke"), Status: 500, Sentence: "It broke.", Reference: "ABC"},
 	"login: misconfigured":  &LoginPage{Page: Page{Title: "Sign in"}, Wrong: &Misconfigured{Sentence: "You came by another name. This site is at", Link: "https://dash.example.org"}, Fields: someFields},
 	"login: untrusted":      &LoginPage{Page: Page{Title: "Sign in"}, Wrong: &Misconfigured{Sentence: "A proxy leads here."}, Fields: someFields},
-	"account: first":        &AccountPage{Page: flashed("Account"), Fields: someFields},
-	"account: member":       &AccountPage{Page: Page{Title: "Account", User: &models.User{Name: "eve", Role: models.Member}}, Fields: someFields},
+	"account: first":        &AccountPage{Page: flashed("Account"), Name: someFields[:1], Password: someFields, Removal: someFields[1:]},
+	"account: member":       &AccountPage{Page: Page{Title: "Account", User: &models.User{Name: "eve", Role: models.Member}}, Removal: someFields[:1]},
+	"activity: own":         &ActivityPage{Page: signedIn("Activity"), Path: "/activity", Events: showEvents(allEvents()), Older: "before=x", Kinds: []KindChoice{{models.SignedIn, "Signed in", true}, {models.SignedOut, "Signed out", false}}},
+	"activity: everybody's": &ActivityPage{Page: signedIn("All activity"), Path: "/admin/activity", Everyone: true, Name: "<x>", File: "kind=x", Events: showEvents(allEvents())},
+	"activity: none":        &ActivityPage{Page: signedIn("Activity"), Path: "/activity"},
+	"activity: no match":    &ActivityPage{Page: signedIn("Activity"), Path: "/activity", Filtered: true},
+	"admin-users: several":  &AdminUsersPage{Page: flashed("Users"), Users: someUsers, Older: "after=x", Filter: models.UserFilter{Text: "x", Role: models.Admin, State: "invited", Newest: true}},
+	"admin-users: none":     &AdminUsersPage{Page: signedIn("Users"), Filter: models.UserFilter{Role: models.Member, State: "disabled"}},
+	"admin-invite: first":   &InvitePage{Page: signedIn("Add a user"), Fields: someFields},
+	"admin-invite: refused": &InvitePage{Page: signedIn("Add a user"), Fields: someFields, Admin: true, Error: "No such role."},
+	"admin-link: link":      &LinkPage{Page: signedIn("A link"), Whose: someUser, Link: "https://dash.example.org/link?token=x"},
+	"admin-user: full":      &AdminUserPage{Page: signedIn("Ada"), Whose: &someUsers[0], Self: true, Sessions: []ShownSession{showSession(someSession, &someSession)}, Activity: showEvents(allEvents())},
+	"admin-user: invited":   &AdminUserPage{Page: signedIn("Eve"), Whose: &someUsers[1]},
+	"admin-user: disabled":  &AdminUserPage{Page: signedIn("Bob"), Whose: &someUsers[2]},
+	"set-password: form":    &SetPasswordPage{Page: Page{Title: "Set your password"}, Token: "x", Whose: "ada", Fields: someFields},
+	"set-password: used":    &SetPasswordPage{Page: Page{Title: "This link counts no more"}},
+	"confirm: first":        &ConfirmPage{Page: signedIn("Is it you?"), Action: "/admin/x", Carry: []Carried{{"role", "<admin>"}}, Fields: someFields},
+	"admin-sessions: none":  &AdminSessionsPage{Page: signedIn("All sessions"), Text: "x"},
+	"admin-sessions: many":  &AdminSessionsPage{Page: signedIn("All sessions"), Most: 200, Sessions: []ShownSession{showSession(someSession, &someSession)}},
 	"sessions: one":         &SessionsPage{Page: signedIn("Your sessions"), Sessions: []ShownSession{showSession(someSession, &someSession)}},
 	"sessions: several":     &SessionsPage{Page: flashed("Your sessions"), Others: true, Sessions: []ShownSession{{Session: someSession, Icon: "monitor", End: "/sessions/s/end"}}},
 	"admin-sessions: some":  &AdminSessionsPage{Page: signedIn("All sessions"), Sessions: []ShownSession{{Session: someSession, Icon: "monitor", Whose: "<Eve>", End: "/admin/sessions/s/end"}}},

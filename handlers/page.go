@@ -37,12 +37,16 @@ type Link struct {
 var navigation = []Link{
 	{Path: "/dashboard", Label: "Dashboard", Icon: "layout-dashboard"},
 	{Path: "/sessions", Label: "Sessions", Icon: "monitor"},
+	{Path: "/activity", Label: "Activity", Icon: "history"},
 	{Path: "/account", Label: "Account", Icon: "user"},
-	{Path: "/admin/sessions", Label: "All sessions", Icon: "users", admin: true},
+	{Path: "/admin/users", Label: "Users", Icon: "users", admin: true},
+	{Path: "/admin/sessions", Label: "All sessions", Icon: "globe", admin: true},
+	{Path: "/admin/activity", Label: "All activity", Icon: "scroll-text", admin: true},
 }
 
 // Field is a labelled input, for partials/field.
 type Field struct {
+	ID           string // of the element; the name, unless the page has two of that name
 	Label        string
 	Name         string
 	Type         string // text or password
@@ -54,13 +58,21 @@ type Field struct {
 	Focus        bool
 }
 
+// Element is the ID of the input.
+func (f Field) Element() string {
+	if f.ID != "" {
+		return f.ID
+	}
+	return f.Name
+}
+
 // Describes is the ID of the element that explains the field, or nothing.
 func (f Field) Describes() string {
 	switch {
 	case f.Error != "":
-		return f.Name + "-error"
+		return f.Element() + "-error"
 	case f.Hint != "":
-		return f.Name + "-hint"
+		return f.Element() + "-hint"
 	}
 	return ""
 }
@@ -112,6 +124,9 @@ func showable(typed string, most int) string {
 	}
 	return typed
 }
+
+// query returns a value of the address, if it is text.
+func query(c *fiber.Ctx, name string) string { return showable(c.Query(name), 256) }
 
 // form returns a field of the form that was sent. Unlike Fiber's FormValue it
 // does not look into the URL.

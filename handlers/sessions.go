@@ -50,15 +50,21 @@ func (a *App) endOtherSessions(c *fiber.Ctx) error {
 // AdminSessionsPage lists where everybody is signed in.
 type AdminSessionsPage struct {
 	Page
+	Text     string // that is looked for
 	Sessions []ShownSession
+	Most     int // the list is cut off here; zero when it is not
 }
 
 func (a *App) allSessions(c *fiber.Ctx) error {
-	all, err := a.db.Sessions(c.UserContext(), adminSessionsShown)
+	text := query(c, "text")
+	all, err := a.db.SearchSessions(c.UserContext(), models.SessionFilter{Text: text}, adminSessionsShown+1)
 	if err != nil {
 		return err
 	}
-	page := &AdminSessionsPage{Page: Page{Title: "All sessions"}}
+	page := &AdminSessionsPage{Page: Page{Title: "All sessions"}, Text: text}
+	if len(all) > adminSessionsShown {
+		all, page.Most = all[:adminSessionsShown], adminSessionsShown
+	}
 	for _, session := range all {
 		shown := showSession(session, sessionOf(c))
 		shown.Whose = session.User.Called()
@@ -76,13 +82,21 @@ func (a *App) endAnySession(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	if err := a.db.EndSession(c.UserContext(), session, a.from(c)); err != nil {
+	if err := a.db.EndSession(c.UserContext(), session, a.fromAdmin(c)); err != nil {
 		return err
 	}
 	if session.ID == sessionOf(c).ID {
 		return a.leave(c)
 	}
 	return a.flashAndGo(c, "The session of "+session.User.Called()+" was ended.", "/admin/sessions")
+}
+
+// endEverySession signs everybody out, also who asks for it.
+func (a *App) endEverySession(c *fiber.Ctx) error {
+	if _, err := a.db.EndAllSessions(c.UserContext()); err != nil {
+		return err
+	}
+	return a.leave(c)
 }
 
 // flashAndGo leads to a page that says what was done.

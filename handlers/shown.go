@@ -42,6 +42,12 @@ var looks = map[models.Kind]ShownEvent{
 	models.PasswordChanged: {Icon: "key-round", Said: "Password changed"},
 	models.UserAdded:       {Icon: "user-plus", Mood: "good", Said: "Account made"},
 	models.UserDisabled:    {Icon: "ban", Mood: "bad", Said: "Account disabled"},
+	models.UserInvited:     {Icon: "user-plus", Said: "Invited"},
+	models.LinkMade:        {Icon: "key-round", Said: "Link to set the password made"},
+	models.RoleChanged:     {Icon: "shield", Said: "Role changed"},
+	models.NameChanged:     {Icon: "user", Said: "Name changed"},
+	models.DataDownloaded:  {Icon: "download", Said: "Data downloaded"},
+	models.UserRemoved:     {Icon: "ban", Said: "Account removed"},
 	models.UserEnabled:     {Icon: "circle-check", Mood: "good", Said: "Account enabled"},
 }
 

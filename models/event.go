@@ -21,6 +21,12 @@ const (
 	UserAdded       Kind = "user added"
 	UserDisabled    Kind = "user disabled"
 	UserEnabled     Kind = "user enabled"
+	UserInvited     Kind = "user invited"
+	LinkMade        Kind = "password link made"
+	RoleChanged     Kind = "role changed"
+	NameChanged     Kind = "name changed"
+	DataDownloaded  Kind = "data downloaded"
+	UserRemoved     Kind = "user removed"
 )
 
 // Origin is where a request came from. The zero value is the command line.
@@ -28,11 +34,12 @@ type Origin struct {
 	Address string // IP address
 	Browser string // in words: Firefox on Android
 	Request string // the request's ID in the log; it is not stored
+	Author  string // username of an administrator who acts on somebody else
 	Known   string // names the browser, when this account has signed in there before; it is not stored
 }
 
 // CommandLine is the origin of what whoever runs the program does beside it.
-var CommandLine = Origin{Browser: "command line"}
+var CommandLine = Origin{Browser: "command line", Author: "command line"}
 
 // Event is something that happened to a user's account.
 type Event struct {
@@ -42,13 +49,15 @@ type Event struct {
 	At      Time    `db:"at"`
 	Address string  `db:"address"`
 	Browser string  `db:"browser"`
+	Author  string  `db:"author"` // username of who did it to the user; empty: the user
+	Name    string  `db:"name"`   // username of whose event it is, where that was asked for
 }
 
 // EventsOf returns the latest events of a user, newest first, at most limit.
 func (db *DB) EventsOf(ctx context.Context, user *User, limit int) ([]Event, error) {
 	var events []Event
 	err := db.sql.SelectContext(ctx, &events,
-		`SELECT id, user_id, kind, at, address, browser FROM events WHERE user_id = $1 ORDER BY id DESC LIMIT $2`, user.ID, limit)
+		`SELECT id, user_id, kind, at, address, browser, author FROM events WHERE user_id = $1 ORDER BY id DESC LIMIT $2`, user.ID, limit)
 	return events, err
 }
 
@@ -80,14 +89,14 @@ func (db *DB) writeWithEvents(ctx context.Context, from Origin, change func(*sql
 			if err != nil {
 				return fmt.Errorf("make an event's ID: %w", err)
 			}
-			event := Event{ID: id.String(), Kind: kind, At: db.now(), Address: from.Address, Browser: from.Browser}
+			event := Event{ID: id.String(), Kind: kind, At: db.now(), Address: from.Address, Browser: from.Browser, Author: from.Author}
 			name := "(nobody)"
 			if user != nil {
 				event.UserID, name = &user.ID, user.Name
 			}
 			happened = append(happened, line{kind, name})
 			_, err = tx.NamedExecContext(ctx,
-				`INSERT INTO events (id, user_id, kind, at, address, browser) VALUES (:id, :user_id, :kind, :at, :address, :browser)`, event)
+				`INSERT INTO events (id, user_id, kind, at, address, browser, author) VALUES (:id, :user_id, :kind, :at, :address, :browser, :author)`, event)
 			return err
 		})
 	})
@@ -95,7 +104,7 @@ func (db *DB) writeWithEvents(ctx context.Context, from Origin, change func(*sql
 		return err
 	}
 	for _, line := range happened {
-		db.Log.Info(string(line.kind), "user", line.name, "address", from.Address, "browser", from.Browser, "request", from.Request)
+		db.Log.Info(string(line.kind), "user", line.name, "author", from.Author, "address", from.Address, "browser", from.Browser, "request", from.Request)
 	}
 	return nil
 }

@@ -93,16 +93,24 @@ func (db *DB) HasUsers(ctx context.Context) (bool, error) {
 // there is a user already, and an InvalidError when a field is refused.
 func (db *DB) SetUp(ctx context.Context, asked NewUser, from Origin) (*User, error) {
 	asked.Role = Admin
-	return db.addUser(ctx, asked, from, ` WHERE NOT EXISTS (SELECT 1 FROM users)`)
+	return db.addUser(ctx, asked, from, firstOnly)
 }
 
 // AddUser adds a user. It returns an InvalidError when a field is refused or
 // the username is taken, and a BusyError when the gate is full.
 func (db *DB) AddUser(ctx context.Context, asked NewUser, from Origin) (*User, error) {
-	return db.addUser(ctx, asked, from, ` WHERE TRUE`)
+	return db.addUser(ctx, asked, from, anyTime)
 }
 
-func (db *DB) addUser(ctx context.Context, asked NewUser, from Origin, condition string) (*User, error) {
+// When a user may be added.
+const (
+	anyTime   = ` WHERE TRUE`
+	firstOnly = ` WHERE NOT EXISTS (SELECT 1 FROM users)`
+)
+
+// checked returns the user that is asked for, without a password, and the
+// username as it is compared; or an InvalidError.
+func checked(asked NewUser) (user *User, compared string, err error) {
 	refused := InvalidError{}
 	name, compared, ok := Username(asked.Name)
 	if !ok {
@@ -112,29 +120,46 @@ func (db *DB) addUser(ctx context.Context, asked NewUser, from Origin, condition
 	if complaint != "" {
 		refused["full_name"] = complaint
 	}
-	if complaint := complainOfPassword(asked.Password, asked.Name, asked.FullName); complaint != "" {
-		refused["password"] = complaint
-	}
 	if asked.Role != Admin && asked.Role != Member {
 		refused["role"] = "A user is a member or an admin."
 	}
 	if len(refused) > 0 {
+		return nil, "", refused
+	}
+	return &User{ID: rand.Text(), Name: name, FullName: full, Role: asked.Role}, compared, nil
+}
+
+// insertUser adds a user. It returns ErrNotFound when the username is taken or
+// the condition does not hold.
+func insertUser(ctx context.Context, tx *sqlx.Tx, user *User, compared, condition string) error {
+	return must(ctx, tx, `INSERT INTO users (id, name, name_key, full_name, role, disabled, created, password)
+		SELECT $1, $2, $3, $4, $5, FALSE, CAST($6 AS BIGINT), $7`+condition+` ON CONFLICT (name_key) DO NOTHING`,
+		user.ID, user.Name, compared, user.FullName, user.Role, user.Created, user.Password)
+}
+
+func (db *DB) addUser(ctx context.Context, asked NewUser, from Origin, condition string) (*User, error) {
+	user, compared, err := checked(asked)
+	refused := InvalidError{}
+	if err != nil && !errors.As(err, &refused) {
+		return nil, err
+	}
+	if complaint := complainOfPassword(asked.Password, asked.Name, asked.FullName); complaint != "" {
+		refused["password"] = complaint
+	}
+	if len(refused) > 0 {
 		return nil, refused
 	}
-	user := &User{ID: rand.Text(), Name: name, FullName: full, Role: asked.Role, Created: db.now()}
+	user.Created = db.now()
 	if err := db.hash(ctx, user, asked.Password); err != nil {
 		return nil, err
 	}
-	err := db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, note note) error {
-		err := must(ctx, tx, `INSERT INTO users (id, name, name_key, full_name, role, disabled, created, password)
-			SELECT $1, $2, $3, $4, $5, FALSE, CAST($6 AS BIGINT), $7`+condition+` ON CONFLICT (name_key) DO NOTHING`,
-			user.ID, user.Name, compared, user.FullName, user.Role, user.Created, user.Password)
-		if err != nil {
+	err = db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, note note) error {
+		if err := insertUser(ctx, tx, user, compared, condition); err != nil {
 			return err
 		}
 		return note(UserAdded, user)
 	})
-	if errors.Is(err, ErrNotFound) && condition == ` WHERE TRUE` {
+	if errors.Is(err, ErrNotFound) && condition == anyTime {
 		return nil, InvalidError{"username": "This username is taken."}
 	}
 	if err != nil {
@@ -219,7 +244,9 @@ func untypable(password string) string {
 func (db *DB) verify(ctx context.Context, user *User, account, password string, from Origin) (err error) {
 	stored := db.decoy
 	if user != nil {
-		if stored, err = readHash(user.Password); err != nil {
+		if stored, err = readHash(user.Password); user.Password == "" {
+			stored = db.decoy // invited, and has set none yet
+		} else if err != nil {
 			db.Log.Error("a user's password hash is damaged; set a new password", "user", user.Name)
 			stored = db.decoy
 		}
@@ -366,22 +393,86 @@ func (db *DB) SetDisabled(ctx context.Context, user *User, disabled bool, from O
 	})
 }
 
-// RemoveUser removes a user with all sessions and events. It returns
-// ErrLastAdmin rather than lock everybody out.
-func (db *DB) RemoveUser(ctx context.Context, user *User) error {
-	err := db.write(ctx, func(tx *sqlx.Tx) error {
+// SetRole gives a user another role, which counts from the next request on. It
+// returns ErrLastAdmin rather than leave nobody who administers the site.
+func (db *DB) SetRole(ctx context.Context, user *User, role Role, from Origin) error {
+	if role != Admin && role != Member {
+		return InvalidError{"role": "A user is a member or an admin."}
+	}
+	return db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, note note) error {
+		if err := must(ctx, tx, `UPDATE users SET role = $1 WHERE id = $2`, role, user.ID); err != nil {
+			return err
+		}
+		if err := anAdminStays(ctx, tx, user); err != nil {
+			return err
+		}
+		return note(RoleChanged, user)
+	})
+}
+
+// SetFullName gives a user another full name, or none. It returns an
+// InvalidError when the name is refused.
+func (db *DB) SetFullName(ctx context.Context, user *User, name string, from Origin) error {
+	name, complaint := fullName(name)
+	if complaint != "" {
+		return InvalidError{"full_name": complaint}
+	}
+	return db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, note note) error {
+		if err := must(ctx, tx, `UPDATE users SET full_name = $1 WHERE id = $2`, name, user.ID); err != nil {
+			return err
+		}
+		return note(NameChanged, user)
+	})
+}
+
+// RemoveUser removes a user with all sessions and events. What is left is one
+// event that somebody was removed, without saying who. It returns ErrLastAdmin
+// rather than leave nobody who administers the site.
+func (db *DB) RemoveUser(ctx context.Context, user *User, from Origin) error {
+	return db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, note note) error {
 		if _, err := endSessions(ctx, tx, `user_id = $1`, user.ID); err != nil {
 			return err
 		}
 		if err := must(ctx, tx, `DELETE FROM users WHERE id = $1`, user.ID); err != nil {
 			return err
 		}
-		return anAdminStays(ctx, tx, user)
+		if err := anAdminStays(ctx, tx, user); err != nil {
+			return err
+		}
+		return note(UserRemoved, nil)
 	})
-	if err == nil {
-		db.Log.Info("user removed", "user", user.Name)
+}
+
+// RemoveSelf removes a user who knows the password. It returns what
+// ChangePassword and RemoveUser return.
+func (db *DB) RemoveSelf(ctx context.Context, session *Session, password string, from Origin) error {
+	if err := db.Confirm(ctx, session, password, from); err != nil {
+		return err
+	}
+	return db.RemoveUser(ctx, &session.User, from)
+}
+
+// Confirm asks who is signed in for the password again. It returns an
+// InvalidError for the field "current" when it is wrong, a ThrottledError or a BusyError.
+func (db *DB) Confirm(ctx context.Context, session *Session, password string, from Origin) error {
+	if complaint := untypable(password); complaint != "" {
+		return InvalidError{"current": complaint}
+	}
+	err := db.verify(ctx, &session.User, session.User.compared(), password, from)
+	if errors.Is(err, ErrRefused) {
+		return InvalidError{"current": "This is not your current password."}
 	}
 	return err
+}
+
+// UserByID returns the user with this ID, or ErrNotFound.
+func (db *DB) UserByID(ctx context.Context, id string) (*User, error) {
+	var user User
+	err := db.sql.GetContext(ctx, &user, `SELECT `+userColumns+` FROM users WHERE id = $1`, id)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, ErrNotFound
+	}
+	return &user, err
 }
 
 // anAdminStays refuses to take an administrator away after which nobody could

@@ -37,7 +37,7 @@ func TestTheLastAdministratorStays(t *testing.T) {
 	check(t, err)
 	// Both try to remove the other at once: one stays.
 	var wg sync.WaitGroup
-	wg.Go(func() { db.RemoveUser(t.Context(), ada) })
+	wg.Go(func() { db.RemoveUser(t.Context(), ada, CommandLine) })
 	wg.Go(func() { db.SetDisabled(t.Context(), eve, true, CommandLine) })
 	wg.Wait()
 	var admins int
@@ -46,7 +46,7 @@ func TestTheLastAdministratorStays(t *testing.T) {
 		t.Errorf("%d administrators are left", admins)
 	}
 	for _, user := range []*User{ada, eve} {
-		if err := db.RemoveUser(t.Context(), user); err == nil {
+		if err := db.RemoveUser(t.Context(), user, CommandLine); err == nil {
 			if left, _ := db.Users(t.Context()); len(left) != 1 {
 				t.Error("everybody was removed")
 			}

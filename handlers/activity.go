@@ -1,0 +1,118 @@
+package handlers
+
+import (
+	"bytes"
+	"encoding/csv"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"daypass/models"
+)
+
+// Lists show so many rows a page, and a file has at most so many.
+const (
+	rowsPerPage = 50
+	rowsPerFile = 50_000
+)
+
+// ActivityPage lists events, newest first: one's own, or everybody's.
+type ActivityPage struct {
+	Page
+	Path     string // of this list
+	Everyone bool
+	Name     string // part of a username that is looked for
+	Kinds    []KindChoice
+	Events   []ShownEvent
+	Filtered bool
+	Older    string // query of the next page, or nothing
+	File     string // query of the download
+}
+
+// KindChoice is a kind of event to filter by.
+type KindChoice struct {
+	Kind   models.Kind
+	Said   string
+	Chosen bool
+}
+
+func (a *App) activity(c *fiber.Ctx) error {
+	return a.listEvents(c, &ActivityPage{Page: Page{Title: "Activity"}, Path: "/activity"}, ownEvents(c))
+}
+
+func (a *App) activityFile(c *fiber.Ctx) error { return a.eventFile(c, ownEvents(c)) }
+
+func (a *App) allActivity(c *fiber.Ctx) error {
+	return a.listEvents(c, &ActivityPage{Page: Page{Title: "All activity"}, Path: "/admin/activity", Everyone: true}, allEventsAsked(c))
+}
+
+func (a *App) allActivityFile(c *fiber.Ctx) error { return a.eventFile(c, allEventsAsked(c)) }
+
+// ownEvents are the events that the address asks for, of the user alone.
+func ownEvents(c *fiber.Ctx) models.EventFilter {
+	filter := allEventsAsked(c)
+	filter.UserID, filter.Name = sessionOf(c).User.ID, ""
+	return filter
+}
+
+func allEventsAsked(c *fiber.Ctx) models.EventFilter {
+	return models.EventFilter{Name: query(c, "name"), Kind: models.Kind(query(c, "kind")), Before: query(c, "before")}
+}
+
+func (a *App) listEvents(c *fiber.Ctx, page *ActivityPage, filter models.EventFilter) error {
+	events, err := a.db.Events(c.UserContext(), filter, rowsPerPage+1)
+	if err != nil {
+		return err
+	}
+	kept := url.Values{}
+	for name, value := range map[string]string{"kind": string(filter.Kind), "name": filter.Name} {
+		if value != "" {
+			kept.Set(name, value)
+		}
+	}
+	page.File = kept.Encode()
+	if len(events) > rowsPerPage {
+		events = events[:rowsPerPage]
+		kept.Set("before", events[rowsPerPage-1].ID)
+		page.Older = kept.Encode()
+	}
+	page.Name, page.Events = filter.Name, showEvents(events)
+	page.Filtered = filter.Name != "" || filter.Kind != "" || filter.Before != ""
+	for kind, look := range looks {
+		page.Kinds = append(page.Kinds, KindChoice{kind, look.Said, kind == filter.Kind})
+	}
+	slices.SortFunc(page.Kinds, func(x, y KindChoice) int { return strings.Compare(x.Said, y.Said) })
+	return a.render(c, "activity", page)
+}
+
+// eventFile sends events as a table for other programs (RFC 4180).
+func (a *App) eventFile(c *fiber.Ctx, filter models.EventFilter) error {
+	filter.Before = ""
+	events, err := a.db.Events(c.UserContext(), filter, rowsPerFile)
+	if err != nil {
+		return err
+	}
+	var file bytes.Buffer
+	table := csv.NewWriter(&file)
+	table.Write([]string{"time", "user", "event", "browser", "address", "by"})
+	for _, event := range events {
+		table.Write([]string{
+			event.At.Format(time.RFC3339), cell(event.Name), string(event.Kind), cell(event.Browser), event.Address, cell(event.Author),
+		})
+	}
+	table.Flush()
+	c.Attachment("activity.csv")
+	c.Set(fiber.HeaderContentType, "text/csv; charset=utf-8")
+	return c.Send(file.Bytes())
+}
+
+// cell keeps a spreadsheet from taking somebody's text for a formula (OWASP, CSV Injection).
+func cell(text string) string {
+	if text != "" && strings.ContainsRune("=+-@\t\r", rune(text[0])) {
+		return "'" + text
+	}
+	return text
+}

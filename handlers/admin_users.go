@@ -1,0 +1,163 @@
+package handlers
+
+import (
+	"errors"
+	"net/url"
+
+	"github.com/gofiber/fiber/v2"
+
+	"daypass/models"
+)
+
+// AdminUsersPage lists users.
+type AdminUsersPage struct {
+	Page
+	Filter models.UserFilter
+	Users  []models.User
+	Older  string // query of the next page, or nothing
+}
+
+func (a *App) users(c *fiber.Ctx) error {
+	filter := models.UserFilter{Text: query(c, "text"), Role: models.Role(query(c, "role")), State: query(c, "state"), Newest: query(c, "sort") == "newest"}
+	if after := query(c, "after"); after != "" {
+		user, err := a.db.UserByID(c.UserContext(), after)
+		if err != nil {
+			return err
+		}
+		filter.After = user
+	}
+	users, err := a.db.SearchUsers(c.UserContext(), filter, rowsPerPage+1)
+	if err != nil {
+		return err
+	}
+	page := &AdminUsersPage{Page: Page{Title: "Users"}, Filter: filter, Users: users}
+	if len(users) > rowsPerPage {
+		page.Users = users[:rowsPerPage]
+		page.Older = url.Values{
+			"text": {filter.Text}, "role": {string(filter.Role)}, "state": {filter.State}, "sort": {query(c, "sort")}, "after": {page.Users[rowsPerPage-1].ID},
+		}.Encode()
+	}
+	return a.render(c, "admin-users", page)
+}
+
+// InvitePage asks whom to invite.
+type InvitePage struct {
+	Page
+	Fields []Field
+	Admin  bool // as an administrator
+	Error  string
+}
+
+func (a *App) showInvite(c *fiber.Ctx) error { return a.askInvite(c, models.NewUser{}, nil) }
+
+func (a *App) invite(c *fiber.Ctx) error {
+	asked := models.NewUser{Name: form(c, "username"), FullName: form(c, "full_name"), Role: models.Role(form(c, "role"))}
+	user, token, err := a.db.Invite(c.UserContext(), asked, a.fromAdmin(c))
+	if invalid := (models.InvalidError{}); errors.As(err, &invalid) {
+		c.Status(fiber.StatusUnprocessableEntity)
+		return a.askInvite(c, asked, invalid)
+	}
+	if err != nil {
+		return err
+	}
+	return a.showLink(c, user, token)
+}
+
+func (a *App) askInvite(c *fiber.Ctx, asked models.NewUser, invalid models.InvalidError) error {
+	return a.render(c, "admin-invite", &InvitePage{Page: Page{Title: "Add a user"}, Admin: asked.Role == models.Admin, Error: invalid["role"], Fields: focusFirst([]Field{
+		{Label: "Username", Name: "username", Type: "text", Value: showable(asked.Name, models.MaxUsername), Autocomplete: "off", Error: invalid["username"]},
+		{Label: "Full name", Name: "full_name", Type: "text", Value: showable(asked.FullName, models.MaxFullName), Autocomplete: "off", Error: invalid["full_name"], Optional: true},
+	})})
+}
+
+// LinkPage shows a link once, to be passed on to the person it is for.
+type LinkPage struct {
+	Page
+	Whose *models.User
+	Link  string
+}
+
+// showLink shows the link on the answer itself: it is kept nowhere.
+func (a *App) showLink(c *fiber.Ctx, user *models.User, token string) error {
+	return a.render(c, "admin-link", &LinkPage{Page: Page{Title: "A link for " + user.Called()}, Whose: user, Link: a.URL.String() + "/link?token=" + token})
+}
+
+// AdminUserPage shows a user to an administrator.
+type AdminUserPage struct {
+	Page
+	Whose    *models.User
+	Self     bool
+	Sessions []ShownSession
+	Activity []ShownEvent
+}
+
+func (a *App) user(c *fiber.Ctx) error {
+	whose, err := a.db.UserByID(c.UserContext(), c.Params("id"))
+	if err != nil {
+		return err
+	}
+	page := &AdminUserPage{Page: Page{Title: whose.Called()}, Whose: whose, Self: whose.ID == sessionOf(c).User.ID}
+	sessions, err := a.db.SessionsOf(c.UserContext(), whose)
+	if err != nil {
+		return err
+	}
+	for _, session := range sessions {
+		shown := showSession(session, sessionOf(c))
+		shown.End = "/admin/sessions/" + session.ID + "/end"
+		page.Sessions = append(page.Sessions, shown)
+	}
+	events, err := a.db.EventsOf(c.UserContext(), whose, activityShown)
+	if err != nil {
+		return err
+	}
+	page.Activity = showEvents(events)
+	return a.render(c, "admin-user", page)
+}
+
+// changeUser does what an administrator may do to a user, as the last part of the path says.
+func (a *App) changeUser(c *fiber.Ctx) error {
+	user, err := a.db.UserByID(c.UserContext(), c.Params("id"))
+	if err != nil {
+		return err
+	}
+	ctx, from, back := c.UserContext(), a.fromAdmin(c), "/admin/users/"+user.ID
+	var done string
+	switch c.Params("act") {
+	case "link":
+		token, err := a.db.LinkFor(ctx, user, from)
+		if err != nil {
+			return err
+		}
+		return a.showLink(c, user, token)
+	case "make-admin":
+		done, err = "is an administrator now.", a.db.SetRole(ctx, user, models.Admin, from)
+	case "make-member":
+		done, err = "is a member now.", a.db.SetRole(ctx, user, models.Member, from)
+	case "disable":
+		done, err = "is disabled and signed out everywhere.", a.db.SetDisabled(ctx, user, true, from)
+	case "enable":
+		done, err = "may sign in again.", a.db.SetDisabled(ctx, user, false, from)
+	case "end-sessions":
+		done = "is signed out everywhere."
+		_, err = a.db.EndSessionsOf(ctx, user, from)
+	case "remove":
+		back = "/admin/users"
+		done, err = "was removed.", a.db.RemoveUser(ctx, user, from)
+	default:
+		return models.ErrNotFound
+	}
+	if errors.Is(err, models.ErrLastAdmin) {
+		done, err, back = "is the last administrator: make somebody else one first.", nil, "/admin/users/"+user.ID
+	}
+	if err != nil {
+		return err
+	}
+	return a.flashAndGo(c, user.Called()+" "+done, back)
+}
+
+// fromAdmin says where the act of an administrator comes from, and whose act it is.
+func (a *App) fromAdmin(c *fiber.Ctx) models.Origin {
+	from := a.from(c)
+	from.Author = sessionOf(c).User.Name
+	return from
+}

@@ -1,0 +1,57 @@
+package handlers
+
+import (
+	"errors"
+
+	"github.com/gofiber/fiber/v2"
+
+	"daypass/models"
+)
+
+// SetPasswordPage is what the link opens that an administrator passed on.
+type SetPasswordPage struct {
+	Page
+	Token  string // empty: the link counts no more
+	Whose  string
+	Fields []Field
+}
+
+func (a *App) showSetPassword(c *fiber.Ctx) error {
+	return a.askNewPassword(c, query(c, "token"), nil)
+}
+
+func (a *App) setPassword(c *fiber.Ctx) error {
+	token := form(c, "token")
+	user, err := a.db.UseLink(c.UserContext(), token, form(c, "password"), a.from(c))
+	if invalid := (models.InvalidError{}); errors.As(err, &invalid) {
+		return a.askNewPassword(c, token, invalid)
+	}
+	if isNotFound(err) {
+		return a.askNewPassword(c, "", nil)
+	}
+	if err != nil {
+		return err
+	}
+	if err := a.signIn(c, user); err != nil {
+		return err
+	}
+	return c.Redirect("/dashboard", fiber.StatusSeeOther)
+}
+
+// askNewPassword shows the form, or says that the link counts no more.
+func (a *App) askNewPassword(c *fiber.Ctx, token string, invalid models.InvalidError) error {
+	user, err := a.db.UserOfLink(c.UserContext(), token)
+	if isNotFound(err) {
+		c.Status(fiber.StatusNotFound)
+		return a.render(c, "set-password", &SetPasswordPage{Page: Page{Title: "This link counts no more"}})
+	}
+	if err != nil {
+		return err
+	}
+	if invalid != nil {
+		c.Status(fiber.StatusUnprocessableEntity)
+	}
+	return a.render(c, "set-password", &SetPasswordPage{Page: Page{Title: "Set your password"}, Token: token, Whose: user.Name, Fields: focusFirst([]Field{
+		{Label: "New password", Name: "password", Type: "password", Autocomplete: "new-password", Error: invalid["password"], Hint: passwordHint},
+	})})
+}

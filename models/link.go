@@ -1,0 +1,115 @@
+package models
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+)
+
+// LinkLifetime is how long a link counts with which a person sets a password
+// (ASVS 5.0, 6.4.1: an initial secret is short-lived and used once).
+const LinkLifetime = 24 * time.Hour
+
+// Invite adds a user without a password and returns the token of the link with
+// which that person sets one. It returns an InvalidError when a field is
+// refused or the username is taken.
+func (db *DB) Invite(ctx context.Context, asked NewUser, from Origin) (user *User, token string, err error) {
+	user, compared, err := checked(asked)
+	if err != nil {
+		return nil, "", err
+	}
+	user.Created = db.now()
+	err = db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, note note) error {
+		if err := insertUser(ctx, tx, user, compared, anyTime); err != nil {
+			return err
+		}
+		if err := note(UserInvited, user); err != nil {
+			return err
+		}
+		token, err = db.newLink(ctx, tx, user)
+		return err
+	})
+	if errors.Is(err, ErrNotFound) {
+		return nil, "", InvalidError{"username": "This username is taken."}
+	}
+	return user, token, err
+}
+
+// LinkFor returns the token of a new link with which a user sets another
+// password. Links that the user had before count no more.
+func (db *DB) LinkFor(ctx context.Context, user *User, from Origin) (token string, err error) {
+	err = db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, note note) error {
+		if token, err = db.newLink(ctx, tx, user); err != nil {
+			return err
+		}
+		return note(LinkMade, user)
+	})
+	return token, err
+}
+
+func (db *DB) newLink(ctx context.Context, tx *sqlx.Tx, user *User) (string, error) {
+	token := rand.Text()
+	_, err := tx.ExecContext(ctx, `INSERT INTO links (key, user_id, expires) VALUES ($1, $2, $3)
+		ON CONFLICT (user_id) DO UPDATE SET key = excluded.key, expires = excluded.expires`,
+		linkKey(token), user.ID, Time{db.now().Add(LinkLifetime)})
+	if err != nil {
+		return "", fmt.Errorf("make a link: %w", err)
+	}
+	return token, nil
+}
+
+func linkKey(token string) string {
+	sum := sha256.Sum256([]byte(token))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
+// UserOfLink returns whom a link is for, or ErrNotFound when it was used, has
+// expired or never was one.
+func (db *DB) UserOfLink(ctx context.Context, token string) (*User, error) {
+	var user User
+	err := db.sql.GetContext(ctx, &user, `SELECT `+userColumns+` FROM users WHERE NOT disabled AND id = (SELECT user_id FROM links WHERE key = $1 AND expires > $2)`,
+		linkKey(token), db.now())
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, ErrNotFound
+	}
+	return &user, err
+}
+
+// UseLink sets the password of the user whom a link is for, and ends all
+// sessions of that user. Of several who use a link at once, one gets through;
+// the others get ErrNotFound.
+func (db *DB) UseLink(ctx context.Context, token, password string, from Origin) (*User, error) {
+	user, err := db.UserOfLink(ctx, token)
+	if err != nil {
+		return nil, err
+	}
+	if complaint := complainOfPassword(password, user.Name, user.FullName); complaint != "" {
+		return nil, InvalidError{"password": complaint}
+	}
+	if err := db.hash(ctx, user, password); err != nil {
+		return nil, err
+	}
+	err = db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, note note) error {
+		if err := must(ctx, tx, `DELETE FROM links WHERE key = $1 AND expires > $2`, linkKey(token), db.now()); err != nil {
+			return err
+		}
+		if err := must(ctx, tx, `UPDATE users SET password = $1 WHERE id = $2 AND NOT disabled`, user.Password, user.ID); err != nil {
+			return err
+		}
+		if _, err := endSessions(ctx, tx, `user_id = $1`, user.ID); err != nil {
+			return err
+		}
+		return note(PasswordChanged, user)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return user, db.forgive(ctx, db.limits(user.compared(), Origin{}))
+}

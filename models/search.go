@@ -1,0 +1,123 @@
+package models
+
+import (
+	"context"
+	"strconv"
+	"strings"
+)
+
+// Lists are read a page at a time, from a cursor on: the place of the last row
+// of the page before, not its number, so that the last page is as quick as the first.
+
+// EventFilter says which events are asked for. The zero value means all.
+type EventFilter struct {
+	UserID string
+	Name   string // part of the username
+	Kind   Kind
+	Before string // ID of the event that the page before ended with
+}
+
+// Events returns events, newest first, at most limit.
+func (db *DB) Events(ctx context.Context, filter EventFilter, limit int) ([]Event, error) {
+	where := conditions{}
+	where.add(filter.UserID != "", `e.user_id = `, filter.UserID)
+	where.add(filter.Kind != "", `e.kind = `, filter.Kind)
+	where.add(filter.Before != "", `e.id < `, filter.Before)
+	where.addText(filter.Name, `u.name_key`)
+	var events []Event
+	err := db.sql.SelectContext(ctx, &events, `SELECT e.id, e.user_id, e.kind, e.at, e.address, e.browser, e.author, COALESCE(u.name, '') AS name
+		FROM events e LEFT JOIN users u ON u.id = e.user_id`+where.text()+` ORDER BY e.id DESC LIMIT `+where.place(limit), where.values...)
+	return events, err
+}
+
+// UserFilter says which users are asked for. The zero value means all.
+type UserFilter struct {
+	Text   string // part of the username or the full name
+	Role   Role
+	State  string // "enabled", "disabled" or "invited"
+	Newest bool   // sorted by when they were added; else by username
+	After  *User  // the user that the page before ended with
+}
+
+// SearchUsers returns users, at most limit.
+func (db *DB) SearchUsers(ctx context.Context, filter UserFilter, limit int) ([]User, error) {
+	where := conditions{}
+	where.add(filter.Role != "", `role = `, filter.Role)
+	where.addIf(filter.State == "enabled", `NOT disabled AND password <> ''`)
+	where.addIf(filter.State == "disabled", `disabled`)
+	where.addIf(filter.State == "invited", `NOT disabled AND password = ''`)
+	where.addText(filter.Text, `name_key`, `lower(full_name)`)
+	order := `name_key`
+	if filter.Newest {
+		order = `created DESC, id DESC`
+	}
+	if after := filter.After; after != nil && filter.Newest {
+		created := where.place(after.Created)
+		where.addIf(true, `(created < `+created+` OR created = `+created+` AND id < `+where.place(after.ID)+`)`)
+	} else if after != nil {
+		where.add(true, `name_key > `, after.compared())
+	}
+	var users []User
+	err := db.sql.SelectContext(ctx, &users, `SELECT `+userColumns+` FROM users`+where.text()+` ORDER BY `+order+` LIMIT `+where.place(limit), where.values...)
+	return users, err
+}
+
+// SessionFilter says which sessions are asked for. The zero value means all.
+type SessionFilter struct {
+	Text string // part of the username, the address or the browser
+}
+
+// SearchSessions returns valid sessions, last seen first, at most limit.
+func (db *DB) SearchSessions(ctx context.Context, filter SessionFilter, limit int) ([]Session, error) {
+	where := conditions{}
+	where.add(true, `s.expires > `, db.now())
+	where.addIf(true, `NOT u.disabled`)
+	where.addText(filter.Text, `u.name_key`, `lower(u.full_name)`, `s.address`, `lower(s.browser)`)
+	return db.sessions(ctx, where.text()+` ORDER BY s.seen DESC, s.created DESC LIMIT `+where.place(limit), where.values...)
+}
+
+// conditions collects what a row has to meet, with numbered parameters.
+type conditions struct {
+	texts  []string
+	values []any
+}
+
+// place adds a value and returns its placeholder. Values are placed in the
+// order in which the statement names them: SQLite numbers by appearance.
+func (c *conditions) place(value any) string {
+	c.values = append(c.values, value)
+	return "$" + strconv.Itoa(len(c.values))
+}
+
+func (c *conditions) add(when bool, condition string, value any) {
+	if when {
+		c.texts = append(c.texts, condition+c.place(value))
+	}
+}
+
+func (c *conditions) addIf(when bool, condition string) {
+	if when {
+		c.texts = append(c.texts, condition)
+	}
+}
+
+// addText asks for a text in any of some lower-case columns.
+func (c *conditions) addText(text string, columns ...string) {
+	text = strings.ToLower(strings.TrimSpace(text))
+	if text == "" {
+		return
+	}
+	place := c.place("%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(text) + "%")
+	var any []string
+	for _, column := range columns {
+		any = append(any, column+` LIKE `+place+` ESCAPE '\'`)
+	}
+	c.texts = append(c.texts, `(`+strings.Join(any, ` OR `)+`)`)
+}
+
+func (c *conditions) text() string {
+	if len(c.texts) == 0 {
+		return ""
+	}
+	return ` WHERE ` + strings.Join(c.texts, ` AND `)
+}
