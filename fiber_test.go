@@ -1422,6 +1422,95 @@ func (s *testSite) life(users ...string) {
 	s.offset.Store(0)
 }
 
+// TestAnOpenPageLeavesWhenItsSessionEnds, and says why, and comes back to where it was.
+func TestAnOpenPageLeavesWhenItsSessionEnds(t *testing.T) {
+	site := start(t)
+	w := chromium(t, 1280, 800, false)
+	w.open(site.url + "/login")
+	w.press("ada\t" + password)
+	w.enter()
+	w.open(site.url + "/sessions")
+	w.shows(site.url+"/sessions", "")
+	_, err := site.db.EndSessionsOf(t.Context(), site.user("ada"), models.CommandLine)
+	must(t, err)
+	ended := time.Now()
+	left := site.url + "/login?ended=1&next=%2Fsessions"
+	for w.ctx.Err() == nil {
+		if where, err := chromedp.Run(w.ctx, chromedp.Location()); err == nil && where == left {
+			break
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	t.Logf("it left after %s", time.Since(ended).Round(10*time.Millisecond))
+	w.shows(left, "username")
+	if said := ask[string](w, "document.querySelector('.message').textContent"); !strings.Contains(said, "Your session has ended") {
+		t.Errorf("it says %q", said)
+	}
+}
+
+// TestManyIdlePages holds pages open that watch their session, and ends one from outside.
+func TestManyIdlePages(t *testing.T) {
+	pages := 2000
+	if testing.Short() {
+		pages = 100
+	}
+	site := start(t)
+	_, cookie := site.session(site.user("ada"))
+	_, other := site.session(site.user("ada"))
+	var told, opened atomic.Int32
+	var open sync.WaitGroup
+	page := func(cookie string, told *atomic.Int32) {
+		connection, err := net.Dial("tcp", strings.TrimPrefix(site.url, "http://"))
+		if err != nil {
+			t.Error(err)
+			opened.Add(1)
+			return
+		}
+		defer connection.Close()
+		connection.SetDeadline(time.Now().Add(time.Minute))
+		fmt.Fprintf(connection, "GET /session/watch HTTP/1.1\r\nHost: x\r\nCookie: daypass=%s\r\n\r\n", cookie)
+		seen := ""
+		for buffer := make([]byte, 2048); ; {
+			n, err := connection.Read(buffer)
+			if seen == "" {
+				opened.Add(1)
+			}
+			seen += string(buffer[:n])
+			if strings.Contains(seen, "event: ended") {
+				told.Add(1)
+				return
+			}
+			if err != nil {
+				return
+			}
+		}
+	}
+	for range pages {
+		open.Go(func() { page(cookie, &told) })
+	}
+	var otherTold atomic.Int32
+	open.Go(func() { page(other, &otherTold) })
+	for opened.Load() < int32(pages+1) {
+		time.Sleep(10 * time.Millisecond)
+	}
+	site.withCookie(cookie).get("/dashboard").answers(200)
+	site.withCookie(cookie).post("/logout")
+	ended := time.Now()
+	for told.Load() < int32(pages) && time.Since(ended) < 30*time.Second {
+		time.Sleep(10 * time.Millisecond)
+	}
+	if told.Load() != int32(pages) || otherTold.Load() != 0 {
+		t.Errorf("%d of %d pages were told, and %d of another session", told.Load(), pages, otherTold.Load())
+	}
+	t.Logf("%d pages were told within %s", told.Load(), time.Since(ended).Round(10*time.Millisecond))
+	began := time.Now()
+	site.stop() // does not wait for the page that still watches
+	if took := time.Since(began); took > 9*time.Second {
+		t.Errorf("the server took %s to stop", took)
+	}
+	open.Wait()
+}
+
 func TestHowItLooks(t *testing.T) {
 	site, empty := startEmpty(t), startEmpty(t)
 	site.later(-40 * time.Hour)
@@ -1459,10 +1548,21 @@ func TestHowItLooks(t *testing.T) {
 				w.look("not found when signed in")
 				w.open(site.url + "/sessions")
 				w.look("sessions")
-				w.open(site.url + "/admin/sessions")
-				w.look("all sessions")
+				for path, name := range map[string]string{
+					"/activity": "activity", "/activity?kind=sign-out&before=0": "activity without a match",
+					"/admin/sessions": "all sessions", "/admin/sessions?text=nobody": "all sessions without a match",
+					"/admin/activity": "all activity", "/admin/users": "users", "/admin/users?text=nobody": "users without a match",
+					"/admin/users/new": "add a user", "/admin": "system", "/admin/users/" + site.user(long).ID: "user", "/account": "account",
+				} {
+					w.open(site.url + path)
+					w.look(name)
+				}
+				w.open(site.url + "/admin/users/new")
+				w.press(fmt.Sprintf("guest-%d-%t", width, dark))
+				w.enter()
+				w.look("link")
+				link := ask[string](w, "document.getElementById('link').value")
 				w.open(site.url + "/account")
-				w.look("account")
 				must(t, chromedp.Do(w.ctx, chromedp.Focus("#current")))
 				w.press("wrong\tshort")
 				w.enter()
@@ -1475,6 +1575,18 @@ func TestHowItLooks(t *testing.T) {
 				w.look("forbidden")
 				w.open(site.url + "/sessions")
 				w.look("sessions of a long name")
+				w.signOut()
+				w.open(link)
+				w.look("set password")
+				w.press("short")
+				w.enter()
+				w.look("set password refused")
+				w.press(password)
+				w.enter()
+				w.shows(site.url+"/dashboard", "")
+				w.signOut()
+				w.open(link)
+				w.look("link used")
 				elsewhere := start(t, func(c *handlers.Config) { c.URL = &url.URL{Scheme: "https", Host: "dash.example.org"} })
 				w.open(elsewhere.url + "/login")
 				w.look("login misconfigured")

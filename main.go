@@ -266,7 +266,7 @@ func (s *serve) Run(ctx context.Context, at console) error {
 	}
 	token := rand.Text()
 	site, err := handlers.New(db, handlers.Config{
-		URL: public, Secrets: secrets, Lifetime: s.Lifetime, TrustedProxies: s.TrustedProxy, SetupToken: token, Log: at.log,
+		URL: public, Secrets: secrets, Lifetime: s.Lifetime, TrustedProxies: s.TrustedProxy, SetupToken: token, Log: at.log, Version: version,
 	})
 	if err != nil {
 		return err

@@ -80,6 +80,11 @@ func (a *App) listEvents(c *fiber.Ctx, page *ActivityPage, filter models.EventFi
 		page.Older = kept.Encode()
 	}
 	page.Name, page.Events = filter.Name, showEvents(events)
+	if !page.Everyone {
+		for i := range page.Events {
+			page.Events[i].Name = "" // one's own
+		}
+	}
 	page.Filtered = filter.Name != "" || filter.Kind != "" || filter.Before != ""
 	for kind, look := range looks {
 		page.Kinds = append(page.Kinds, KindChoice{kind, look.Said, kind == filter.Kind})

@@ -39,6 +39,8 @@ type Config struct {
 	Lifetime time.Duration
 	// TrustedProxies are the peers whose X-Forwarded-For counts.
 	TrustedProxies []netip.Prefix
+	// Version is that of the program.
+	Version string
 	// SetupToken opens /setup while there is no user.
 	SetupToken string
 	// Log takes what happens, one line an event.
@@ -65,6 +67,8 @@ type App struct {
 	origin   *http.CrossOriginProtection
 	headers  []header
 	warned   sync.Once // of a proxy that is not trusted
+	started  time.Time
+	stopping chan struct{} // closed when the server stops
 }
 
 // New builds the site. It fails when a template or an asset can't be read.
@@ -73,11 +77,13 @@ func New(db *models.DB, config Config) (*App, error) {
 		return nil, errors.New("no secret to sign session cookies with")
 	}
 	a := &App{
-		Config:  config,
-		db:      db,
-		signer:  newSigner(config.Secrets),
-		origin:  http.NewCrossOriginProtection(),
-		headers: securityHeaders(config.URL),
+		Config:   config,
+		db:       db,
+		signer:   newSigner(config.Secrets),
+		origin:   http.NewCrossOriginProtection(),
+		headers:  securityHeaders(config.URL),
+		started:  time.Now(),
+		stopping: make(chan struct{}),
 	}
 	if err := a.origin.AddTrustedOrigin(config.URL.Scheme + "://" + config.URL.Host); err != nil {
 		return nil, fmt.Errorf("public URL: %w", err)
@@ -132,6 +138,7 @@ func (a *App) Serve(ctx context.Context, listener net.Listener) error {
 	done := make(chan error, 1)
 	go func() {
 		<-ctx.Done()
+		close(a.stopping)
 		done <- a.ShutdownWithTimeout(10 * time.Second)
 	}()
 	if err := a.Listener(listener); err != nil {

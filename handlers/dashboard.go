@@ -1,6 +1,8 @@
 package handlers
 
 import (
+	"time"
+
 	"github.com/gofiber/fiber/v2"
 
 	"daypass/models"
@@ -13,10 +15,12 @@ const activityShown = 20
 // what happened.
 type DashboardPage struct {
 	Page
-	Session  *models.Session // this one
-	Left     int             // percent of its time that is left
-	Others   []ShownSession
-	Activity []ShownEvent
+	Session   *models.Session // this one
+	Left      int             // percent of its time that is left
+	Others    []ShownSession
+	Attention models.Attention
+	Chart     Chart
+	Activity  []ShownEvent
 }
 
 // home is where the bare address leads.
@@ -39,6 +43,14 @@ func (a *App) dashboard(c *fiber.Ctx) error {
 		return err
 	}
 	page.Activity = showEvents(events)
+	if page.Attention, err = a.db.NeedsAttention(c.UserContext(), session); err != nil {
+		return err
+	}
+	counted, err := a.db.CountSignIns(c.UserContext(), &session.User, 24*time.Hour, 14)
+	if err != nil {
+		return err
+	}
+	page.Chart = signInChart("Your sign-ins of the last 14 days, UTC", "Day", "2 Jan", counted)
 	return a.render(c, "dashboard", page)
 }
 

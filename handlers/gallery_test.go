@@ -55,6 +55,14 @@ func signedIn(title string) Page {
 	return Page{Title: title, User: someUser, Navigation: []Link{{Path: "/dashboard", Label: "Dashboard", Icon: "layout-dashboard", Current: true}, {Path: "/x", Label: "X", Icon: "user"}}}
 }
 
+func tabbed(title string) Page {
+	page := signedIn(title)
+	page.Tabs = tabs["/admin"]
+	return page
+}
+
+var someChart = signInChart("Sign-ins", "Day", "2 Jan", []models.Counted{{From: someTime, Worked: 3, Rejected: 1}, {From: someTime}})
+
 func flashed(title string) Page {
 	page := signedIn(title)
 	page.Flash = "It was done."
@@ -96,14 +104,16 @@ var gallery = map[string]interface{ frame() *Page }{
 	"admin-user: disabled":  &AdminUserPage{Page: signedIn("Bob"), Whose: &someUsers[2]},
 	"set-password: form":    &SetPasswordPage{Page: Page{Title: "Set your password"}, Token: "x", Whose: "ada", Fields: someFields},
 	"set-password: used":    &SetPasswordPage{Page: Page{Title: "This link counts no more"}},
+	"dashboard: one failed": &DashboardPage{Page: tabbed("Dashboard"), Session: &someSession, Attention: models.Attention{Failed: 1}},
+	"admin: system":         &AdminPage{Page: tabbed("System"), Version: "1", Go: "go", Uptime: "1 day", Size: "1 MiB", System: models.System{Disabled: 1}, Chart: someChart},
 	"confirm: first":        &ConfirmPage{Page: signedIn("Is it you?"), Action: "/admin/x", Carry: []Carried{{"role", "<admin>"}}, Fields: someFields},
 	"admin-sessions: none":  &AdminSessionsPage{Page: signedIn("All sessions"), Text: "x"},
 	"admin-sessions: many":  &AdminSessionsPage{Page: signedIn("All sessions"), Most: 200, Sessions: []ShownSession{showSession(someSession, &someSession)}},
 	"sessions: one":         &SessionsPage{Page: signedIn("Your sessions"), Sessions: []ShownSession{showSession(someSession, &someSession)}},
 	"sessions: several":     &SessionsPage{Page: flashed("Your sessions"), Others: true, Sessions: []ShownSession{{Session: someSession, Icon: "monitor", End: "/sessions/s/end"}}},
 	"admin-sessions: some":  &AdminSessionsPage{Page: signedIn("All sessions"), Sessions: []ShownSession{{Session: someSession, Icon: "monitor", Whose: "<Eve>", End: "/admin/sessions/s/end"}}},
-	"dashboard: empty":      &DashboardPage{Page: signedIn("Dashboard"), Session: &someSession, Left: 100},
-	"dashboard: everything": &DashboardPage{Page: signedIn("Dashboard"), Session: &someSession, Left: 1, Others: []ShownSession{showSession(someSession, &someSession)}, Activity: showEvents(allEvents())},
+	"dashboard: empty":      &DashboardPage{Page: signedIn("Dashboard"), Session: &someSession, Left: 100, Chart: someChart},
+	"dashboard: everything": &DashboardPage{Page: signedIn("Dashboard"), Session: &someSession, Left: 1, Chart: someChart, Attention: models.Attention{Failed: 3, NewBrowser: true}, Others: []ShownSession{showSession(someSession, &someSession)}, Activity: showEvents(allEvents())},
 }
 
 func TestTheGallery(t *testing.T) {

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -20,6 +21,8 @@ type Page struct {
 	Flash string
 	// Navigation are the pages that this user may open.
 	Navigation []Link
+	// Tabs are the pages of this part of the site, if it has several.
+	Tabs []Link
 }
 
 func (p *Page) frame() *Page { return p }
@@ -39,9 +42,17 @@ var navigation = []Link{
 	{Path: "/sessions", Label: "Sessions", Icon: "monitor"},
 	{Path: "/activity", Label: "Activity", Icon: "history"},
 	{Path: "/account", Label: "Account", Icon: "user"},
-	{Path: "/admin/users", Label: "Users", Icon: "users", admin: true},
-	{Path: "/admin/sessions", Label: "All sessions", Icon: "globe", admin: true},
-	{Path: "/admin/activity", Label: "All activity", Icon: "scroll-text", admin: true},
+	{Path: "/admin", Label: "Administration", Icon: "shield", admin: true},
+}
+
+// tabs are the pages of a part of the site, by the path of that part.
+var tabs = map[string][]Link{
+	"/admin": {
+		{Path: "/admin", Label: "System", Icon: "gauge"},
+		{Path: "/admin/users", Label: "Users", Icon: "users"},
+		{Path: "/admin/sessions", Label: "Sessions", Icon: "monitor"},
+		{Path: "/admin/activity", Label: "Activity", Icon: "history"},
+	},
 }
 
 // Field is a labelled input, for partials/field.
@@ -109,12 +120,21 @@ func (a *App) render(c *fiber.Ctx, view string, page interface{ frame() *Page })
 			if link.admin && !session.User.IsAdmin() {
 				continue
 			}
-			link.Current = link.Path == c.Path()
+			link.Current = within(c.Path(), link.Path)
 			frame.Navigation = append(frame.Navigation, link)
+			if link.Current {
+				frame.Tabs = slices.Clone(tabs[link.Path])
+			}
+		}
+		for i, tab := range frame.Tabs {
+			frame.Tabs[i].Current = tab.Path == c.Path() || tab.Path != "/admin" && within(c.Path(), tab.Path)
 		}
 	}
 	return c.Render(view, page)
 }
+
+// within tells whether a path is a page or below it.
+func within(path, page string) bool { return path == page || strings.HasPrefix(path, page+"/") }
 
 // showable returns what somebody typed as it can stand in the form again;
 // nothing, when it is no text or longer than the field may be.

@@ -23,6 +23,7 @@ func (a *App) routes() {
 	a.Use(a.requireSession)
 	a.Get("/", a.home)
 	a.Get("/dashboard", a.dashboard)
+	a.Get("/session/watch", a.watch)
 	a.Get("/sessions", a.ownSessions)
 	a.Post("/sessions/end", a.endOtherSessions)
 	a.Post("/sessions/:id/end", a.endOwnSession)
@@ -37,6 +38,7 @@ func (a *App) routes() {
 
 	// Administrators.
 	a.Use("/admin", a.requireAdmin, a.requireRecent)
+	a.Get("/admin", a.system)
 	a.Get("/admin/users", a.users)
 	a.Get("/admin/users/new", a.showInvite)
 	a.Post("/admin/users/new", a.invite)

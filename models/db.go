@@ -51,8 +51,11 @@ type DB struct {
 	hasUsers atomic.Bool // once true, always true: the last administrator stays
 	marks    marks
 	tries    tries
-	stop     context.CancelFunc
-	running  sync.WaitGroup
+	watchers watchers
+
+	rejected, throttled atomic.Int64 // sign-ins since the start
+	stop                context.CancelFunc
+	running             sync.WaitGroup
 }
 
 // Open opens the SQLite database at path, creates it when it is not there and
@@ -77,6 +80,7 @@ func Open(ctx context.Context, path string) (*DB, error) {
 		hashing:    newGate(),
 		decoy:      decoy(),
 	}
+	db.watchers.waiting = make(map[string]map[chan struct{}]bool)
 	db.tries.open = make(map[string]*tally)
 	db.tries.ended.L = &db.tries
 	err = db.migrate(ctx)
@@ -102,6 +106,7 @@ func (db *DB) Start() {
 	db.every(ctx, 5*time.Second, db.writeMarks)
 	db.every(ctx, time.Minute, db.Sweep)
 	db.every(ctx, time.Second, db.follow)
+	db.every(ctx, watchEvery, db.lookAfter)
 }
 
 // every runs work again and again until ctx ends. A failure is logged and

@@ -253,6 +253,9 @@ func (db *DB) verify(ctx context.Context, user *User, account, password string, 
 	}
 	limits := db.limits(account, from)
 	if err := db.begin(ctx, limits); err != nil {
+		if errors.As(err, new(*ThrottledError)) {
+			db.throttled.Add(1)
+		}
 		return err
 	}
 	how := undecided
@@ -270,6 +273,7 @@ func (db *DB) verify(ctx context.Context, user *User, account, password string, 
 			return err
 		}
 		how = failed
+		db.rejected.Add(1)
 		return ErrRefused
 	}
 	if err := db.forgive(ctx, limits); err != nil {

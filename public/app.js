@@ -48,3 +48,20 @@ function showTimes() {
 
 showTimes();
 setInterval(showTimes, 30_000);
+
+// A page that is left open leaves when its session ends elsewhere.
+const watched = document.body.dataset.watch;
+if (watched) {
+	const source = new EventSource(watched);
+	const leave = () => {
+		source.close();
+		location.href = "/login?ended=1&next=" + encodeURIComponent(location.pathname + location.search);
+	};
+	source.addEventListener("ended", leave);
+	source.addEventListener("error", () => {
+		if (source.readyState === EventSource.CLOSED) {
+			leave(); // the server answered something else: the way to the sign-in
+		}
+	});
+	addEventListener("pagehide", () => source.close());
+}

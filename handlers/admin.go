@@ -1,0 +1,39 @@
+package handlers
+
+import (
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/gofiber/fiber/v2"
+
+	"daypass/models"
+)
+
+// AdminPage tells how the installation does.
+type AdminPage struct {
+	Page
+	Version string
+	Go      string
+	Uptime  string
+	Size    string
+	System  models.System
+	Chart   Chart
+}
+
+func (a *App) system(c *fiber.Ctx) error {
+	system, err := a.db.System(c.UserContext())
+	if err != nil {
+		return err
+	}
+	counted, err := a.db.CountSignIns(c.UserContext(), nil, time.Hour, 24)
+	if err != nil {
+		return err
+	}
+	return a.render(c, "admin", &AdminPage{
+		Page: Page{Title: "System"}, Version: a.Version, Go: runtime.Version(), System: system,
+		Uptime: strings.TrimSpace(humanize.RelTime(a.started, time.Now(), "", "")), Size: humanize.IBytes(uint64(system.Size)),
+		Chart: signInChart("Sign-ins of the last 24 hours, UTC", "Hour", "15", counted),
+	})
+}

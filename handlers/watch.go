@@ -1,0 +1,51 @@
+package handlers
+
+import (
+	"bufio"
+	"fmt"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+)
+
+// heartbeat is how often a page that watches its session hears that the server
+// lives, and the server that the page does.
+const heartbeat = 25 * time.Second
+
+// watch tells an open page when its session ends (server-sent events, HTML
+// standard, section 9.2). A browser that loses the connection asks again, and
+// is led to the sign-in when the session has ended meanwhile.
+func (a *App) watch(c *fiber.Ctx) error {
+	session := sessionOf(c)
+	ended, stop := a.db.Watch(session)
+	c.Set(fiber.HeaderContentType, "text/event-stream")
+	c.Set("X-Accel-Buffering", "no") // a proxy must not hold it back
+	connection := c.Context().Conn()
+	c.Context().SetBodyStreamWriter(func(w *bufio.Writer) {
+		defer stop()
+		send := func(text string) bool {
+			connection.SetWriteDeadline(time.Now().Add(writeTimeout))
+			fmt.Fprint(w, text)
+			return w.Flush() == nil
+		}
+		if !send("retry: 1000\n\n") {
+			return
+		}
+		beat := time.NewTicker(heartbeat)
+		defer beat.Stop()
+		for {
+			select {
+			case <-a.stopping:
+				return // the page asks again, and finds the next process
+			case <-ended:
+				send("event: ended\ndata: \n\n")
+				return
+			case <-beat.C:
+				if !send(":\n\n") {
+					return
+				}
+			}
+		}
+	})
+	return nil
+}

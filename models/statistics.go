@@ -1,0 +1,97 @@
+package models
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+)
+
+// Counted is how many sign-ins worked and failed within a span of time.
+type Counted struct {
+	From             Time
+	Worked, Rejected int
+}
+
+// CountSignIns counts the sign-ins of the last slots spans of time, oldest
+// first, the present one included. The user may be nil: then everybody's.
+func (db *DB) CountSignIns(ctx context.Context, user *User, span time.Duration, slots int) ([]Counted, error) {
+	size := int64(span.Seconds())
+	present := db.now().Unix() / size * size
+	first := present - int64(slots-1)*size
+	counts := make([]Counted, slots)
+	for i := range counts {
+		counts[i].From = Time{time.Unix(first+int64(i)*size, 0).UTC()}
+	}
+	where := conditions{}
+	origin, width := where.place(first), where.place(size)
+	where.add(true, `at >= `, first)
+	where.addIf(true, `kind IN ('`+string(SignedIn)+`', '`+string(SignInFailed)+`')`)
+	if user != nil {
+		where.add(true, `user_id = `, user.ID)
+	}
+	var rows []struct {
+		Kind  Kind
+		Slot  int
+		Count int
+	}
+	err := db.sql.SelectContext(ctx, &rows, `SELECT kind, (at - `+origin+`) / `+width+` AS slot, COUNT(*) AS count FROM events`+where.text()+` GROUP BY kind, slot`, where.values...)
+	if err != nil {
+		return nil, fmt.Errorf("count sign-ins: %w", err)
+	}
+	for _, row := range rows {
+		if row.Slot >= slots {
+			continue // the clock was put back
+		}
+		if row.Kind == SignedIn {
+			counts[row.Slot].Worked = row.Count
+		} else {
+			counts[row.Slot].Rejected = row.Count
+		}
+	}
+	return counts, nil
+}
+
+// Attention is what a user should look at after signing in.
+type Attention struct {
+	Failed     int  // failed sign-ins since the one before this
+	NewBrowser bool // nobody signed in with such a browser before
+}
+
+// NeedsAttention says what a user should look at in a session.
+func (db *DB) NeedsAttention(ctx context.Context, session *Session) (Attention, error) {
+	var before struct {
+		Last  Time
+		Known bool
+	}
+	err := db.sql.GetContext(ctx, &before, `SELECT COALESCE(MAX(at), 0) AS last, COALESCE(MAX(CASE WHEN browser = $1 THEN 1 ELSE 0 END), 0) AS known
+		FROM events WHERE user_id = $2 AND kind = $3 AND at < $4`, session.Browser, session.User.ID, SignedIn, session.Created)
+	if err != nil || before.Last.Unix() == 0 { // the first sign-in has nothing to compare with
+		return Attention{}, err
+	}
+	attention := Attention{NewBrowser: !before.Known}
+	err = db.sql.GetContext(ctx, &attention.Failed, `SELECT COUNT(*) FROM events WHERE user_id = $1 AND kind = $2 AND at >= $3`,
+		session.User.ID, SignInFailed, before.Last)
+	return attention, err
+}
+
+// System is the state of the installation.
+type System struct {
+	Users, Disabled, Sessions int
+	Size                      int64 // of the database and its log, in bytes
+	Rejected, Throttled       int64 // sign-ins since the start
+	Waiting                   int64 // for their password to be looked at
+}
+
+// System returns the state of the installation.
+func (db *DB) System(ctx context.Context) (System, error) {
+	system := System{Rejected: db.rejected.Load(), Throttled: db.throttled.Load(), Waiting: db.hashing.waiting.Load()}
+	err := db.sql.GetContext(ctx, &system, `SELECT (SELECT COUNT(*) FROM users) AS users, (SELECT COUNT(*) FROM users WHERE disabled) AS disabled,
+		(SELECT COUNT(*) FROM sessions WHERE expires > $1) AS sessions`, db.now())
+	for _, part := range []string{"", "-wal"} {
+		if info, err := os.Stat(db.file.path + part); err == nil {
+			system.Size += info.Size()
+		}
+	}
+	return system, err
+}

@@ -1,0 +1,88 @@
+package models
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// watchEvery is how often it is looked whether sessions that are watched have
+// ended: half of what people are promised.
+const watchEvery = time.Second
+
+// watchers wait for sessions to end.
+type watchers struct {
+	sync.Mutex
+	waiting map[string]map[chan struct{}]bool // by session ID
+}
+
+// Watch returns a channel that is closed when a session ends, however that
+// happens, and a function to stop watching. All are looked after by one
+// goroutine, with one query for hundreds of them.
+func (db *DB) Watch(session *Session) (ended <-chan struct{}, stop func()) {
+	w := &db.watchers
+	w.Lock()
+	defer w.Unlock()
+	channel := make(chan struct{})
+	if w.waiting[session.ID] == nil {
+		w.waiting[session.ID] = make(map[chan struct{}]bool)
+	}
+	w.waiting[session.ID][channel] = true
+	return channel, func() {
+		w.Lock()
+		defer w.Unlock()
+		delete(w.waiting[session.ID], channel)
+		if len(w.waiting[session.ID]) == 0 {
+			delete(w.waiting, session.ID)
+		}
+	}
+}
+
+// lookAfter tells the watchers of sessions that have ended.
+func (db *DB) lookAfter(ctx context.Context) error {
+	w := &db.watchers
+	w.Lock()
+	ids := make([]string, 0, len(w.waiting))
+	for id := range w.waiting {
+		ids = append(ids, id)
+	}
+	w.Unlock()
+	const atOnce = 500
+	for len(ids) > 0 {
+		some := ids[:min(len(ids), atOnce)]
+		ids = ids[len(some):]
+		where := conditions{}
+		where.add(true, `s.expires > `, db.now())
+		in := ""
+		for i, id := range some {
+			if i > 0 {
+				in += `, `
+			}
+			in += where.place(id)
+		}
+		where.addIf(true, `s.id IN (`+in+`)`)
+		alive, err := db.sessions(ctx, where.text()+` AND NOT u.disabled`, where.values...)
+		if err != nil {
+			return err // nobody is sent away because the database can't be read
+		}
+		living := make(map[string]bool, len(alive))
+		for _, session := range alive {
+			living[session.ID] = true
+		}
+		w.Lock()
+		for _, id := range some {
+			if !living[id] {
+				w.tell(id)
+			}
+		}
+		w.Unlock()
+	}
+	return nil
+}
+
+func (w *watchers) tell(id string) {
+	for channel := range w.waiting[id] {
+		close(channel)
+	}
+	delete(w.waiting, id)
+}
