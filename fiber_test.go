@@ -12,11 +12,13 @@ import (
 	"crypto/x509"
 	"database/sql"
 	"encoding/base64"
+	"encoding/csv"
 	"encoding/gob"
 	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"html"
 	"io"
 	"log/slog"
 	"math/big"
@@ -2689,5 +2691,278 @@ func TestARequestWithoutHostIsRefused(t *testing.T) {
 	reply, _ := io.ReadAll(connection)
 	if !bytes.HasPrefix(reply, []byte("HTTP/1.1 400 ")) {
 		t.Errorf("%.100q", reply)
+	}
+}
+
+func TestActivityIsFilteredPagedAndDownloaded(t *testing.T) {
+	site := start(t)
+	site.add("eve", models.Member)
+	ada, eve := site.signIn("ada"), site.signIn("eve")
+	eve.login("eve", "not the password").answers(422)
+	for range 60 { // more than a page
+		if _, err := site.db.LinkFor(t.Context(), site.user("ada"), models.CommandLine); err != nil {
+			t.Fatal(err)
+		}
+	}
+	seen, pages := 0, 0
+	for path := "/activity"; path != ""; pages++ {
+		page := ada.get(path).answers(200)
+		seen += strings.Count(page.body, `<span class="title">`)
+		path = ""
+		if older := regexp.MustCompile(`href="(/activity\?before=[^"]+)" rel="next"`).FindStringSubmatch(page.body); older != nil {
+			path = html.UnescapeString(older[1])
+		}
+	}
+	if events := site.count(`SELECT COUNT(*) FROM events WHERE user_id = (SELECT id FROM users WHERE name = 'ada')`); seen != events || pages != 2 {
+		t.Errorf("%d of %d events are shown on %d pages", seen, events, pages)
+	}
+	if page := ada.get("/activity?kind=sign-in"); strings.Count(page.body, `<span class="title">`) != 1 {
+		t.Error("the filter does not filter")
+	}
+	ada.get("/activity?kind=nonsense").answers(200).says("Nothing matches")
+	ada.get("/activity?before=%00&kind=%ff").answers(200)
+	if page := ada.get("/activity?name=eve"); strings.Contains(page.body, `<span class="title">Failed`) {
+		t.Error("somebody else's activity is shown")
+	}
+	ada.get("/admin/activity?name=eve").answers(200).says("Failed attempt")
+	eve.get("/admin/activity").answers(403)
+	eve.get("/admin/activity.csv").answers(403)
+
+	site.change(`UPDATE events SET browser = '=HYPERLINK("evil")' WHERE kind = 'failed sign-in'`)
+	file := ada.get("/admin/activity.csv?name=eve&kind=failed+sign-in").answers(200)
+	rows, err := csv.NewReader(strings.NewReader(file.body)).ReadAll()
+	must(t, err)
+	if len(rows) != 2 || rows[1][1] != "eve" || rows[1][3] != `'=HYPERLINK("evil")` || !strings.Contains(file.http.Header.Get("Content-Disposition"), "activity.csv") {
+		t.Errorf("the file is %q", rows)
+	}
+	own, err := csv.NewReader(strings.NewReader(eve.get("/activity.csv?name=ada").answers(200).body)).ReadAll()
+	must(t, err)
+	if len(own) != 4 { // the heading, added, signed in, failed
+		t.Errorf("the own file is %q", own)
+	}
+}
+
+func TestOnesOwnAccount(t *testing.T) {
+	site := start(t)
+	site.add("eve", models.Member)
+	eve := site.signIn("eve")
+	eve.post("/account/name", "full_name", "Eve <i> שרה").leadsTo("/account")
+	eve.get("/account").says("Your name was changed.").says("Eve &lt;i&gt; שרה")
+	eve.post("/account/name", "full_name", strings.Repeat("x", 201)).answers(422).says("at most 200")
+	eve.post("/account/name", "full_name", "a\x00b").answers(422)
+	eve.post("/account/name", "full_name", "Eve", "role", "admin", "id", site.user("ada").ID).leadsTo("/account")
+	if site.user("eve").IsAdmin() || site.user("ada").FullName != "" {
+		t.Error("a field that was smuggled in counts")
+	}
+
+	var data struct {
+		User     map[string]any
+		Sessions []map[string]any
+		Events   []map[string]any
+	}
+	file := eve.get("/account/data.json").answers(200)
+	must(t, json.Unmarshal([]byte(file.body), &data))
+	if data.User["name"] != "eve" || len(data.Sessions) != 1 || len(data.Events) < 4 || strings.Contains(file.body, "argon2") || strings.Contains(file.body, site.user("ada").ID) {
+		t.Errorf("the data is %s", file.body)
+	}
+
+	eve.post("/account/remove", "current", "not the password").answers(422).says("not your current password")
+	eve.post("/account/remove", "current", password).leadsTo("/login?left=1")
+	eve.get("/dashboard").isTurnedAway()
+	eve.login("eve", password).answers(422)
+	ada := site.signIn("ada")
+	ada.post("/account/remove", "current", password).answers(422).says("last administrator")
+	ada.get("/dashboard").answers(200)
+}
+
+func TestInvitationsAndLinks(t *testing.T) {
+	site := start(t)
+	ada := site.signIn("ada")
+	link := func(page *answer) string {
+		t.Helper()
+		found := regexp.MustCompile(`value="` + regexp.QuoteMeta(site.url) + `(/link\?token=(\w+))"`).FindStringSubmatch(page.body)
+		if found == nil {
+			t.Fatalf("no link on the page:\n%s", page.body)
+		}
+		site.keepsSecret(found[2])
+		return found[1]
+	}
+	token := func(link string) string { return strings.TrimPrefix(link, "/link?token=") }
+
+	ada.post("/admin/users/new", "username", "a b", "role", "member").answers(422).says("without spaces")
+	ada.post("/admin/users/new", "username", "ADA", "role", "member").answers(422).says("taken")
+	ada.post("/admin/users/new", "username", "eve", "role", "owner").answers(422).says("member or an admin")
+	first := link(ada.post("/admin/users/new", "username", "eve", "full_name", "Eve", "role", "member").answers(200))
+	site.visitor().login("eve", password).answers(422)
+	site.visitor().login("eve", "").answers(422)
+
+	// A new link replaces the old one.
+	second := link(ada.post("/admin/users/" + site.user("eve").ID + "/link").answers(200))
+	site.visitor().get(first).answers(404).says("counts no more")
+	guest := site.visitor()
+	guest.get(second).answers(200).says("eve").hasNoCookie()
+	guest.post("/link", "token", token(second), "password", "short").answers(422).says("at least 15")
+	for _, made := range []string{"", "x", "\x00", strings.Repeat("A", 26)} {
+		guest.get("/link?token=" + url.QueryEscape(made)).answers(404)
+		guest.post("/link", "token", made, "password", password).answers(404).hasNoCookie()
+	}
+
+	// Several people use it at the same moment: one gets through.
+	var through atomic.Int32
+	var wg sync.WaitGroup
+	for range 6 {
+		wg.Go(func() {
+			switch site.visitor().post("/link", "token", token(second), "password", password).http.StatusCode {
+			case 303:
+				through.Add(1)
+			case 404:
+			default:
+				t.Error("neither through nor refused")
+			}
+		})
+	}
+	wg.Wait()
+	if through.Load() != 1 {
+		t.Errorf("%d people got through", through.Load())
+	}
+	guest.get(second).answers(404)
+
+	// A link for a forgotten password ends the sessions, and lasts a day.
+	eve := site.signIn("eve")
+	third := link(ada.post("/admin/users/" + site.user("eve").ID + "/link").answers(200))
+	eve.get("/dashboard").answers(200)
+	fresh := site.visitor()
+	fresh.post("/link", "token", token(third), "password", "another walk in the grass").leadsTo("/dashboard")
+	fresh.get("/dashboard").answers(200).says("Password changed")
+	eve.get("/dashboard").isTurnedAway()
+	fourth := link(ada.post("/admin/users/" + site.user("eve").ID + "/link").answers(200))
+	must(t, site.db.SetDisabled(t.Context(), site.user("eve"), true, models.CommandLine))
+	fresh.get(fourth).answers(404)
+	must(t, site.db.SetDisabled(t.Context(), site.user("eve"), false, models.CommandLine))
+	fresh.get(fourth).answers(200)
+	site.later(24*time.Hour + time.Second)
+	site.visitor().get(fourth).answers(404)
+}
+
+func TestAdministeringUsers(t *testing.T) {
+	site := start(t)
+	eve := site.add("eve", models.Member)
+	ada, hers := site.signIn("ada"), site.signIn("eve")
+	at := "/admin/users/" + eve.ID
+	ada.get(at).answers(200).says("Make an administrator")
+	for _, path := range []string{"/admin/users/nobody", "/admin/users/%00"} {
+		ada.get(path).answers(404)
+		ada.post(path + "/disable").answers(404)
+	}
+	ada.post(at + "/promote").answers(404)
+	hers.get("/admin").answers(403)
+	hers.post(at + "/make-admin").answers(403)
+
+	ada.post(at + "/make-admin").leadsTo(at)
+	ada.get(at).says("is an administrator now")
+	hers.get("/admin").answers(200) // from the next request on
+	ada.post(at + "/make-member").leadsTo(at)
+	hers.get("/admin").answers(403)
+	ada.post(at + "/end-sessions").leadsTo(at)
+	hers.get("/dashboard").isTurnedAway()
+	hers.login("eve", password).leadsTo("/dashboard")
+	hers.get("/activity").says("Role changed").says("by <bdi>ada</bdi>")
+	ada.post(at + "/disable").leadsTo(at)
+	hers.get("/dashboard").isTurnedAway()
+	ada.get("/admin/users?state=disabled").says("eve")
+	ada.post(at + "/enable").leadsTo(at)
+	ada.post(at + "/remove").leadsTo("/admin/users")
+	ada.get(at).answers(404)
+
+	self := "/admin/users/" + site.user("ada").ID
+	for _, act := range []string{"/make-member", "/disable", "/remove"} {
+		ada.post(self + act).leadsTo(self)
+		ada.get(self).says("last administrator")
+	}
+	hers = site.visitor()
+	ada.post("/admin/sessions/end").leadsTo("/login?left=1")
+	ada.get("/dashboard").isTurnedAway()
+}
+
+func TestUsersAreFoundAndPaged(t *testing.T) {
+	site := start(t)
+	site.change(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 120)
+		INSERT INTO users (id, name, name_key, full_name, role, disabled, created, password)
+		SELECT printf('id%03d', i), printf('User%03d', i), printf('user%03d', i), CASE WHEN i % 2 THEN 'Odd_100%' ELSE 'Even' END, 'member', FALSE, i / 7, 'x' FROM n`)
+	ada := site.signIn("ada")
+	for _, sort := range []string{"", "newest"} {
+		seen, pages := map[string]bool{}, 0
+		for path := "/admin/users?sort=" + sort; path != ""; pages++ {
+			page := ada.get(path).answers(200)
+			for _, found := range regexp.MustCompile(`href="/admin/users/(id\d+)"`).FindAllStringSubmatch(page.body, -1) {
+				if seen[found[1]] {
+					t.Fatalf("%s is shown twice", found[1])
+				}
+				seen[found[1]] = true
+			}
+			path = ""
+			if more := regexp.MustCompile(`href="(/admin/users\?[^"]+)" rel="next"`).FindStringSubmatch(page.body); more != nil {
+				path = html.UnescapeString(more[1])
+			}
+		}
+		if len(seen) != 120 || pages != 3 {
+			t.Errorf("sorted %q: %d users on %d pages", sort, len(seen), pages)
+		}
+	}
+	for text, want := range map[string]int{"user00": 9, "USER005": 1, "odd_100%": 50, "100%": 50, "_": 50, "%": 50, "nobody": 0, `\`: 0} {
+		page := ada.get("/admin/users?text=" + url.QueryEscape(text)).answers(200)
+		if found := len(regexp.MustCompile(`href="/admin/users/id\d+"`).FindAllString(page.body, -1)); found != want {
+			t.Errorf("%q finds %d, not %d", text, found, want)
+		}
+	}
+	ada.get("/admin/users?role=admin").says("ada")
+	ada.get("/admin/users?after=nobody").answers(404)
+	ada.get("/admin/sessions?text=FIREFOX").answers(200).says("Firefox on Linux")
+	ada.get("/admin/sessions?text=127.0.0").says("Firefox on Linux")
+	ada.get("/admin/sessions?text=nobody").says("No session matches")
+}
+
+func TestSensitiveChangesAskForThePasswordAgain(t *testing.T) {
+	site := start(t)
+	eve := site.add("eve", models.Member)
+	ada := site.signIn("ada")
+	at := "/admin/users/" + eve.ID
+	site.later(14 * time.Minute)
+	ada.post(at + "/disable").leadsTo(at)
+	ada.post(at + "/enable").leadsTo(at)
+	site.later(2 * time.Minute)
+	ada.post(at+"/make-admin", "extra", `<"carried">`).answers(403).says("Is it you?").says(`name="extra" value="&lt;&#34;carried&#34;&gt;"`)
+	ada.post(at+"/make-admin", "confirm", "").answers(422)
+	ada.post(at+"/make-admin", "confirm", "not the password").answers(422).says("not your current password")
+	if site.user("eve").IsAdmin() {
+		t.Fatal("it was done without the password")
+	}
+	ada.post(at+"/make-admin", "confirm", password).leadsTo(at)
+	ada.post(at + "/make-member").leadsTo(at)
+	site.later(16 * time.Minute)
+	ada.post(at + "/make-admin").answers(403)
+	ada.get(at).answers(200)
+}
+
+func TestTheDashboardSaysWhatNeedsAttention(t *testing.T) {
+	site := start(t)
+	site.signIn("ada").post("/logout")
+	site.later(time.Hour)
+	for range 3 {
+		site.visitor().login("ada", "not the password").answers(422)
+	}
+	site.later(time.Hour)
+	phone := site.visitor()
+	phone.header.Set("User-Agent", "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 Mobile/15E148 Safari/604.1")
+	phone.login("ada", password).leadsTo("/dashboard")
+	page := phone.get("/dashboard").says("3 times").says("not signed in with Safari on iOS before")
+	if rows := strings.Count(page.body, "<tr><th scope=\"row\">"); rows != 14 || !strings.Contains(page.body, "<td>2</td><td>3</td>") && !strings.Contains(page.body, "<td>3</td>") {
+		t.Errorf("the chart has %d days", rows)
+	}
+	phone.post("/logout")
+	site.later(time.Hour)
+	phone.login("ada", password).leadsTo("/dashboard")
+	if page := phone.get("/dashboard"); strings.Contains(page.body, "failed to sign in") || strings.Contains(page.body, "before. If this") {
+		t.Error("what was seen is shown again")
 	}
 }

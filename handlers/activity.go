@@ -28,8 +28,8 @@ type ActivityPage struct {
 	Kinds    []KindChoice
 	Events   []ShownEvent
 	Filtered bool
-	Older    string // query of the next page, or nothing
-	File     string // query of the download
+	Older    string // address of the next page, or nothing
+	File     string // address of the download
 }
 
 // KindChoice is a kind of event to filter by.
@@ -73,11 +73,11 @@ func (a *App) listEvents(c *fiber.Ctx, page *ActivityPage, filter models.EventFi
 			kept.Set(name, value)
 		}
 	}
-	page.File = kept.Encode()
+	page.File = page.Path + ".csv?" + kept.Encode()
 	if len(events) > rowsPerPage {
 		events = events[:rowsPerPage]
 		kept.Set("before", events[rowsPerPage-1].ID)
-		page.Older = kept.Encode()
+		page.Older = page.Path + "?" + kept.Encode()
 	}
 	page.Name, page.Events = filter.Name, showEvents(events)
 	if !page.Everyone {

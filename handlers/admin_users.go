@@ -14,7 +14,7 @@ type AdminUsersPage struct {
 	Page
 	Filter models.UserFilter
 	Users  []models.User
-	Older  string // query of the next page, or nothing
+	More   string // address of the next page, or nothing
 }
 
 func (a *App) users(c *fiber.Ctx) error {
@@ -33,7 +33,7 @@ func (a *App) users(c *fiber.Ctx) error {
 	page := &AdminUsersPage{Page: Page{Title: "Users"}, Filter: filter, Users: users}
 	if len(users) > rowsPerPage {
 		page.Users = users[:rowsPerPage]
-		page.Older = url.Values{
+		page.More = "/admin/users?" + url.Values{
 			"text": {filter.Text}, "role": {string(filter.Role)}, "state": {filter.State}, "sort": {query(c, "sort")}, "after": {page.Users[rowsPerPage-1].ID},
 		}.Encode()
 	}
