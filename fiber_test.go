@@ -1151,11 +1151,13 @@ func TestAssetsAreKeptForEverAndCompressed(t *testing.T) {
 	if kept := whole.http.Header.Get("Cache-Control"); !strings.Contains(kept, "immutable") {
 		t.Errorf("Cache-Control: %s", kept)
 	}
-	packed := site.visitor()
-	packed.header.Set("Accept-Encoding", "gzip")
-	answer := packed.get(sheet).answers(200)
-	if answer.http.Header.Get("Content-Encoding") != "gzip" || len(answer.body) >= len(whole.body) || answer.http.Header.Get("Vary") == "" {
-		t.Errorf("not compressed: %v", answer.http.Header)
+	for accepted, encoding := range map[string]string{"gzip": "gzip", "gzip, deflate, br, zstd": "br"} {
+		packed := site.visitor()
+		packed.header.Set("Accept-Encoding", accepted)
+		answer := packed.get(sheet).answers(200)
+		if answer.http.Header.Get("Content-Encoding") != encoding || 3*len(answer.body) >= len(whole.body) || answer.http.Header.Get("Vary") == "" {
+			t.Errorf("%s: %d of %d bytes, %v", accepted, len(answer.body), len(whole.body), answer.http.Header)
+		}
 	}
 	site.visitor().get("/public/app.css").answers(404)
 	site.visitor().get("/public/..%2fmain.go").answers(404)
@@ -1381,6 +1383,92 @@ func TestInARealBrowser(t *testing.T) {
 			w.shows(site.url+"/login?next=%2Fdashboard%3Ffrom%3Dbookmark", "username")
 		})
 	}
+}
+
+// TestFlowsInARealBrowser does what people and administrators do, with and
+// without the script.
+func TestFlowsInARealBrowser(t *testing.T) {
+	for _, script := range []bool{true, false} {
+		t.Run(fmt.Sprintf("script=%t", script), func(t *testing.T) {
+			site := start(t)
+			elsewhere := site.signIn("ada")
+			w := chromium(t, 390, 800, true)
+			call(w, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: !script})
+			says := func(text string) {
+				t.Helper()
+				if shown := ask[string](w, "document.body.innerText"); !strings.Contains(shown, text) {
+					t.Errorf("the page does not say %q:\n%s", text, shown)
+				}
+			}
+			w.open(site.url + "/login")
+			w.press("ada\t" + password)
+			w.enter()
+
+			// End a session elsewhere, after being asked.
+			w.open(site.url + "/sessions")
+			w.click("article li:nth-child(2) summary", false)
+			w.click("article li:nth-child(2) .sure button", true)
+			says("The session was ended.")
+			elsewhere.get("/dashboard").isTurnedAway()
+
+			// Change the name and the password.
+			w.open(site.url + "/account")
+			w.into("#full_name", "Ada Lovelace")
+			w.enter()
+			says("Your name was changed.")
+			w.into("#current", "not the password")
+			w.into("#password", "another walk in the grass")
+			w.enter()
+			says("This is not your current password.")
+			w.press(password)
+			w.into("#password", "another walk in the grass")
+			w.enter()
+			says("Your password was changed")
+
+			// Look for what happened.
+			w.open(site.url + "/activity?kind=password+change")
+			says("Password changed")
+
+			// Invite somebody, who sets a password and comes in.
+			w.open(site.url + "/admin/users/new")
+			w.press("eve")
+			w.enter()
+			link := ask[string](w, "document.getElementById('link').value")
+			w.signOut()
+			w.open(link)
+			w.press(password)
+			w.enter()
+			w.shows(site.url+"/dashboard", "")
+			says("Hello, eve")
+
+			// And removes the account again, after being asked.
+			w.open(site.url + "/account")
+			w.click("article:last-child summary", false)
+			w.into("#removal", password)
+			w.enter()
+			w.shows(site.url+"/login?left=1", "username")
+			if site.count(`SELECT COUNT(*) FROM users`) != 1 {
+				t.Error("the account was not removed")
+			}
+		})
+	}
+}
+
+// click clicks on what a selector names, and waits for the page that comes of it, if one does.
+func (w *window) click(selector string, leads bool) {
+	w.t.Helper()
+	if leads {
+		_, err := chromedp.RunResponse(w.ctx, chromedp.Click(selector))
+		must(w.t, err)
+		return
+	}
+	must(w.t, chromedp.Do(w.ctx, chromedp.Click(selector)))
+}
+
+// into puts the cursor into a field, clears it and types.
+func (w *window) into(selector, text string) {
+	w.t.Helper()
+	must(w.t, chromedp.Do(w.ctx, chromedp.Clear(selector), chromedp.Focus(selector), chromedp.KeyEvent(text)))
 }
 
 // TestOverPlainHTTPInARealBrowser is the trap of Referrer-Policy: no-referrer,
@@ -1952,7 +2040,7 @@ func TestEndingSessionsInTheBrowser(t *testing.T) {
 			ids[name] = append(ids[name], session.ID)
 		}
 	}
-	mine := regexp.MustCompile(`(?s)this one</span></span>\s*<form method="post" action="/sessions/([^/]+)/end"`).FindStringSubmatch(ada.get("/sessions").body)
+	mine := regexp.MustCompile(`(?s)this one</span></span>.*?action="/sessions/([^/]+)/end"`).FindStringSubmatch(ada.get("/sessions").body)
 	if mine == nil {
 		t.Fatal("no session is marked as this one")
 	}

@@ -1,8 +1,6 @@
 package handlers
 
 import (
-	"bytes"
-	"compress/gzip"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -11,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
+	"github.com/valyala/fasthttp"
 
 	"daypass/models"
 	"daypass/public"
@@ -18,9 +17,10 @@ import (
 
 // asset is a file that is sent as it is.
 type asset struct {
-	kind  string // media type
-	plain []byte
-	gzip  []byte
+	kind   string // media type
+	plain  []byte
+	brotli []byte
+	gzip   []byte
 }
 
 // assets are found by the name under which they are served, which holds a hash
@@ -53,7 +53,11 @@ func loadAssets() (assets, error) {
 		sum := sha256.Sum256(content)
 		extension := path.Ext(name)
 		served := strings.TrimSuffix(name, extension) + "." + hex.EncodeToString(sum[:6]) + extension
-		all.byName[served] = asset{kind: kind, plain: content, gzip: compressed(content)}
+		all.byName[served] = asset{
+			kind: kind, plain: content,
+			brotli: smaller(fasthttp.AppendBrotliBytesLevel(nil, content, 9), content), // 11 packs 3 % more in 20 times the time
+			gzip:   smaller(fasthttp.AppendGzipBytesLevel(nil, content, fasthttp.CompressBestCompression), content),
+		}
 		all.urls[name] = "/public/" + served
 		return nil
 	})
@@ -63,16 +67,12 @@ func loadAssets() (assets, error) {
 	return all, nil
 }
 
-// compressed returns the gzip form of content, or nil when it is not smaller.
-func compressed(content []byte) []byte {
-	var out bytes.Buffer
-	writer, _ := gzip.NewWriterLevel(&out, gzip.BestCompression) // the level is valid
-	writer.Write(content)                                        // a buffer takes all
-	writer.Close()
-	if out.Len() >= len(content) {
+// smaller returns packed, or nil when packing did not help.
+func smaller(packed, plain []byte) []byte {
+	if len(packed) >= len(plain) {
 		return nil
 	}
-	return out.Bytes()
+	return packed
 }
 
 // url returns the path of a file of public, for templates. It fails for a file
@@ -93,7 +93,11 @@ func (a *App) asset(c *fiber.Ctx) error {
 	c.Set(fiber.HeaderCacheControl, "public, max-age=31536000, immutable")
 	c.Set(fiber.HeaderContentType, file.kind)
 	c.Vary(fiber.HeaderAcceptEncoding)
-	if file.gzip != nil && c.AcceptsEncodings("gzip") == "gzip" {
+	switch {
+	case file.brotli != nil && c.AcceptsEncodings("br") == "br":
+		c.Set(fiber.HeaderContentEncoding, "br")
+		return c.Send(file.brotli)
+	case file.gzip != nil && c.AcceptsEncodings("gzip") == "gzip":
 		c.Set(fiber.HeaderContentEncoding, "gzip")
 		return c.Send(file.gzip)
 	}
