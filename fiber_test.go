@@ -161,7 +161,7 @@ func startOn(t *testing.T, file string, set ...func(*handlers.Config)) *testSite
 	site.url = "http://" + listener.Addr().String()
 	config := handlers.Config{
 		URL: &url.URL{Scheme: "http", Host: listener.Addr().String()}, Secrets: []string{secretA},
-		Lifetime: 24 * time.Hour, SetupToken: "the link of the terminal", Log: site.db.Log,
+		Lifetime: 24 * time.Hour, SetupToken: "the link of the terminal", Log: site.db.Log, Version: version,
 	}
 	for _, change := range set {
 		change(&config)

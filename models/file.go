@@ -104,11 +104,12 @@ func openStorage(path string) (storage *sqlite3.Storage, err error) {
 		return nil, err
 	}
 	settings := url.Values{
-		"_journal_mode": {"WAL"},
-		"_synchronous":  {"FULL"}, // an ended session must not come back after a power cut
-		"_foreign_keys": {"on"},
-		"_txlock":       {"immediate"}, // a transaction that reads first must not fail when it writes
-		"_busy_timeout": {strconv.FormatInt(busyTimeout.Milliseconds(), 10)},
+		"_journal_mode":    {"WAL"},
+		"_synchronous":     {"FULL"}, // an ended session must not come back after a power cut
+		"_foreign_keys":    {"on"},
+		"_txlock":          {"immediate"}, // a transaction that reads first must not fail when it writes
+		"_stmt_cache_size": {"64"},        // prepared statements of a connection
+		"_busy_timeout":    {strconv.FormatInt(busyTimeout.Milliseconds(), 10)},
 	}
 	name := url.URL{Scheme: "file", Path: absolute, RawQuery: settings.Encode()}
 	storage = sqlite3.New(sqlite3.Config{
