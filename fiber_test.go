@@ -2959,6 +2959,7 @@ func TestAdministeringUsers(t *testing.T) {
 	hers.get("/dashboard").isTurnedAway()
 	ada.get("/admin/users?state=disabled").says("eve")
 	ada.post(at + "/enable").leadsTo(at)
+	hersAtRemoval := ada.get("/admin/activity?name=eve").answers(200).body // goes with her
 	ada.post(at + "/remove").leadsTo("/admin/users")
 	ada.get(at).answers(404)
 
@@ -2967,9 +2968,22 @@ func TestAdministeringUsers(t *testing.T) {
 		ada.post(self + act).leadsTo(self)
 		ada.get(self).says("last administrator")
 	}
-	hers = site.visitor()
 	ada.post("/admin/sessions/end").leadsTo("/login?left=1")
 	ada.get("/dashboard").isTurnedAway()
+
+	// Every act is an event, with whose it was.
+	ada.login("ada", password).leadsTo("/dashboard")
+	after := ada.get("/admin/activity").answers(200).body
+	for act, page := range map[string]string{
+		"Role changed": hersAtRemoval, "Session ended": hersAtRemoval, "Account disabled": hersAtRemoval, "Account enabled": hersAtRemoval,
+		"Account removed": after, "All sessions ended": after,
+	} {
+		if !slices.ContainsFunc(strings.Split(page, "<li>"), func(row string) bool {
+			return strings.Contains(row, act) && strings.Contains(row, "by <bdi>ada</bdi>")
+		}) {
+			t.Errorf("%q is no event of ada's", act)
+		}
+	}
 }
 
 func TestUsersAreFoundAndPaged(t *testing.T) {

@@ -513,7 +513,7 @@ func (s *sessionEnd) Run(ctx context.Context, at console) error {
 	}
 	return at.withDatabase(ctx, false, func(db *models.DB) error {
 		if s.All {
-			count, err := db.EndAllSessions(ctx)
+			count, err := db.EndAllSessions(ctx, models.CommandLine)
 			if err == nil {
 				ended(count)
 			}

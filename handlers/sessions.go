@@ -93,7 +93,7 @@ func (a *App) endAnySession(c *fiber.Ctx) error {
 
 // endEverySession signs everybody out, also who asks for it.
 func (a *App) endEverySession(c *fiber.Ctx) error {
-	if _, err := a.db.EndAllSessions(c.UserContext()); err != nil {
+	if _, err := a.db.EndAllSessions(c.UserContext(), a.fromAdmin(c)); err != nil {
 		return err
 	}
 	return a.leave(c)

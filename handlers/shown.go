@@ -35,20 +35,21 @@ type ShownEvent struct {
 
 // looks says how each kind of event is shown.
 var looks = map[models.Kind]ShownEvent{
-	models.SignedIn:        {Icon: "log-in", Mood: "good", Said: "Signed in"},
-	models.SignInFailed:    {Icon: "triangle-alert", Mood: "bad", Said: "Failed attempt to sign in"},
-	models.SignedOut:       {Icon: "log-out", Said: "Signed out"},
-	models.SessionEnded:    {Icon: "circle-x", Said: "Session ended"},
-	models.PasswordChanged: {Icon: "key-round", Said: "Password changed"},
-	models.UserAdded:       {Icon: "user-plus", Mood: "good", Said: "Account made"},
-	models.UserDisabled:    {Icon: "ban", Mood: "bad", Said: "Account disabled"},
-	models.UserInvited:     {Icon: "user-plus", Said: "Invited"},
-	models.LinkMade:        {Icon: "key-round", Said: "Link to set the password made"},
-	models.RoleChanged:     {Icon: "shield", Said: "Role changed"},
-	models.NameChanged:     {Icon: "user", Said: "Name changed"},
-	models.DataDownloaded:  {Icon: "download", Said: "Data downloaded"},
-	models.UserRemoved:     {Icon: "ban", Said: "Account removed"},
-	models.UserEnabled:     {Icon: "circle-check", Mood: "good", Said: "Account enabled"},
+	models.SignedIn:         {Icon: "log-in", Mood: "good", Said: "Signed in"},
+	models.SignInFailed:     {Icon: "triangle-alert", Mood: "bad", Said: "Failed attempt to sign in"},
+	models.SignedOut:        {Icon: "log-out", Said: "Signed out"},
+	models.SessionEnded:     {Icon: "circle-x", Said: "Session ended"},
+	models.PasswordChanged:  {Icon: "key-round", Said: "Password changed"},
+	models.UserAdded:        {Icon: "user-plus", Mood: "good", Said: "Account made"},
+	models.UserDisabled:     {Icon: "ban", Mood: "bad", Said: "Account disabled"},
+	models.UserInvited:      {Icon: "user-plus", Said: "Invited"},
+	models.LinkMade:         {Icon: "key-round", Said: "Link to set the password made"},
+	models.RoleChanged:      {Icon: "shield", Said: "Role changed"},
+	models.NameChanged:      {Icon: "user", Said: "Name changed"},
+	models.DataDownloaded:   {Icon: "download", Said: "Data downloaded"},
+	models.UserRemoved:      {Icon: "ban", Said: "Account removed"},
+	models.AllSessionsEnded: {Icon: "circle-x", Said: "All sessions ended"},
+	models.UserEnabled:      {Icon: "circle-check", Mood: "good", Said: "Account enabled"},
 }
 
 func showEvents(events []models.Event) []ShownEvent {

@@ -13,20 +13,21 @@ type Kind string
 
 // The kinds of event.
 const (
-	SignedIn        Kind = "sign-in"
-	SignInFailed    Kind = "failed sign-in"
-	SignedOut       Kind = "sign-out"
-	SessionEnded    Kind = "session ended"
-	PasswordChanged Kind = "password change"
-	UserAdded       Kind = "user added"
-	UserDisabled    Kind = "user disabled"
-	UserEnabled     Kind = "user enabled"
-	UserInvited     Kind = "user invited"
-	LinkMade        Kind = "password link made"
-	RoleChanged     Kind = "role changed"
-	NameChanged     Kind = "name changed"
-	DataDownloaded  Kind = "data downloaded"
-	UserRemoved     Kind = "user removed"
+	SignedIn         Kind = "sign-in"
+	SignInFailed     Kind = "failed sign-in"
+	SignedOut        Kind = "sign-out"
+	SessionEnded     Kind = "session ended"
+	PasswordChanged  Kind = "password change"
+	UserAdded        Kind = "user added"
+	UserDisabled     Kind = "user disabled"
+	UserEnabled      Kind = "user enabled"
+	UserInvited      Kind = "user invited"
+	LinkMade         Kind = "password link made"
+	RoleChanged      Kind = "role changed"
+	NameChanged      Kind = "name changed"
+	DataDownloaded   Kind = "data downloaded"
+	UserRemoved      Kind = "user removed"
+	AllSessionsEnded Kind = "all sessions ended"
 )
 
 // Origin is where a request came from. The zero value is the command line.

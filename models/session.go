@@ -215,14 +215,13 @@ func (db *DB) EndSessionsOf(ctx context.Context, user *User, from Origin) (ended
 }
 
 // EndAllSessions signs everybody out and returns how many sessions there were.
-func (db *DB) EndAllSessions(ctx context.Context) (ended int64, err error) {
-	err = db.write(ctx, func(tx *sqlx.Tx) error {
-		ended, err = endSessions(ctx, tx, `TRUE`)
-		return err
+func (db *DB) EndAllSessions(ctx context.Context, from Origin) (ended int64, err error) {
+	err = db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, note note) error {
+		if ended, err = endSessions(ctx, tx, `TRUE`); err != nil {
+			return err
+		}
+		return note(AllSessionsEnded, nil)
 	})
-	if err == nil {
-		db.Log.Info("all sessions ended", "sessions", ended)
-	}
 	return ended, err
 }
 

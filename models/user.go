@@ -433,7 +433,7 @@ func (db *DB) SetFullName(ctx context.Context, user *User, name string, from Ori
 // event that somebody was removed, without saying who. It returns ErrLastAdmin
 // rather than leave nobody who administers the site.
 func (db *DB) RemoveUser(ctx context.Context, user *User, from Origin) error {
-	return db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, note note) error {
+	err := db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, note note) error {
 		if _, err := endSessions(ctx, tx, `user_id = $1`, user.ID); err != nil {
 			return err
 		}
@@ -445,6 +445,10 @@ func (db *DB) RemoveUser(ctx context.Context, user *User, from Origin) error {
 		}
 		return note(UserRemoved, nil)
 	})
+	if err == nil {
+		db.Log.Info("removed", "user", user.Name, "request", from.Request) // the one line that says who
+	}
+	return err
 }
 
 // RemoveSelf removes a user who knows the password. It returns what
