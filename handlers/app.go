@@ -64,6 +64,7 @@ type App struct {
 	signer   *signer
 	sessions *session.Store
 	assets   assets
+	views    *html.Engine
 	origin   *http.CrossOriginProtection
 	headers  []header
 	warned   sync.Once // of a proxy that is not trusted
@@ -97,6 +98,7 @@ func New(db *models.DB, config Config) (*App, error) {
 	if err := engine.Load(); err != nil { // later renders would not tell
 		return nil, fmt.Errorf("read the views: %w", err)
 	}
+	a.views = engine
 	a.sessions = session.New(session.Config{
 		Storage:        &vault{db.Storage(), a.signer},
 		KeyLookup:      "cookie:" + a.cookieName(),
@@ -109,7 +111,6 @@ func New(db *models.DB, config Config) (*App, error) {
 	})
 	a.App = fiber.New(fiber.Config{
 		AppName:       "Daypass",
-		Views:         engine,
 		ErrorHandler:  a.fail,
 		Immutable:     true, // strings of a request may be kept
 		CaseSensitive: true,

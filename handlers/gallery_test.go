@@ -123,7 +123,7 @@ func TestTheGallery(t *testing.T) {
 		view, _, _ := strings.Cut(name, ":")
 		shown[view] = true
 		c := app.AcquireCtx(&fasthttp.RequestCtx{})
-		if err := c.Render(view, page); err != nil {
+		if err := app.render(c, view, page); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 		body := string(c.Response().Body())

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"unicode"
@@ -130,7 +131,16 @@ func (a *App) render(c *fiber.Ctx, view string, page interface{ frame() *Page })
 			frame.Tabs[i].Current = tab.Path == c.Path() || tab.Path != "/admin" && within(c.Path(), tab.Path)
 		}
 	}
-	return c.Render(view, page)
+	// Not by Fiber's Render, which lists its apps at the first call without a
+	// lock, while other requests read that list.
+	answer := c.Response()
+	answer.ResetBody()
+	if err := a.views.Render(answer.BodyWriter(), view, page); err != nil {
+		answer.ResetBody() // never half a page
+		return fmt.Errorf("render %s: %w", view, err)
+	}
+	answer.Header.SetContentType(fiber.MIMETextHTMLCharsetUTF8)
+	return nil
 }
 
 // within tells whether a path is a page or below it.

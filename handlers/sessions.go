@@ -23,6 +23,10 @@ func (a *App) ownSessions(c *fiber.Ctx) error {
 	for _, session := range all {
 		shown := showSession(session, mine)
 		shown.End = "/sessions/" + session.ID + "/end"
+		if shown.Current { // first, wherever it was seen
+			page.Sessions = append([]ShownSession{shown}, page.Sessions...)
+			continue
+		}
 		page.Sessions = append(page.Sessions, shown)
 	}
 	return a.render(c, "sessions", page)
