@@ -175,7 +175,11 @@ func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 	case unknown != nil && command.Command() != "doctor": // which has a line for it
 		err = unknown
 	default:
-		at := console{in, out, errs, line.Database, newLog(errs, line.Log), unknown}
+		level := slog.LevelInfo
+		if command.Selected().Name != "serve" { // which says itself what it did
+			level = slog.LevelWarn
+		}
+		at := console{in, out, errs, line.Database, newLog(errs, line.Log, level), unknown}
 		command.BindTo(ctx, (*context.Context)(nil))
 		err = command.Run(at)
 	}
@@ -191,11 +195,12 @@ func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 	return 1
 }
 
-func newLog(to io.Writer, form string) *slog.Logger {
+func newLog(to io.Writer, form string, level slog.Level) *slog.Logger {
+	options := &slog.HandlerOptions{Level: level}
 	if form == "json" {
-		return slog.New(slog.NewJSONHandler(to, nil))
+		return slog.New(slog.NewJSONHandler(to, options))
 	}
-	return slog.New(slog.NewTextHandler(to, nil))
+	return slog.New(slog.NewTextHandler(to, options))
 }
 
 // variables are all that the environment may set, by name.
