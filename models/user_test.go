@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 func encodeForTest(b []byte) string { return base64.RawStdEncoding.EncodeToString(b) }
@@ -105,5 +106,36 @@ func TestTheSecretFile(t *testing.T) {
 	}
 	if _, err := SecretFile(t.TempDir()); err == nil {
 		t.Error("a folder was read as a secret")
+	}
+}
+
+func TestAMemberIsRemovedWhereNobodyAdministers(t *testing.T) {
+	db := open(t)
+	eve, err := db.AddUser(t.Context(), NewUser{Name: "eve", Password: goodPassword, Role: Member}, CommandLine)
+	check(t, err)
+	check(t, db.SetDisabled(t.Context(), eve, true, CommandLine))
+	check(t, db.RemoveUser(t.Context(), eve, CommandLine))
+}
+
+func TestSweepingForgetsWhatWasKeptLongEnough(t *testing.T) {
+	db, later := clockwork(t)
+	ada, err := db.AddUser(t.Context(), NewUser{Name: "ada", Password: goodPassword, Role: Admin}, CommandLine)
+	check(t, err)
+	for i := range 3*sweepStep/2 + 1 { // more than one step
+		_, err := db.sql.Exec(`INSERT INTO sessions (id, user_id, signer, address, browser, created, seen, expires) VALUES ($1, $2, '', '', '', 0, 0, $3)`, i, ada.ID, db.now())
+		check(t, err)
+	}
+	check(t, db.Sweep(t.Context()))
+	var sessions, events int
+	check(t, db.sql.Get(&sessions, `SELECT COUNT(*) FROM sessions`))
+	check(t, db.sql.Get(&events, `SELECT COUNT(*) FROM events`))
+	if sessions != 0 || events != 1 {
+		t.Errorf("%d sessions and %d events are kept", sessions, events)
+	}
+	later(db.KeepEvents + time.Hour)
+	check(t, db.Sweep(t.Context()))
+	check(t, db.sql.Get(&events, `SELECT COUNT(*) FROM events`))
+	if events != 0 {
+		t.Errorf("%d old events are kept", events)
 	}
 }
