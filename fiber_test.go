@@ -551,7 +551,7 @@ func TestS5OnlyWhatWasSignedHereOpensASession(t *testing.T) {
 // sessionID is the name under which the only session is kept.
 func (s *testSite) sessionID() (id string) {
 	s.t.Helper()
-	sessions, err := s.db.Sessions(s.t.Context(), 100)
+	sessions, err := s.db.Sessions(s.t.Context(), "", 100)
 	must(s.t, err)
 	if len(sessions) != 1 {
 		s.t.Fatalf("there are %d sessions", len(sessions))
@@ -2547,7 +2547,7 @@ func TestBehindARealProxy(t *testing.T) {
 				t.Error("no HSTS")
 			}
 			ada.get("/dashboard").answers(200).says("127.0.0.2")
-			sessions, err := trusting.db.Sessions(t.Context(), 10)
+			sessions, err := trusting.db.Sessions(t.Context(), "", 10)
 			must(t, err)
 			if sessions[0].Address != "127.0.0.2" || !strings.Contains(trusting.log.String(), "address=127.0.0.2") {
 				t.Errorf("the address is %s", sessions[0].Address)

@@ -464,36 +464,41 @@ func (u *userRemove) Run(ctx context.Context, at console) error {
 }
 
 func (s *sessionList) Run(ctx context.Context, at console) error {
-	return at.withDatabase(ctx, false, func(db *models.DB) error {
-		sessions, err := db.Sessions(ctx, math.MaxInt32)
-		if s.User != "" && err == nil {
-			var user *models.User
-			if user, err = db.User(ctx, s.User); errors.Is(err, models.ErrNotFound) {
-				return fmt.Errorf("there is no user %q", s.User)
-			} else if err == nil {
-				sessions, err = db.SessionsOf(ctx, user)
+	if s.User != "" {
+		return at.withUser(ctx, s.User, func(db *models.DB, user *models.User) error {
+			sessions, err := db.SessionsOf(ctx, user)
+			if err != nil {
+				return err
 			}
-		}
+			return s.print(at, sessions)
+		})
+	}
+	return at.withDatabase(ctx, false, func(db *models.DB) error {
+		sessions, err := db.Sessions(ctx, "", math.MaxInt32)
 		if err != nil {
 			return err
 		}
-		if s.JSON {
-			type session struct {
-				ID, User, Address, Browser string
-				Created, Seen, Expires     time.Time
-			}
-			listed := []session{}
-			for _, s := range sessions {
-				listed = append(listed, session{s.ID, s.User.Name, s.Address, s.Browser, s.Created.Time, s.Seen.Time, s.Expires.Time})
-			}
-			return at.printJSON(listed)
-		}
-		rows := [][]string{{"ID", "USER", "ADDRESS", "BROWSER", "SEEN", "EXPIRES"}}
-		for _, s := range sessions {
-			rows = append(rows, []string{s.ID, s.User.Name, s.Address, s.Browser, s.Seen.Format(time.DateTime), s.Expires.Format(time.DateTime)})
-		}
-		return at.printTable(rows)
+		return s.print(at, sessions)
 	})
+}
+
+func (s *sessionList) print(at console, sessions []models.Session) error {
+	if s.JSON {
+		type session struct {
+			ID, User, Address, Browser string
+			Created, Seen, Expires     time.Time
+		}
+		listed := []session{}
+		for _, s := range sessions {
+			listed = append(listed, session{s.ID, s.User.Name, s.Address, s.Browser, s.Created.Time, s.Seen.Time, s.Expires.Time})
+		}
+		return at.printJSON(listed)
+	}
+	rows := [][]string{{"ID", "USER", "ADDRESS", "BROWSER", "SEEN", "EXPIRES"}}
+	for _, s := range sessions {
+		rows = append(rows, []string{s.ID, s.User.Name, s.Address, s.Browser, s.Seen.Format(time.DateTime), s.Expires.Format(time.DateTime)})
+	}
+	return at.printTable(rows)
 }
 
 func (s *sessionEnd) Run(ctx context.Context, at console) error {

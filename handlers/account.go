@@ -33,13 +33,12 @@ func (a *App) changeName(c *fiber.Ctx) error {
 
 func (a *App) changePassword(c *fiber.Ctx) error {
 	session := sessionOf(c)
-	cookie, err := a.newPayload(c, session.User.ID, session.Expires.Sub(a.db.Now()))
+	cookie, id, err := a.newPayload(c, session.User.ID, session.Expires.Sub(a.db.Now()))
 	if err != nil {
 		return err
 	}
-	id, _, _ := a.signer.idIn(cookie)
 	err = a.db.ChangePassword(c.UserContext(), models.NewPassword{
-		Session: session, Current: form(c, "current"), Password: form(c, "password"), ID: keyOf(id), Signer: a.signer.names[0], From: a.fromHere(c),
+		Session: session, Current: form(c, "current"), Password: form(c, "password"), ID: id, Signer: a.signer.names[0], From: a.fromHere(c),
 	})
 	if err != nil {
 		err = a.dropPayload(c, cookie, err)
@@ -50,7 +49,7 @@ func (a *App) changePassword(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	session.ID = keyOf(id)
+	session.ID = id
 	if err := a.flash(c, "Your password was changed, and your other sessions were ended."); err != nil {
 		a.logFailure(c, err) // it was changed all the same
 	}

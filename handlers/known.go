@@ -51,13 +51,6 @@ func (a *App) knownTo(c *fiber.Ctx, username string) string {
 	return ""
 }
 
-// fromUser says where a request of somebody who claims to be a user comes from.
-func (a *App) fromUser(c *fiber.Ctx, username string) models.Origin {
-	from := a.from(c)
-	from.Known = a.knownTo(c, username)
-	return from
-}
-
 // rememberBrowser makes a browser known to an account that was just opened there.
 func (a *App) rememberBrowser(c *fiber.Ctx, username string) {
 	_, account, ok := models.Username(username)

@@ -43,8 +43,10 @@ func (a *App) showLogin(c *fiber.Ctx) error {
 func (a *App) login(c *fiber.Ctx) error {
 	name := form(c, "username")
 	next := a.nextOf(form(c, "next"))
+	from := a.from(c)
+	from.Known = a.knownTo(c, name)
 
-	user, err := a.db.Authenticate(c.UserContext(), name, form(c, "password"), a.fromUser(c, name))
+	user, err := a.db.Authenticate(c.UserContext(), name, form(c, "password"), from)
 	if err == nil {
 		err = a.signIn(c, user)
 	}

@@ -84,14 +84,12 @@ func (a *App) resign(c *fiber.Ctx, session *models.Session) error {
 // it is kept, or there is no session and no cookie.
 func (a *App) signIn(c *fiber.Ctx, user *models.User) error {
 	replaces, _, _ := a.presented(c)
-	from := a.fromUser(c, user.Name)
-	cookie, err := a.newPayload(c, user.ID, a.Lifetime)
+	cookie, id, err := a.newPayload(c, user.ID, a.Lifetime)
 	if err != nil {
 		return err
 	}
-	id, _, _ := a.signer.idIn(cookie)
 	session, err := a.db.AddSession(c.UserContext(), models.SignIn{
-		ID: keyOf(id), Replaces: replaces, User: user, Signer: a.signer.names[0], Lifetime: a.Lifetime, From: from,
+		ID: id, Replaces: replaces, User: user, Signer: a.signer.names[0], Lifetime: a.Lifetime, From: a.from(c),
 	})
 	if err != nil {
 		return a.dropPayload(c, cookie, err)
@@ -102,9 +100,9 @@ func (a *App) signIn(c *fiber.Ctx, user *models.User) error {
 }
 
 // newPayload makes a new ID, stores under it whose it is, and gives the browser
-// the cookie, whose value it returns. It opens nothing before a row in the
-// table of sessions says so.
-func (a *App) newPayload(c *fiber.Ctx, user string, lifetime time.Duration) (cookie string, err error) {
+// the cookie. It returns the cookie's value and the ID that the session is to be
+// kept under; it opens nothing before a row in the table of sessions says so.
+func (a *App) newPayload(c *fiber.Ctx, user string, lifetime time.Duration) (cookie, key string, err error) {
 	// The store must not load what the browser holds: the old session stays
 	// whole until the new one is sure.
 	held := c.Cookies(a.cookieName())
@@ -116,15 +114,16 @@ func (a *App) newPayload(c *fiber.Ctx, user string, lifetime time.Duration) (coo
 	}()
 	fresh, err := a.sessions.Get(c)
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
 	if err := fresh.Regenerate(); err != nil {
-		return "", err
+		return "", "", err
 	}
 	cookie = fresh.ID()
+	id, _, _ := a.signer.idIn(cookie) // just signed
 	fresh.Set(userKey, user)
 	fresh.SetExpiry(lifetime)
-	return cookie, fresh.Save() // sets the cookie before it writes; fail takes it back
+	return cookie, keyOf(id), fresh.Save() // sets the cookie before it writes; fail takes it back
 }
 
 // dropPayload takes back what newPayload did, because of an error that it returns.

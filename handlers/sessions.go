@@ -61,7 +61,7 @@ type AdminSessionsPage struct {
 
 func (a *App) allSessions(c *fiber.Ctx) error {
 	text := query(c, "text")
-	all, err := a.db.SearchSessions(c.UserContext(), models.SessionFilter{Text: text}, adminSessionsShown+1)
+	all, err := a.db.Sessions(c.UserContext(), text, adminSessionsShown+1)
 	if err != nil {
 		return err
 	}

@@ -62,7 +62,7 @@ func TestS10ParallelRequestsKeepWhatTheySet(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	sessions, err := app.db.Sessions(t.Context(), 10)
+	sessions, err := app.db.Sessions(t.Context(), "", 10)
 	if err != nil || len(sessions) != 1 {
 		t.Fatal(sessions, err)
 	}

@@ -2,6 +2,7 @@ package models
 
 import (
 	"context"
+	"math"
 
 	"github.com/jmoiron/sqlx"
 )
@@ -41,8 +42,7 @@ func (db *DB) Export(ctx context.Context, session *Session, from Origin) (*Expor
 	if err != nil {
 		return nil, err
 	}
-	var events []Event
-	err = db.sql.SelectContext(ctx, &events, `SELECT id, user_id, kind, at, address, browser, author FROM events WHERE user_id = $1 ORDER BY id DESC`, session.User.ID)
+	events, err := db.EventsOf(ctx, &session.User, math.MaxInt32)
 	if err != nil {
 		return nil, err
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
-	"database/sql"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -73,13 +72,7 @@ func linkKey(token string) string {
 // UserOfLink returns whom a link is for, or ErrNotFound when it was used, has
 // expired or never was one.
 func (db *DB) UserOfLink(ctx context.Context, token string) (*User, error) {
-	var user User
-	err := db.sql.GetContext(ctx, &user, `SELECT `+userColumns+` FROM users WHERE NOT disabled AND id = (SELECT user_id FROM links WHERE key = $1 AND expires > $2)`,
-		linkKey(token), db.now())
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, ErrNotFound
-	}
-	return &user, err
+	return db.userWhere(ctx, `NOT disabled AND id = (SELECT user_id FROM links WHERE key = $1 AND expires > $2)`, linkKey(token), db.now())
 }
 
 // UseLink sets the password of the user whom a link is for, and ends all

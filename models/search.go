@@ -62,20 +62,6 @@ func (db *DB) SearchUsers(ctx context.Context, filter UserFilter, limit int) ([]
 	return users, err
 }
 
-// SessionFilter says which sessions are asked for. The zero value means all.
-type SessionFilter struct {
-	Text string // part of the username, the address or the browser
-}
-
-// SearchSessions returns valid sessions, last seen first, at most limit.
-func (db *DB) SearchSessions(ctx context.Context, filter SessionFilter, limit int) ([]Session, error) {
-	where := conditions{}
-	where.add(true, `s.expires > `, db.now())
-	where.addIf(true, `NOT u.disabled`)
-	where.addText(filter.Text, `u.name_key`, `lower(u.full_name)`, `s.address`, `lower(s.browser)`)
-	return db.sessions(ctx, where.text()+` ORDER BY s.seen DESC, s.created DESC LIMIT `+where.place(limit), where.values...)
-}
-
 // conditions collects what a row has to meet, with numbered parameters.
 type conditions struct {
 	texts  []string

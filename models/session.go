@@ -98,9 +98,14 @@ func (db *DB) SessionsOf(ctx context.Context, user *User) ([]Session, error) {
 	return db.sessions(ctx, ` WHERE s.expires > $1 AND NOT u.disabled AND s.user_id = $2 ORDER BY s.seen DESC, s.created DESC`, db.now(), user.ID)
 }
 
-// Sessions returns the valid sessions of everybody, last seen first, at most limit.
-func (db *DB) Sessions(ctx context.Context, limit int) ([]Session, error) {
-	return db.sessions(ctx, ` WHERE s.expires > $1 AND NOT u.disabled ORDER BY s.seen DESC, s.created DESC LIMIT $2`, db.now(), limit)
+// Sessions returns the valid sessions of everybody, last seen first, at most
+// limit. With a text, only those whose user, address or browser has it.
+func (db *DB) Sessions(ctx context.Context, text string, limit int) ([]Session, error) {
+	where := conditions{}
+	where.add(true, `s.expires > `, db.now())
+	where.addIf(true, `NOT u.disabled`)
+	where.addText(text, `u.name_key`, `lower(u.full_name)`, `s.address`, `lower(s.browser)`)
+	return db.sessions(ctx, where.text()+` ORDER BY s.seen DESC, s.created DESC LIMIT `+where.place(limit), where.values...)
 }
 
 // sessions returns those that a condition holds for and that are not idle. A

@@ -183,12 +183,20 @@ func (db *DB) User(ctx context.Context, name string) (*User, error) {
 	if !ok {
 		return nil, ErrNotFound
 	}
+	return db.userWhere(ctx, `name_key = $1`, compared)
+}
+
+// userWhere returns the user for whom a condition holds, or ErrNotFound.
+func (db *DB) userWhere(ctx context.Context, condition string, args ...any) (*User, error) {
 	var user User
-	err := db.sql.GetContext(ctx, &user, `SELECT `+userColumns+` FROM users WHERE name_key = $1`, compared)
+	err := db.sql.GetContext(ctx, &user, `SELECT `+userColumns+` FROM users WHERE `+condition, args...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, ErrNotFound
 	}
-	return &user, err
+	if err != nil {
+		return nil, err
+	}
+	return &user, nil
 }
 
 // Users returns all users by name.
@@ -339,12 +347,11 @@ type NewPassword struct {
 // 7.4.3). It returns an InvalidError, a ThrottledError or a BusyError as
 // Authenticate does, and ErrNotFound when the session has ended meanwhile.
 func (db *DB) ChangePassword(ctx context.Context, asked NewPassword) error {
-	user := asked.Session.User
 	refused := InvalidError{}
 	if complaint := untypable(asked.Current); complaint != "" {
 		refused["current"] = complaint
 	}
-	if complaint := complainOfPassword(asked.Password, user.Name, user.FullName); complaint != "" {
+	if complaint := complainOfPassword(asked.Password, asked.Session.User.Name, asked.Session.User.FullName); complaint != "" {
 		refused["password"] = complaint
 	} else if asked.Password == asked.Current {
 		refused["password"] = "This is the current password."
@@ -352,13 +359,10 @@ func (db *DB) ChangePassword(ctx context.Context, asked NewPassword) error {
 	if len(refused) > 0 {
 		return refused
 	}
-	err := db.verify(ctx, &user, user.compared(), asked.Current, asked.From)
-	if errors.Is(err, ErrRefused) {
-		return InvalidError{"current": "This is not your current password."}
-	}
-	if err != nil {
+	if err := db.Confirm(ctx, asked.Session, asked.Current, asked.From); err != nil {
 		return err
 	}
+	user := asked.Session.User
 	before := user.Password
 	if err := db.hash(ctx, &user, asked.Password); err != nil {
 		return err
@@ -475,12 +479,7 @@ func (db *DB) Confirm(ctx context.Context, session *Session, password string, fr
 
 // UserByID returns the user with this ID, or ErrNotFound.
 func (db *DB) UserByID(ctx context.Context, id string) (*User, error) {
-	var user User
-	err := db.sql.GetContext(ctx, &user, `SELECT `+userColumns+` FROM users WHERE id = $1`, id)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, ErrNotFound
-	}
-	return &user, err
+	return db.userWhere(ctx, `id = $1`, id)
 }
 
 // anAdminStays refuses to take an administrator away after which nobody could

@@ -61,7 +61,8 @@ func (db *DB) lookAfter(ctx context.Context) error {
 			in += where.place(id)
 		}
 		where.addIf(true, `s.id IN (`+in+`)`)
-		alive, err := db.sessions(ctx, where.text()+` AND NOT u.disabled`, where.values...)
+		where.addIf(true, `NOT u.disabled`)
+		alive, err := db.sessions(ctx, where.text(), where.values...)
 		if err != nil {
 			return err // nobody is sent away because the database can't be read
 		}
