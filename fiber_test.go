@@ -11,6 +11,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"database/sql"
+	"encoding/base32"
 	"encoding/base64"
 	"encoding/csv"
 	"encoding/gob"
@@ -2179,7 +2180,7 @@ func TestS9NothingInFlightRevivesASession(t *testing.T) {
 func (s *testSite) session(user *models.User) (id, cookie string) {
 	secret := rand.Text() + rand.Text()
 	sum := sha256.Sum256([]byte(secret))
-	id = base64.RawURLEncoding.EncodeToString(sum[:])
+	id = base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(sum[:])
 	mac := hmac.New(sha256.New, []byte(secretA))
 	mac.Write([]byte(secret))
 	var payload bytes.Buffer

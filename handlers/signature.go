@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/base32"
 	"encoding/base64"
 	"encoding/hex"
 	"net/url"
@@ -86,8 +87,9 @@ func (s *signer) idIn(cookie string) (id string, secret int, ok bool) {
 }
 
 // keyOf is the name under which a session is kept: the SHA-256 of its ID, so
-// that a copy of the database opens no session.
+// that a copy of the database opens no session. Letters and digits alone: it is
+// typed on command lines, where a dash would begin a flag.
 func keyOf(id string) string {
 	sum := sha256.Sum256([]byte(id))
-	return base64.RawURLEncoding.EncodeToString(sum[:])
+	return base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(sum[:])
 }

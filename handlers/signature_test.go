@@ -3,6 +3,7 @@ package handlers
 import (
 	"encoding/json"
 	"os"
+	"regexp"
 	"testing"
 )
 
@@ -53,6 +54,15 @@ func TestS6AllSecretsVerifyAndTheFirstSigns(t *testing.T) {
 	}
 	if _, _, ok := before.idIn(after.cookie("x")); ok {
 		t.Error("an unknown secret verifies")
+	}
+}
+
+// TestAKeyMayBeTyped: in "daypass session end KEY" a dash would begin a flag.
+func TestAKeyMayBeTyped(t *testing.T) {
+	for range 1000 {
+		if key := keyOf(newID()); !regexp.MustCompile(`^[A-Z2-7]{52}$`).MatchString(key) {
+			t.Fatalf("the key %q", key)
+		}
 	}
 }
 
