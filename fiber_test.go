@@ -1539,6 +1539,25 @@ func TestAnOpenPageLeavesWhenItsSessionEnds(t *testing.T) {
 	}
 }
 
+// TestAPageThatSentAFormWaitsForItsAnswer: the sign-out must not be cut short by
+// the news that the session has ended.
+func TestAPageThatSentAFormWaitsForItsAnswer(t *testing.T) {
+	site := start(t)
+	w := chromium(t, 1280, 800, false)
+	w.open(site.url + "/login")
+	w.press("ada\t" + password)
+	w.enter()
+	w.shows(site.url+"/dashboard", "")
+	ask[any](w, "addEventListener('submit', event => event.preventDefault())") // an answer that takes its time
+	w.click(`form[action="/logout"] button`, false)
+	_, err := site.db.EndSessionsOf(t.Context(), site.user("ada"), models.CommandLine)
+	must(t, err)
+	time.Sleep(2500 * time.Millisecond) // longer than an open page takes to leave
+	if where := ask[string](w, "location.href"); where != site.url+"/dashboard" {
+		t.Errorf("the page left for %s", where)
+	}
+}
+
 // openFiles tells how many files may be open at once, up to a number.
 func openFiles(most int) int {
 	var files []*os.File

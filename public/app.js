@@ -53,8 +53,12 @@ setInterval(showTimes, 30_000);
 const watched = document.body.dataset.watch;
 if (watched) {
 	const source = new EventSource(watched);
+	let answering = false; // a form was sent, which may end the session itself
 	const leave = () => {
 		source.close();
+		if (answering) {
+			return; // its answer says what to show next
+		}
 		location.href = "/login?ended=1&next=" + encodeURIComponent(location.pathname + location.search);
 	};
 	source.addEventListener("ended", leave);
@@ -62,6 +66,9 @@ if (watched) {
 		if (source.readyState === EventSource.CLOSED) {
 			leave(); // the server answered something else: the way to the sign-in
 		}
+	});
+	addEventListener("submit", () => {
+		answering = true;
 	});
 	addEventListener("pagehide", () => source.close());
 }
