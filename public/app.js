@@ -54,16 +54,20 @@ const watched = document.body.dataset.watch;
 if (watched) {
 	const source = new EventSource(watched);
 	let answering = false; // a form was sent, which may end the session itself
+	let ended = false;
 	const leave = () => {
-		source.close();
-		if (answering) {
-			return; // its answer says what to show next
+		if (!answering) { // else its answer says what to show next
+			location.href = "/login?ended=1&next=" + encodeURIComponent(location.pathname + location.search);
 		}
-		location.href = "/login?ended=1&next=" + encodeURIComponent(location.pathname + location.search);
 	};
-	source.addEventListener("ended", leave);
+	source.addEventListener("ended", () => {
+		ended = true;
+		leave();
+	});
 	source.addEventListener("error", () => {
-		if (source.readyState === EventSource.CLOSED) {
+		if (ended) {
+			source.close(); // the server has no more to say
+		} else if (source.readyState === EventSource.CLOSED) {
 			leave(); // the server answered something else: the way to the sign-in
 		}
 	});
