@@ -21,11 +21,9 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofiber/fiber/v2/middleware/session"
-	"github.com/gofiber/template/html/v2"
 	"github.com/valyala/fasthttp"
 
 	"daypass/models"
-	"daypass/views"
 )
 
 // Config is what the site is told at its start. It does not change afterwards.
@@ -43,6 +41,9 @@ type Config struct {
 	Version string
 	// SetupToken opens /setup while there is no user.
 	SetupToken string
+	// Dev is the root of a checkout whose templates and assets are read anew for
+	// each request; empty: those that were built into the binary.
+	Dev string
 	// Log takes what happens, one line an event.
 	Log *slog.Logger
 }
@@ -63,8 +64,7 @@ type App struct {
 	db       *models.DB
 	signer   *signer
 	sessions *session.Store
-	assets   assets
-	views    *html.Engine
+	built    *look // what the site looks like, as it was built into the binary
 	origin   *http.CrossOriginProtection
 	headers  []header
 	warned   sync.Once // of a proxy that is not trusted
@@ -90,15 +90,9 @@ func New(db *models.DB, config Config) (*App, error) {
 		return nil, fmt.Errorf("public URL: %w", err)
 	}
 	var err error
-	if a.assets, err = loadAssets(); err != nil {
+	if a.built, err = builtIn(); err != nil {
 		return nil, err
 	}
-	engine := html.NewFileSystem(http.FS(views.FS), ".html")
-	engine.AddFunc("asset", a.assets.url)
-	if err := engine.Load(); err != nil { // later renders would not tell
-		return nil, fmt.Errorf("read the views: %w", err)
-	}
-	a.views = engine
 	a.sessions = session.New(session.Config{
 		Storage:        &vault{db.Storage(), a.signer},
 		KeyLookup:      "cookie:" + a.cookieName(),

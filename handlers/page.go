@@ -1,7 +1,6 @@
 package handlers
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"unicode"
@@ -132,12 +131,16 @@ func (a *App) render(c *fiber.Ctx, view string, page interface{ frame() *Page })
 		}
 	}
 	// Not by Fiber's Render, which lists its apps at the first call without a
-	// lock, while other requests read that list.
+	// lock, while other requests read that list, nor by the engine's, which sets the template's functions each time.
+	look, err := a.look()
+	if err != nil {
+		return err
+	}
 	answer := c.Response()
 	answer.ResetBody()
-	if err := a.views.Render(answer.BodyWriter(), view, page); err != nil {
+	if err := look.show(answer.BodyWriter(), view, page); err != nil {
 		answer.ResetBody() // never half a page
-		return fmt.Errorf("render %s: %w", view, err)
+		return err
 	}
 	answer.Header.SetContentType(fiber.MIMETextHTMLCharsetUTF8)
 	return nil

@@ -1,0 +1,174 @@
+package handlers
+
+import (
+	"errors"
+	"fmt"
+	"html/template"
+	"io"
+	"io/fs"
+	"maps"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gofiber/template/html/v2"
+
+	"daypass/models"
+	"daypass/public"
+	"daypass/views"
+)
+
+// look is what the site looks like: its templates, and the assets they name.
+type look struct {
+	assets assets
+	views  *html.Engine
+}
+
+// look returns that of the binary, or under Dev what is on the disk now.
+func (a *App) look() (*look, error) {
+	if a.Dev == "" {
+		return a.built, nil
+	}
+	root := os.DirFS(a.Dev)
+	templates, err := fs.Sub(root, "views")
+	if err != nil {
+		return nil, err
+	}
+	files, err := fs.Sub(root, "public")
+	if err != nil {
+		return nil, err
+	}
+	return loadLook(templates, files, asIs)
+}
+
+// builtIn reads what was built into the binary.
+func builtIn() (*look, error) { return loadLook(views.FS, public.FS, packed) }
+
+// loadLook reads templates and assets. A template that could never be shown is
+// a viewError.
+func loadLook(templates, files fs.FS, pack packing) (*look, error) {
+	assets, err := loadAssets(files, pack)
+	if err != nil {
+		return nil, err
+	}
+	icons, err := readIcons(files, assets)
+	if err != nil {
+		return nil, err
+	}
+	engine := html.NewFileSystem(http.FS(templates), ".html")
+	engine.AddFuncMap(map[string]any{
+		"asset": assets.url,
+		"time":  moment,
+		"icon":  icons.show,
+	})
+	if err := engine.Load(); err != nil { // later renders would not tell
+		return nil, readViewError(err)
+	}
+	for _, view := range engine.Templates.Templates() {
+		// What is wrong with the template itself shows before what is wrong with the data, which is none.
+		var wrong *template.Error
+		if err := view.Execute(io.Discard, nil); errors.As(err, &wrong) {
+			return nil, readViewError(err)
+		}
+	}
+	return &look{assets, engine}, nil
+}
+
+// show renders a view.
+func (l *look) show(to io.Writer, view string, page any) error {
+	found := l.views.Templates.Lookup(view)
+	if found == nil {
+		return fmt.Errorf("%s: there is no views/%s.html", callerOfRender(), view)
+	}
+	if err := found.Execute(to, page); err != nil {
+		return readViewError(err)
+	}
+	return nil
+}
+
+// callerOfRender is the file and the line of the handler that called render.
+func callerOfRender() string {
+	var callers [16]uintptr
+	frames := runtime.CallersFrames(callers[:runtime.Callers(2, callers[:])])
+	for {
+		frame, more := frames.Next()
+		if base := filepath.Base(frame.File); base != "look.go" && base != "page.go" || !more {
+			return fmt.Sprintf("handlers/%s:%d", base, frame.Line)
+		}
+	}
+}
+
+// viewError is a template that can't be read or shown, and where it is wrong.
+type viewError struct {
+	File string // from the root of the checkout
+	Line int    // zero when it is not known
+	What string
+	err  error
+}
+
+func (e *viewError) Error() string {
+	if e.Line == 0 {
+		return e.What
+	}
+	return fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.What)
+}
+
+func (e *viewError) Unwrap() error { return e.err }
+
+var (
+	placeInView  = regexp.MustCompile(`(?s)^(?:html/)?template: ?([\w/.-]+):(\d+)(?::\d+)?: (.*)$`)
+	missingField = regexp.MustCompile(`executing ".*" at <(.*)>: can't evaluate field (\w+) in type \*?([\w.]+)`)
+)
+
+// readViewError says what html/template complains of with file and line.
+func readViewError(err error) error {
+	at := placeInView.FindStringSubmatch(err.Error())
+	if at == nil {
+		return &viewError{What: err.Error(), err: err}
+	}
+	line, _ := strconv.Atoi(at[2])
+	what := at[3]
+	if field := missingField.FindStringSubmatch(what); field != nil {
+		what = fmt.Sprintf("{{%s}}: %s has no field or method %s", field[1], field[3], field[2])
+	}
+	return &viewError{File: "views/" + at[1] + ".html", Line: line, What: what, err: err}
+}
+
+// icons are the symbols of public/icons.svg, by name, as a page shows them.
+type icons map[string]template.HTML
+
+var symbol = regexp.MustCompile(`<symbol id="([^"]+)"`)
+
+func readIcons(files fs.FS, assets assets) (icons, error) {
+	const sprite = "icons.svg"
+	content, err := fs.ReadFile(files, sprite)
+	if err != nil {
+		return nil, fmt.Errorf("read the icons: %w", err)
+	}
+	all := icons{}
+	for _, found := range symbol.FindAllStringSubmatch(string(content), -1) {
+		all[found[1]] = template.HTML(`<svg class="icon" aria-hidden="true"><use href="` + assets.urls[sprite] + `#` + found[1] + `"/></svg>`)
+	}
+	return all, nil
+}
+
+// show is the function icon of templates.
+func (i icons) show(name string) (template.HTML, error) {
+	icon, ok := i[name]
+	if !ok {
+		return "", fmt.Errorf("public/icons.svg has no icon %q; it has %s", name, strings.Join(slices.Sorted(maps.Keys(i)), ", "))
+	}
+	return icon, nil
+}
+
+// moment is the function time of templates. It stands in UTC; the script puts it
+// into the zone and the words of whoever reads it.
+func moment(at models.Time) template.HTML {
+	return template.HTML(`<time datetime="` + at.Format(time.RFC3339) + `">` + at.Format("2 Jan 2006, 15:04 MST") + `</time>`)
+}
