@@ -64,6 +64,7 @@ type App struct {
 	db       *models.DB
 	signer   *signer
 	sessions *session.Store
+	sitemap  sitemap
 	built    *look // what the site looks like, as it was built into the binary
 	origin   *http.CrossOriginProtection
 	headers  []header
@@ -118,6 +119,9 @@ func New(db *models.DB, config Config) (*App, error) {
 		DisableStartupMessage:   true,
 	})
 	a.routes()
+	if err := a.sitemap.check(); err != nil {
+		return nil, fmt.Errorf("the map of the site is wrong:\n%w", err)
+	}
 	server := a.Server()
 	server.Handler = a.outermost(server.Handler)
 	server.ErrorHandler = lastResort(server.ErrorHandler)

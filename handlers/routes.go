@@ -1,23 +1,24 @@
 package handlers
 
 // routes is the map of the site, matched from top to bottom. A Use guards every
-// line below it, so a page is as private as the place where it stands.
+// line below it, so a page is as private as the place where it stands. A page
+// that needs no session says so: anyone.
 func (a *App) routes() {
 	a.Use(a.secureHeaders, a.sameOrigin)
 
 	// Anyone, also before there is a user.
-	a.Get("/public/:name", a.asset)
-	a.Get("/healthz", a.healthz)
-	a.Get("/setup", a.showSetup)
-	a.Post("/setup", a.setUp)
+	a.Get("/public/:name", anyone, a.asset)
+	a.Get("/healthz", anyone, a.healthz)
+	a.Get("/setup", anyone, a.showSetup)
+	a.Post("/setup", anyone, a.setUp)
 
 	// Anyone, once there is one.
 	a.Use(a.requireUsers)
-	a.Get("/login", a.showLogin)
-	a.Post("/login", a.login)
-	a.Get("/login/forget.svg", a.forget)
-	a.Get("/link", a.showSetPassword)
-	a.Post("/link", a.setPassword)
+	a.Get("/login", anyone, a.showLogin)
+	a.Post("/login", anyone, a.login)
+	a.Get("/login/forget.svg", anyone, a.forget)
+	a.Get("/link", anyone, a.showSetPassword)
+	a.Post("/link", anyone, a.setPassword)
 
 	// Whoever is signed in; unknown paths too.
 	a.Use(a.requireSession)
