@@ -1218,7 +1218,7 @@ func chromium(t *testing.T, width, height int64, dark bool) *window {
 	must(t, chromedp.Listen(ctx, func(event any) {
 		switch event := event.(type) {
 		case *log.EventEntryAdded:
-			refused := strings.Contains(event.Entry.Text, "the server responded with a status of 4") // as a form may be
+			refused := strings.Contains(event.Entry.Text, "the server responded with a status of ") // as a form may be
 			if event.Entry.Level != log.EntryLevelInfo && !refused {
 				t.Errorf("the browser complains: %s %s", event.Entry.Text, event.Entry.URL)
 			}
@@ -1303,14 +1303,7 @@ func (w *window) back() {
 	w.t.Helper()
 	from := ask[string](w, "location.href")
 	chromedp.Run(w.ctx, chromedp.Evaluate[any]("history.back()"))
-	for w.ctx.Err() == nil {
-		there, err := chromedp.Run(w.ctx, chromedp.Evaluate[bool](fmt.Sprintf("location.href != %q && document.readyState == 'complete' && !document.documentElement.hidden", from)))
-		if err == nil && there {
-			return
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
-	w.t.Fatal("going back leads nowhere")
+	w.waitFor(fmt.Sprintf("location.href != %q && document.readyState == 'complete' && !document.documentElement.hidden", from))
 }
 
 // shows says which address the window shows, and what has the focus.
@@ -3172,4 +3165,79 @@ func TestTheReadmesPageWorks(t *testing.T) {
 	ada.get("/hello").answers(200).says("Hello, Ada").says("You use Firefox on Linux.")
 	site.visitor().get("/hello").leadsTo("/login?next=%2Fhello")
 	p.stop()
+}
+
+// TestDevFollowsTheDisk writes templates as a developer does while the program
+// runs: the page follows, and a slip is shown with its place.
+func TestDevFollowsTheDisk(t *testing.T) {
+	tree := t.TempDir()
+	for _, part := range []string{"views", "public"} {
+		must(t, os.CopyFS(filepath.Join(tree, part), os.DirFS(part)))
+	}
+	view := filepath.Join(tree, "views/setup.html")
+	original, err := os.ReadFile(view)
+	must(t, err)
+	write := func(text string) { must(t, os.WriteFile(view, []byte(text), 0o600)) }
+
+	p := launch(t, tree, "--dev")
+	site := &testSite{t: t, url: p.url}
+	setup := regexp.MustCompile(`/setup\?token=\w+`).FindString(p.out.String())
+	page := site.visitor().get(setup).answers(200).says("/public/dev.")
+	wrong := []struct{ text, says string }{
+		{"{{template \"layouts/begin\" .}}\n<h1>{{.Titel}}</h1>\n", "<strong>views/setup.html:2</strong> {{.Titel}}: handlers.SetupPage has no field or method Titel"},
+		{"<h1>\n\n{{if}}\n", "views/setup.html:3</strong> missing value for if"},
+		{"<h1>\n{{template \"partials/nothing\"}}\n", "views/setup.html:2</strong> no such template"},
+		{"<h1>\n{{nothing .}}\n", "views/setup.html:2</strong> function &#34;nothing&#34; not defined"},
+		{"<h1>\n{{icon \"nothing\"}}\n", "public/icons.svg has no icon"},
+		{"<h1 {{if .Title}}>{{end}}\n", "views/setup.html:1</strong> {{if}} branches end in different contexts"},
+	}
+	for _, slip := range wrong {
+		write(slip.text)
+		page := site.visitor().get(setup).answers(500).says(slip.says).says(`<span class="wrong">`)
+		if page.http.Header.Get("Content-Security-Policy") == "" {
+			t.Error("the page of a slip has no security headers")
+		}
+	}
+	write(string(original))
+	state := regexp.MustCompile(`data-dev="\w+"`)
+	if again := site.visitor().get(setup).answers(200); state.ReplaceAllString(again.body, "") != state.ReplaceAllString(page.body, "") {
+		t.Error("the page is not what it was")
+	}
+	style := regexp.MustCompile(`/public/app\.\w+\.css`)
+	site.visitor().get(style.FindString(page.body)).answers(200)
+	must(t, os.WriteFile(filepath.Join(tree, "public/app.css"), []byte("h1 { color: red }"), 0o600))
+	fresh := style.FindString(site.visitor().get(setup).body)
+	if fresh == style.FindString(page.body) {
+		t.Error("a changed style has the old name")
+	}
+	site.visitor().get(fresh).answers(200).says("color: red")
+
+	w := chromium(t, 1280, 800, false)
+	w.open(p.url + setup)
+	write(strings.Replace(string(original), "<h1>", "<h1>{{.Titel}}", 1))
+	w.waitFor("document.querySelector('.source') != null")
+	w.look("a slip in a template")
+	for _, title := range []string{"First", "Second"} {
+		write("{{template \"layouts/begin\" .}}<h1>" + title + "</h1>{{template \"layouts/end\" .}}")
+		w.waitFor("document.querySelector('h1')?.textContent == '" + title + "'")
+	}
+	w.open("about:blank")
+	p.stop()
+
+	t.Chdir(t.TempDir())
+	if status, _, errs := typed(t, "", "--dev"); status != 2 || !strings.Contains(errs, "views/layouts/begin.html") {
+		t.Errorf("outside of a checkout: status %d: %s", status, errs)
+	}
+}
+
+// waitFor waits until an expression holds, while one page may give way to another.
+func (w *window) waitFor(expression string) {
+	w.t.Helper()
+	for w.ctx.Err() == nil {
+		if holds, err := chromedp.Run(w.ctx, chromedp.Evaluate[bool](expression)); err == nil && holds {
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	w.t.Fatalf("it never comes that %s", expression)
 }

@@ -69,6 +69,7 @@ type settings struct {
 
 type serve struct {
 	settings `embed:""`
+	Dev      bool `help:"In a checkout: read templates and assets from the disk for each request, show what is wrong with them, and let the browser follow."`
 }
 
 type doctor struct {
@@ -248,6 +249,13 @@ func (s *serve) Run(ctx context.Context, at console) error {
 	if s.Idle < 0 || s.Idle > 0 && s.Idle < 2*time.Minute {
 		return misuse{fmt.Errorf("--idle %s is too short: two minutes are the least, since use is noted once a minute", s.Idle)}
 	}
+	checkout := ""
+	if s.Dev {
+		checkout = "."
+		if err := handlers.CheckDev(checkout); err != nil {
+			return misuse{fmt.Errorf("--dev: %w", err)}
+		}
+	}
 	db, err := models.Open(ctx, at.db)
 	if err != nil {
 		return err
@@ -271,7 +279,7 @@ func (s *serve) Run(ctx context.Context, at console) error {
 	}
 	token := rand.Text()
 	site, err := handlers.New(db, handlers.Config{
-		URL: public, Secrets: secrets, Lifetime: s.Lifetime, TrustedProxies: s.TrustedProxy, SetupToken: token, Log: at.log, Version: version,
+		URL: public, Secrets: secrets, Lifetime: s.Lifetime, TrustedProxies: s.TrustedProxy, SetupToken: token, Log: at.log, Version: version, Dev: checkout,
 	})
 	if err != nil {
 		return err
@@ -293,6 +301,9 @@ func (s *serve) greet(ctx context.Context, at console, db *models.DB, public *ur
 	fmt.Fprintf(at.out, "\n  Daypass is at %s\n", public)
 	if !found {
 		fmt.Fprintf(at.out, "\n  Nobody has an account yet. Make the first one here:\n  %s/setup?token=%s\n", public, token)
+	}
+	if s.Dev {
+		fmt.Fprint(at.out, "\n  Templates and assets are read from views/ and public/, and the browser follows them.\n")
 	}
 	fmt.Fprintln(at.out)
 	if public.Scheme == "http" && !handlers.IsLocal(public.Hostname()) {

@@ -5,7 +5,9 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io/fs"
+	"os"
 	"path"
+	"path/filepath"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
@@ -96,11 +98,14 @@ func (a assets) url(name string) (string, error) {
 }
 
 func (a *App) asset(c *fiber.Ctx) error {
-	look, err := a.look()
-	if err != nil {
-		return err
+	file, ok := a.built.assets.byName[c.Params("name")]
+	if !ok && a.Dev != "" {
+		fresh, err := loadAssets(os.DirFS(filepath.Join(a.Dev, "public")), asIs)
+		if err != nil {
+			return err
+		}
+		file, ok = fresh.byName[c.Params("name")]
 	}
-	file, ok := look.assets.byName[c.Params("name")]
 	if !ok {
 		return models.ErrNotFound
 	}

@@ -70,8 +70,14 @@ func (a *App) fail(c *fiber.Ctx, err error) error {
 	}
 	a.setHeaders(c)
 	c.Status(status)
+	if wrong := a.viewErrorIn(err); wrong != nil {
+		return a.showViewError(c, wrong)
+	}
 	if err := a.render(c, "error", page); err != nil {
 		a.logFailure(c, err)
+		if wrong := a.viewErrorIn(err); wrong != nil { // of the page of errors itself
+			return a.showViewError(c, wrong)
+		}
 		return c.SendString(page.Title + "\n\n" + page.Sentence + "\n")
 	}
 	return nil

@@ -28,6 +28,7 @@ import (
 type look struct {
 	assets assets
 	views  *html.Engine
+	state  string // of the disk, under Dev; else nothing
 }
 
 // look returns that of the binary, or under Dev what is on the disk now.
@@ -35,16 +36,19 @@ func (a *App) look() (*look, error) {
 	if a.Dev == "" {
 		return a.built, nil
 	}
-	root := os.DirFS(a.Dev)
-	templates, err := fs.Sub(root, "views")
+	state, err := a.devState() // of before: what changes meanwhile is seen at the next look
 	if err != nil {
 		return nil, err
 	}
-	files, err := fs.Sub(root, "public")
+	fresh, err := loadLook(os.DirFS(filepath.Join(a.Dev, "views")), os.DirFS(filepath.Join(a.Dev, "public")), asIs)
+	if wrong := a.viewErrorIn(err); wrong != nil {
+		wrong.state = state
+	}
 	if err != nil {
 		return nil, err
 	}
-	return loadLook(templates, files, asIs)
+	fresh.state = state
+	return fresh, nil
 }
 
 // builtIn reads what was built into the binary.
@@ -77,7 +81,7 @@ func loadLook(templates, files fs.FS, pack packing) (*look, error) {
 			return nil, readViewError(err)
 		}
 	}
-	return &look{assets, engine}, nil
+	return &look{assets: assets, views: engine}, nil
 }
 
 // show renders a view.
@@ -87,7 +91,9 @@ func (l *look) show(to io.Writer, view string, page any) error {
 		return fmt.Errorf("%s: there is no views/%s.html", callerOfRender(), view)
 	}
 	if err := found.Execute(to, page); err != nil {
-		return readViewError(err)
+		wrong := readViewError(err)
+		wrong.state = l.state
+		return wrong
 	}
 	return nil
 }
@@ -109,7 +115,9 @@ type viewError struct {
 	File string // from the root of the checkout
 	Line int    // zero when it is not known
 	What string
-	err  error
+
+	err   error
+	state string // of the disk, under Dev
 }
 
 func (e *viewError) Error() string {
@@ -127,7 +135,7 @@ var (
 )
 
 // readViewError says what html/template complains of with file and line.
-func readViewError(err error) error {
+func readViewError(err error) *viewError {
 	at := placeInView.FindStringSubmatch(err.Error())
 	if at == nil {
 		return &viewError{What: err.Error(), err: err}

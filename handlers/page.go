@@ -23,6 +23,8 @@ type Page struct {
 	Navigation []Link
 	// Tabs are the pages of this part of the site, if it has several.
 	Tabs []Link
+	// Dev is what the page was made from, under --dev; else nothing.
+	Dev string
 }
 
 func (p *Page) frame() *Page { return p }
@@ -136,6 +138,7 @@ func (a *App) render(c *fiber.Ctx, view string, page interface{ frame() *Page })
 	if err != nil {
 		return err
 	}
+	frame.Dev = look.state
 	answer := c.Response()
 	answer.ResetBody()
 	if err := look.show(answer.BodyWriter(), view, page); err != nil {

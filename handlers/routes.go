@@ -9,6 +9,9 @@ func (a *App) routes() {
 	// Anyone, also before there is a user.
 	a.Get("/public/:name", anyone, a.asset)
 	a.Get("/healthz", anyone, a.healthz)
+	if a.Dev != "" {
+		a.Get("/dev/state", anyone, a.showDevState)
+	}
 	a.Get("/setup", anyone, a.showSetup)
 	a.Post("/setup", anyone, a.setUp)
 
