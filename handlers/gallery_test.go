@@ -6,12 +6,14 @@ import (
 	"go/token"
 	"html"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
+	"github.com/jba/templatecheck"
 	"github.com/valyala/fasthttp"
 
 	"daypass/models"
@@ -125,6 +127,7 @@ func TestTheGallery(t *testing.T) {
 		c := app.AcquireCtx(&fasthttp.RequestCtx{})
 		if err := app.render(c, view, page); err != nil {
 			t.Errorf("%s: %v", name, err)
+			continue
 		}
 		body := string(c.Response().Body())
 		if !strings.Contains(body, "<title>"+page.frame().Title+" · Daypass</title>") || !strings.HasSuffix(strings.TrimSpace(body), "</html>") ||
@@ -144,6 +147,57 @@ func TestTheGallery(t *testing.T) {
 		if view := strings.TrimSuffix(filepath.Base(template), ".html"); !shown[view] {
 			t.Errorf("views/%s.html is not in the gallery", view)
 		}
+	}
+}
+
+// TestEveryTemplateFitsItsPage looks into every branch of every template, also
+// those that no state of the gallery takes, for fields that its page lacks.
+func TestEveryTemplateFitsItsPage(t *testing.T) {
+	app := newApp(t)
+	said := map[string]bool{}
+	for name, page := range gallery {
+		view, _, _ := strings.Cut(name, ":")
+		template := app.built.views.Templates.Lookup(view)
+		if template == nil {
+			continue // TestTheGallery says so
+		}
+		if err := templatecheck.CheckHTML(template, page); err != nil {
+			if wrong := readViewError(err).Error(); !said[wrong] {
+				t.Error(wrong)
+				said[wrong] = true
+			}
+		}
+	}
+}
+
+// TestEveryRenderNamesAView reads the handlers for views that are not there.
+func TestEveryRenderNamesAView(t *testing.T) {
+	files, err := filepath.Glob("*.go")
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	for _, file := range files {
+		positions := token.NewFileSet()
+		parsed, err := parser.ParseFile(positions, file, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(parsed, func(node ast.Node) bool {
+			call, ok := node.(*ast.CallExpr)
+			if !ok || len(call.Args) != 3 {
+				return true
+			}
+			called, isMethod := call.Fun.(*ast.SelectorExpr)
+			view, isText := call.Args[1].(*ast.BasicLit)
+			if !isMethod || !isText || called.Sel.Name != "render" {
+				return true
+			}
+			name := strings.Trim(view.Value, `"`)
+			if _, err := os.Stat("../views/" + name + ".html"); err != nil {
+				t.Errorf("handlers/%s: there is no views/%s.html", positions.Position(view.Pos()), name)
+			}
+			return true
+		})
 	}
 }
 

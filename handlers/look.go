@@ -131,7 +131,7 @@ func (e *viewError) Unwrap() error { return e.err }
 
 var (
 	placeInView  = regexp.MustCompile(`(?s)^(?:html/)?template: ?([\w/.-]+):(\d+)(?::\d+)?: (.*)$`)
-	missingField = regexp.MustCompile(`executing ".*" at <(.*)>: can't evaluate field (\w+) in type \*?([\w.]+)`)
+	missingField = regexp.MustCompile(`(?:executing|checking) ".*" at <(.*)>: can't (?:evaluate|use) field (\w+) in type \*?([\w.]+)`)
 )
 
 // readViewError says what html/template complains of with file and line.

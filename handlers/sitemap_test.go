@@ -1,10 +1,12 @@
 package handlers
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/gofiber/fiber/v2"
+	"github.com/valyala/fasthttp"
 )
 
 // TestAWrongMapIsRefused: each mistake is named with its file and its line.
@@ -34,6 +36,18 @@ func TestAWrongMapIsRefused(t *testing.T) {
 	app.Use(app.requireSession)
 	app.Get("/y", page)
 	if err := app.sitemap.check(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestAnUnknownViewIsSaidWithTheLineThatNamesIt: of the handler, not of render.
+func TestAnUnknownViewIsSaidWithTheLineThatNamesIt(t *testing.T) {
+	app := newApp(t)
+	c := app.AcquireCtx(&fasthttp.RequestCtx{})
+	defer app.ReleaseCtx(c)
+	view := "nothing"
+	err := app.render(c, view, &LoginPage{})
+	if err == nil || !regexp.MustCompile(`^handlers/sitemap_test.go:\d+: there is no views/nothing.html$`).MatchString(err.Error()) {
 		t.Error(err)
 	}
 }
