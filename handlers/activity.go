@@ -74,11 +74,7 @@ func (a *App) listEvents(c *fiber.Ctx, page *ActivityPage, filter models.EventFi
 		}
 	}
 	page.File = page.Path + ".csv?" + kept.Encode()
-	if len(events) > rowsPerPage {
-		events = events[:rowsPerPage]
-		kept.Set("before", events[rowsPerPage-1].ID)
-		page.Older = page.Path + "?" + kept.Encode()
-	}
+	events, page.Older = onePage(c, events, func(event models.Event) string { return event.ID })
 	page.Name, page.Events = filter.Name, showEvents(events)
 	if !page.Everyone {
 		for i := range page.Events {

@@ -49,6 +49,7 @@ var (
 	someFields  = []Field{
 		{Label: "Name", Name: "username", Type: "text", Value: "ada", Autocomplete: "username", Error: "This is wrong."},
 		{Label: "Password", Name: "password", Type: "password", Autocomplete: "current-password", Hint: "Long.", Optional: true, Focus: true},
+		{Label: "Done", Name: "done", Type: "checkbox", Checked: true, Hint: "Or not."},
 	}
 )
 

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"net/url"
 	"slices"
 	"strings"
 	"unicode"
@@ -62,8 +63,9 @@ type Field struct {
 	ID           string // of the element; the name, unless the page has two of that name
 	Label        string
 	Name         string
-	Type         string // text or password
+	Type         string // of an input: text, password, number, date or checkbox
 	Value        string
+	Checked      bool   // of a checkbox
 	Autocomplete string // HTML autofill field name
 	Hint         string
 	Error        string
@@ -99,7 +101,7 @@ func focusFirst(fields []Field) []Field {
 			place = i
 			break
 		}
-		if place < 0 && field.Value == "" && !field.Optional {
+		if place < 0 && field.Value == "" && !field.Optional && field.Type != "checkbox" {
 			place = i
 		}
 	}
@@ -159,6 +161,24 @@ func showable(typed string, most int) string {
 		return ""
 	}
 	return typed
+}
+
+// onePage cuts a list, of which one row more than rowsPerPage was asked for, to
+// what a page shows, and returns the address of the page with those that follow:
+// that of this request, with "before" set to the ID of the last row.
+func onePage[Row any](c *fiber.Ctx, rows []Row, id func(Row) string) (shown []Row, older string) {
+	if len(rows) <= rowsPerPage {
+		return rows, ""
+	}
+	shown = rows[:rowsPerPage]
+	values := url.Values{}
+	for name := range c.Queries() {
+		if value := query(c, name); value != "" {
+			values.Set(name, value)
+		}
+	}
+	values.Set("before", id(shown[rowsPerPage-1]))
+	return shown, c.Path() + "?" + values.Encode()
 }
 
 // query returns a value of the address, if it is text.

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/gofiber/storage/sqlite3/v2"
+	"github.com/google/uuid"
 	"github.com/jmoiron/sqlx"
 	sqlite "github.com/mattn/go-sqlite3"
 )
@@ -190,6 +191,9 @@ func must(ctx context.Context, tx *sqlx.Tx, statement string, args ...any) error
 	}
 	return nil
 }
+
+// newRowID returns an ID that sorts as rows were added: a UUIDv7 (RFC 9562).
+func newRowID() string { return uuid.Must(uuid.NewV7()).String() } // never fails, as crypto/rand does not
 
 // errDamaged says that a row holds what no part of this program wrote.
 var errDamaged = errors.New("damaged row")

@@ -2,9 +2,7 @@ package models
 
 import (
 	"context"
-	"fmt"
 
-	"github.com/google/uuid"
 	"github.com/jmoiron/sqlx"
 )
 
@@ -86,17 +84,13 @@ func (db *DB) writeWithEvents(ctx context.Context, from Origin, change func(*sql
 	var happened []line
 	err := db.write(ctx, func(tx *sqlx.Tx) error {
 		return change(tx, func(kind Kind, user *User) error {
-			id, err := uuid.NewV7()
-			if err != nil {
-				return fmt.Errorf("make an event's ID: %w", err)
-			}
-			event := Event{ID: id.String(), Kind: kind, At: db.now(), Address: from.Address, Browser: from.Browser, Author: from.Author}
+			event := Event{ID: newRowID(), Kind: kind, At: db.now(), Address: from.Address, Browser: from.Browser, Author: from.Author}
 			name := "(nobody)"
 			if user != nil {
 				event.UserID, name = &user.ID, user.Name
 			}
 			happened = append(happened, line{kind, name})
-			_, err = tx.NamedExecContext(ctx,
+			_, err := tx.NamedExecContext(ctx,
 				`INSERT INTO events (id, user_id, kind, at, address, browser, author) VALUES (:id, :user_id, :kind, :at, :address, :browser, :author)`, event)
 			return err
 		})

@@ -2,6 +2,7 @@ package models
 
 import (
 	"context"
+	"errors"
 	"math"
 
 	"github.com/jmoiron/sqlx"
@@ -12,6 +13,8 @@ type Export struct {
 	User     User            `json:"user"`
 	Sessions []ExportSession `json:"sessions"`
 	Events   []ExportEvent   `json:"events"`
+	// Further are the user's rows in the tables of further pages, by table.
+	Further map[string][]map[string]any `json:"further,omitempty"`
 }
 
 // ExportSession is a session without what names it.
@@ -46,7 +49,11 @@ func (db *DB) Export(ctx context.Context, session *Session, from Origin) (*Expor
 	if err != nil {
 		return nil, err
 	}
-	export := &Export{User: session.User, Sessions: []ExportSession{}, Events: []ExportEvent{}}
+	further, err := db.further(ctx, &session.User)
+	if err != nil {
+		return nil, err
+	}
+	export := &Export{User: session.User, Sessions: []ExportSession{}, Events: []ExportEvent{}, Further: further}
 	for _, s := range sessions {
 		export.Sessions = append(export.Sessions, ExportSession{s.Address, s.Browser, s.Created, s.Seen, s.Expires})
 	}
@@ -54,4 +61,37 @@ func (db *DB) Export(ctx context.Context, session *Session, from Origin) (*Expor
 		export.Events = append(export.Events, ExportEvent{e.Kind, e.At, e.Address, e.Browser, e.Author})
 	}
 	return export, nil
+}
+
+// further returns all rows of a user in tables that refer to users by a column
+// user_id and are not named here. So a page's own table is exported without a
+// word in this file.
+func (db *DB) further(ctx context.Context, user *User) (map[string][]map[string]any, error) {
+	var tables []string
+	err := db.sql.SelectContext(ctx, &tables, `SELECT m.name FROM sqlite_schema m JOIN pragma_foreign_key_list(m.name) f
+		WHERE m.type = 'table' AND f."table" = 'users' AND f."from" = 'user_id' AND m.name NOT IN ('sessions', 'events', 'links') ORDER BY m.name`)
+	if err != nil {
+		return nil, err
+	}
+	all := make(map[string][]map[string]any)
+	for _, table := range tables {
+		rows, err := db.sql.QueryxContext(ctx, `SELECT * FROM "`+table+`" WHERE user_id = $1`, user.ID)
+		if err != nil {
+			return nil, err
+		}
+		defer rows.Close()
+		all[table] = []map[string]any{}
+		for rows.Next() {
+			row := make(map[string]any)
+			if err := rows.MapScan(row); err != nil {
+				return nil, err
+			}
+			delete(row, "user_id")
+			all[table] = append(all[table], row)
+		}
+		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
 }

@@ -6,8 +6,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -59,18 +57,6 @@ type NewUser struct {
 	FullName string
 	Password string
 	Role     Role
-}
-
-// InvalidError says what is wrong with what somebody typed: a sentence for each
-// field, by its name in the form.
-type InvalidError map[string]string
-
-func (e InvalidError) Error() string {
-	var sentences []string
-	for _, field := range slices.Sorted(maps.Keys(e)) {
-		sentences = append(sentences, field+": "+e[field])
-	}
-	return strings.Join(sentences, " ")
 }
 
 // ErrLastAdmin says that a change would leave nobody who administers the site.

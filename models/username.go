@@ -2,11 +2,9 @@ package models
 
 import (
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/text/secure/precis"
-	"golang.org/x/text/unicode/norm"
 )
 
 // The lengths of names, in characters (Unicode code points).
@@ -41,10 +39,10 @@ const usernameRule = "Use 1 to 64 letters, digits or signs such as . _ - @, with
 
 // fullName checks a full name: at most 200 characters, any script, no control characters.
 func fullName(typed string) (name string, complaint string) {
-	if !utf8.ValidString(typed) || strings.ContainsFunc(typed, unicode.IsControl) {
+	name, ok := oneLine(typed)
+	if !ok {
 		return "", "This has characters that can't be shown."
 	}
-	name = norm.NFC.String(strings.TrimSpace(typed))
 	if utf8.RuneCountInString(name) > MaxFullName {
 		return "", "Use at most 200 characters."
 	}

@@ -1,0 +1,79 @@
+package models
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// InvalidError says what is wrong with what somebody typed: a sentence for each
+// field, by its name in the form. An empty one is no error; see OrNil.
+type InvalidError map[string]string
+
+func (e InvalidError) Error() string {
+	var sentences []string
+	for _, field := range slices.Sorted(maps.Keys(e)) {
+		sentences = append(sentences, field+": "+e[field])
+	}
+	return strings.Join(sentences, " ")
+}
+
+// OrNil is the error, when anything was refused.
+func (e InvalidError) OrNil() error {
+	if len(e) == 0 {
+		return nil
+	}
+	return e
+}
+
+// Text refuses a text that is empty, has more than most characters, or is not
+// one line of text. What is left has the form in which it is kept: NFC, without
+// space around it.
+func (e InvalidError) Text(field string, typed *string, most int) {
+	text, ok := oneLine(*typed)
+	switch {
+	case !ok:
+		e[field] = "This has characters that can't be shown."
+	case text == "":
+		e[field] = "This is needed."
+	case utf8.RuneCountInString(text) > most:
+		e[field] = fmt.Sprintf("Use at most %d characters.", most)
+	default:
+		*typed = text
+	}
+}
+
+// Number refuses what is no whole number of 64 bits. What is left has the form
+// in which Go and SQL write it.
+func (e InvalidError) Number(field string, typed *string) {
+	number, err := strconv.ParseInt(strings.TrimSpace(*typed), 10, 64)
+	if err != nil {
+		e[field] = "This is not a whole number."
+		return
+	}
+	*typed = strconv.FormatInt(number, 10)
+}
+
+// Date refuses what is no day in the form 2006-01-02 (ISO 8601), in which
+// browsers send it.
+func (e InvalidError) Date(field string, typed *string) {
+	if _, err := time.Parse(time.DateOnly, *typed); err != nil {
+		e[field] = "This is not a date such as 2006-01-02."
+	}
+}
+
+// oneLine puts a text into the form in which it is kept. It is ok only for
+// valid text without control characters.
+func oneLine(typed string) (text string, ok bool) {
+	if !utf8.ValidString(typed) || strings.ContainsFunc(typed, unicode.IsControl) {
+		return "", false
+	}
+	return norm.NFC.String(strings.TrimSpace(typed)), true
+}

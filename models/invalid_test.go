@@ -1,0 +1,40 @@
+package models
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestInvalidErrorRefusesFields(t *testing.T) {
+	text := func(e InvalidError, typed *string) { e.Text("x", typed, 5) }
+	number := func(e InvalidError, typed *string) { e.Number("x", typed) }
+	date := func(e InvalidError, typed *string) { e.Date("x", typed) }
+	for name, c := range map[string]struct {
+		check func(InvalidError, *string)
+		typed string
+		kept  string // empty: it is refused
+	}{
+		"text":             {text, " ab ", "ab"},
+		"as long as may":   {text, "äöüäö", "äöüäö"},
+		"composed":         {text, "e\u0301", "é"},
+		"empty":            {text, "  ", ""},
+		"too long":         {text, "abcdef", ""},
+		"two lines":        {text, "a\nb", ""},
+		"no text":          {text, "\xff", ""},
+		"NUL":              {text, "a\x00", ""},
+		"number":           {number, " 012", "12"},
+		"negative":         {number, "-7", "-7"},
+		"no number":        {number, "1.5", ""},
+		"too large":        {number, strings.Repeat("9", 20), ""},
+		"date":             {date, "2026-02-28", "2026-02-28"},
+		"no such day":      {date, "2026-02-30", ""},
+		"in another order": {date, "28.02.2026", ""},
+	} {
+		refused := InvalidError{}
+		typed := c.typed
+		c.check(refused, &typed)
+		if (refused.OrNil() != nil) != (c.kept == "") || refused.OrNil() == nil && typed != c.kept || len(refused) > 1 {
+			t.Errorf("%s: %q became %q, %v", name, c.typed, typed, refused)
+		}
+	}
+}
