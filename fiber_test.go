@@ -21,6 +21,7 @@ import (
 	"fmt"
 	"html"
 	"io"
+	"io/fs"
 	"log/slog"
 	"math/big"
 	"net"
@@ -3107,21 +3108,98 @@ func TestTheDashboardSaysWhatNeedsAttention(t *testing.T) {
 	}
 }
 
-// TestTheReadmesPageWorks adds the page of the README's section "Extend it" to
-// a copy of the tree, as that tells to, builds the copy and opens the page.
+// TestTheReadmesPageWorks adds the page of the README's section "Add a page" to
+// a copy of the tree by hand, as that tells to, builds the copy and uses the page.
+// What the command writes is the same to the letter.
 func TestTheReadmesPageWorks(t *testing.T) {
 	readme, err := os.ReadFile("README.md")
 	must(t, err)
-	_, section, _ := strings.Cut(string(readme), "\n## Extend it\n")
-	section, _, _ = strings.Cut(section, "\n## Operate it\n")
-	var blocks []string
-	for _, block := range regexp.MustCompile("(?s)   ```(?:go|html)\n(.*?)   ```").FindAllStringSubmatch(section, -1) {
-		blocks = append(blocks, regexp.MustCompile(`(?m)^   `).ReplaceAllString(block[1], ""))
-	}
-	if len(blocks) != 4 {
+	_, section, _ := strings.Cut(string(readme), "\n### Add a page\n")
+	section, _, _ = strings.Cut(section, "\n### While you write\n")
+	blocks := regexp.MustCompile("(?m)^`([^`]+)` .*(?: below `(.+)`.*)?\n\n```(?:go|html|sql)\n((?s:.*?))```").FindAllStringSubmatch(section, -1)
+	if len(blocks) != 8 {
 		t.Fatalf("the section has %d blocks", len(blocks))
 	}
 
+	byHand, byCommand := copyOfTheTree(t), copyOfTheTree(t)
+	for _, block := range blocks {
+		file, lines := filepath.Join(byHand, block[1]), block[3]
+		content, err := os.ReadFile(file)
+		if errors.Is(err, fs.ErrNotExist) {
+			must(t, os.WriteFile(file, []byte(lines), 0o600))
+			continue
+		}
+		must(t, err)
+		_, place, _ := strings.Cut(regexp.MustCompile("below `(.+)`").FindString(block[0]), "below ")
+		before, after, found := strings.Cut(string(content), strings.Trim(place, "`")+"\n")
+		if !found {
+			t.Fatalf("%s has no line %s", block[1], place)
+		}
+		must(t, os.WriteFile(file, []byte(before+strings.Trim(place, "`")+"\n"+lines+after), 0o600))
+	}
+	inTree := func(tree, command string) string {
+		t.Helper()
+		process := exec.Command("sh", "-c", command)
+		process.Dir = tree
+		out, err := process.CombinedOutput()
+		if err != nil {
+			t.Fatalf("%s: %v\n%s", command, err, out)
+		}
+		return string(out)
+	}
+	inTree(byHand, "gofmt -w handlers/gallery_test.go")
+	if wrong := inTree(byHand, "gofmt -l ."); wrong != "" {
+		t.Errorf("the README's code is not formatted: %s", wrong)
+	}
+	inTree(byHand, "go vet ./handlers ./models && go test -run 'Notes|Gallery|Fits|Render' ./handlers && go build -o daypass .")
+
+	command := regexp.MustCompile(`(?m)^go run \. (new view .*)$`).FindStringSubmatch(section)[1]
+	inTree(byCommand, "'"+filepath.Join(byHand, "daypass")+"' "+command)
+	for _, block := range blocks {
+		one, err := os.ReadFile(filepath.Join(byHand, block[1]))
+		must(t, err)
+		other, err := os.ReadFile(filepath.Join(byCommand, block[1]))
+		must(t, err)
+		if sorted(string(one)) != sorted(string(other)) { // the gallery's lines may stand elsewhere
+			t.Errorf("%s is not what the command writes:\n%s", block[1], other)
+		}
+	}
+
+	p := launchProgram(t, filepath.Join(byHand, "daypass"), t.TempDir())
+	token := regexp.MustCompile(`token=(\w+)`).FindStringSubmatch(p.out.String())[1]
+	site := &testSite{t: t, url: p.url}
+	ada := site.visitor()
+	ada.get("/notes").leadsTo("/setup")
+	ada.post("/setup", "token", token, "username", "ada", "full_name", "Ada", "password", password).leadsTo("/dashboard")
+	ada.get("/dashboard").says(`<a href="/notes">`)
+	ada.get("/notes").answers(200).says("There are no notes yet.")
+	ada.post("/notes", "title", "<b>milk</b>", "done", "on").leadsTo("/notes")
+	ada.get("/notes").answers(200).says("The note was saved.").says("&lt;b&gt;milk&lt;/b&gt;").says(`<span class="tag">done</span>`)
+	ada.post("/notes", "title", strings.Repeat("x", 201)).answers(422).says("Use at most 200 characters.")
+	for i := range 51 {
+		ada.post("/notes", "title", fmt.Sprint("note ", i)).leadsTo("/notes")
+	}
+	older := regexp.MustCompile(`href="(/notes\?before=[^"]+)"`).FindStringSubmatch(ada.get("/notes").says("note 50").body)
+	if older == nil {
+		t.Fatal("a long list has no second page")
+	}
+	ada.get(older[1]).answers(200).says("milk").says("note 0")
+	ada.get("/account/data.json").answers(200).says(`"notes": [`).says("milk")
+	site.visitor().get("/notes").leadsTo("/login?next=%2Fnotes")
+
+	w := chromium(t, 390, 800, true)
+	w.open(p.url + "/login")
+	w.press("ada\t" + password)
+	w.enter()
+	w.open(p.url + "/notes")
+	w.look("notes")
+	w.open("about:blank")
+	p.stop()
+}
+
+// copyOfTheTree copies the source to a folder of its own.
+func copyOfTheTree(t *testing.T) string {
+	t.Helper()
 	tree := t.TempDir()
 	for _, part := range []string{"go.mod", "go.sum", "main.go", "handlers", "models", "views", "public"} {
 		info, err := os.Stat(part)
@@ -3134,37 +3212,14 @@ func TestTheReadmesPageWorks(t *testing.T) {
 		must(t, err)
 		must(t, os.WriteFile(filepath.Join(tree, part), content, 0o600))
 	}
-	must(t, os.WriteFile(filepath.Join(tree, "handlers/hello.go"), []byte(blocks[0]), 0o600))
-	must(t, os.WriteFile(filepath.Join(tree, "views/hello.html"), []byte(blocks[1]), 0o600))
-	for file, change := range map[string][2]string{
-		"handlers/routes.go":       {"	a.Post(\"/logout\", a.logout)\n", blocks[2]},
-		"handlers/gallery_test.go": {"var gallery = map[string]interface{ frame() *Page }{\n", blocks[3]},
-	} {
-		content, err := os.ReadFile(filepath.Join(tree, file))
-		must(t, err)
-		before, after, found := strings.Cut(string(content), change[0])
-		if !found {
-			t.Fatalf("%s has no place for the line", file)
-		}
-		must(t, os.WriteFile(filepath.Join(tree, file), []byte(before+change[0]+change[1]+after), 0o600))
-	}
-	for _, command := range []string{"go vet ./handlers", "go test -run Gallery ./handlers", "go build -o daypass ."} {
-		words := strings.Fields(command)
-		process := exec.Command(words[0], words[1:]...)
-		process.Dir = tree
-		if out, err := process.CombinedOutput(); err != nil {
-			t.Fatalf("%s: %v\n%s", command, err, out)
-		}
-	}
-	p := launchProgram(t, filepath.Join(tree, "daypass"), t.TempDir())
-	token := regexp.MustCompile(`token=(\w+)`).FindStringSubmatch(p.out.String())[1]
-	site := &testSite{t: t, url: p.url}
-	ada := site.visitor()
-	ada.get("/hello").leadsTo("/setup")
-	ada.post("/setup", "token", token, "username", "ada", "full_name", "Ada", "password", password).leadsTo("/dashboard")
-	ada.get("/hello").answers(200).says("Hello, Ada").says("You use Firefox on Linux.")
-	site.visitor().get("/hello").leadsTo("/login?next=%2Fhello")
-	p.stop()
+	return tree
+}
+
+// sorted are the lines of a text in order.
+func sorted(text string) string {
+	lines := strings.Split(text, "\n")
+	slices.Sort(lines)
+	return strings.Join(lines, "\n")
 }
 
 // TestDevFollowsTheDisk writes templates as a developer does while the program

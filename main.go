@@ -32,6 +32,7 @@ import (
 	"golang.org/x/term"
 
 	"daypass/handlers"
+	"daypass/handlers/scaffold"
 	"daypass/models"
 )
 
@@ -48,6 +49,7 @@ type cli struct {
 	User    userCommand    `cmd:"" help:"Add, list and change users."`
 	Doctor  doctor         `cmd:"" help:"Say what is wrong with this installation, and what to do about it."`
 	Session sessionCommand `cmd:"" help:"List and end sessions."`
+	New     newCommand     `cmd:"" help:"For developers, in a checkout: write a new page, or a copy under another name."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
 
@@ -131,6 +133,24 @@ type sessionEnd struct {
 	ID   string `arg:"" optional:"" help:"The session, as the list names it."`
 	User string `placeholder:"NAME" help:"All sessions of this user."`
 	All  bool   `help:"All sessions of everybody."`
+}
+
+type newCommand struct {
+	View newView `cmd:"" help:"Write a page: template, handler, test, and its lines in the map, the menu and the gallery."`
+	App  newApp  `cmd:"" help:"Make a copy with its own name, module, title, cookie and variables."`
+}
+
+type newView struct {
+	Name  string `arg:"" help:"What the page is called in its address, such as reading-list."`
+	Admin bool   `help:"Make it a page of the administration."`
+	Table string `placeholder:"COLUMNS" help:"Give it a table of its own with a form, such as \"title:text pages:number due_on:date done:bool\"."`
+}
+
+type newApp struct {
+	Name   string `arg:"" help:"Of the binary, the cookie, the database and the variables, such as acme."`
+	Module string `placeholder:"PATH" help:"The Go module, such as example.org/team/acme. (default: the name)"`
+	Title  string `help:"What people read. (default: made from the name)"`
+	Folder string `placeholder:"FOLDER" help:"Where to write it. (default: beside the checkout)"`
 }
 
 type versionCommand struct{}
@@ -620,6 +640,61 @@ func (d *doctor) print(at console, found []models.Finding) error {
 		}
 	}
 	return at.printTable(rows)
+}
+
+// Run writes a page, and says what to do next.
+func (v *newView) Run(at console) error {
+	checkout, err := scaffold.Open(".")
+	if err != nil {
+		return misuse{err}
+	}
+	view := scaffold.View{Name: v.Name, Admin: v.Admin}
+	if v.Table != "" {
+		if view.Columns, err = scaffold.ParseColumns(v.Table); err != nil {
+			return misuse{err}
+		}
+	}
+	files, err := view.Write(checkout)
+	if err != nil {
+		return err
+	}
+	for _, file := range files.New {
+		fmt.Fprintln(at.out, "new     ", file)
+	}
+	for _, file := range files.Changed {
+		fmt.Fprintln(at.out, "changed ", file)
+	}
+	path := "/" + v.Name
+	if v.Admin {
+		path = "/admin" + path
+	}
+	fmt.Fprintf(at.out, `
+Next: see the page at %s with
+  go run . serve --dev
+write what it shows into views/%s.html, and run its test with
+  go test ./handlers
+`, path, v.Name)
+	return nil
+}
+
+// Run makes the copy, and says what to do next.
+func (a *newApp) Run(at console) error {
+	checkout, err := scaffold.Open(".")
+	if err != nil {
+		return misuse{err}
+	}
+	folder, err := scaffold.App{Name: a.Name, Module: a.Module, Title: a.Title, Folder: a.Folder}.Write(checkout)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(at.out, `%s is in %s. Next:
+  cd %s
+  go test ./...
+  go run .
+The pictures of its README are still of the old name; these make new ones:
+  go test -run HowItLooks -artifacts .
+`, a.Name, folder, folder)
+	return nil
 }
 
 func (versionCommand) Run(at console) error {

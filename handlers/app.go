@@ -1,9 +1,3 @@
-// Package handlers answers HTTP: it parses a request, asks the models, and
-// renders a view. A handler returns an error and never writes one; fail turns
-// every error into its page.
-//
-// The map of the site is in routes.go, and every page is a file of its own: its
-// struct, which embeds [Page], and then its handlers.
 package handlers
 
 import (

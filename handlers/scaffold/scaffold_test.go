@@ -1,0 +1,226 @@
+package scaffold
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// copied is a copy of the source of this checkout.
+func copied(t *testing.T) Checkout {
+	t.Helper()
+	here, err := Open("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := here.source()
+	if err != nil || len(files) < 50 {
+		t.Fatal(files, err)
+	}
+	copy := Checkout(t.TempDir())
+	for _, file := range files {
+		content, err := here.read(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.MkdirAll(filepath.Dir(copy.path(file)), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(copy.path(file), content, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return copy
+}
+
+// run runs a command in a folder, which has to work, and returns what it said.
+func run(t *testing.T, folder string, command ...string) string {
+	t.Helper()
+	process := exec.Command(command[0], command[1:]...)
+	process.Dir = folder
+	out, err := process.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s: %v\n%s", strings.Join(command, " "), err, out)
+	}
+	return string(out)
+}
+
+func columns(t *testing.T, table string) []Column {
+	t.Helper()
+	parsed, err := ParseColumns(table)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return parsed
+}
+
+// TestNewViewsWork: what is written is formatted, passes vet, and the tests that
+// are written with it pass, as do those that look at all pages.
+func TestNewViewsWork(t *testing.T) {
+	checkout := copied(t)
+	for _, view := range []View{
+		{Name: "reports"},
+		{Name: "audit-trails", Admin: true},
+		{Name: "notes", Columns: columns(t, "title:text done:bool")},
+		{Name: "price-lists", Admin: true, Columns: columns(t, "public:bool name:text price:number due_on:date")},
+		{Name: "news", Columns: columns(t, "headline:text")},
+	} {
+		files, err := view.Write(checkout)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(view.Columns) > 0 != (len(files.New) == 5) || len(files.Changed) != 3 {
+			t.Errorf("%s: %v", view.Name, files)
+		}
+	}
+	if wrong := run(t, string(checkout), "gofmt", "-l", "."); wrong != "" {
+		t.Errorf("not formatted: %s", wrong)
+	}
+	run(t, string(checkout), "go", "vet", "./handlers", "./models")
+	run(t, string(checkout), "go", "test", "-run", "Reports|AuditTrails|Notes|PriceLists|News|Gallery|Fits|Render|Define|Imports", "./handlers")
+}
+
+// TestRefusedViewsWriteNothing: names that are taken, that Go or SQL has for
+// itself, or that are none.
+func TestRefusedViewsWriteNothing(t *testing.T) {
+	checkout := copied(t)
+	before := state(t, checkout)
+	text := columns(t, "title:text")
+	for name, refused := range map[string]struct {
+		view View
+		said string
+	}{
+		"capitals":       {View{Name: "Notes"}, "is no name for a page"},
+		"a path":         {View{Name: "../notes"}, "is no name for a page"},
+		"nothing":        {View{}, "is no name for a page"},
+		"a word of Go":   {View{Name: "range"}, "is a word of Go"},
+		"a test":         {View{Name: "unit-test"}, "means a test or a system"},
+		"a system":       {View{Name: "my-linux"}, "means a test or a system"},
+		"a handler":      {View{Name: "home"}, "App.home in handlers, which is there already, in handlers/dashboard.go:"},
+		"a field":        {View{Name: "signer"}, "App.signer in handlers, which is there already, in handlers/app.go:"},
+		"a page":         {View{Name: "setup"}, "SetupPage in handlers, which is there already, in handlers/setup.go:"},
+		"a model":        {View{Name: "events", Columns: text}, "in models, which is there already, in models/"},
+		"a view":         {View{Name: "admin"}, "is there already"},
+		"a word of SQL":  {View{Name: "orders", Columns: columns(t, "order:text")}, "SQLite refuses such a table"},
+		"a table of SQL": {View{Name: "indexes", Columns: columns(t, "select:text")}, "SQLite refuses such a table"},
+	} {
+		if files, err := refused.view.Write(checkout); err == nil || !strings.Contains(err.Error(), refused.said) {
+			t.Errorf("%s: %v, %v", name, files, err)
+		}
+	}
+	for table, said := range map[string]string{
+		"":                      "needs a column",
+		"done:bool":             "needs a column that is not a bool",
+		"title":                 "needs a type",
+		"title:string":          "needs a type",
+		"Title:text":            "is no name for a column",
+		"title:text id:number":  "is there already",
+		"title:text title:bool": "is there already",
+		"a;b:text":              "is no name for a column",
+	} {
+		if _, err := ParseColumns(table); err == nil || !strings.Contains(err.Error(), said) {
+			t.Errorf("%q: %v", table, err)
+		}
+	}
+	if after := state(t, checkout); after != before {
+		t.Error("something was written all the same")
+	}
+	notes := View{Name: "notes", Columns: text}
+	if _, err := notes.Write(checkout); err != nil {
+		t.Fatal(err)
+	}
+	once := state(t, checkout)
+	if _, err := notes.Write(checkout); err == nil || state(t, checkout) != once {
+		t.Errorf("what is there is written over: %v", err)
+	}
+	if err := os.Remove(checkout.path("handlers/notes.go")); err != nil { // its view is still there
+		t.Fatal(err)
+	}
+	once = state(t, checkout)
+	if _, err := (View{Name: "notes"}).Write(checkout); err == nil || state(t, checkout) != once {
+		t.Errorf("what is there is written over: %v", err)
+	}
+	if _, err := Open(t.TempDir()); err == nil || !strings.Contains(err.Error(), "there is no go.mod here") {
+		t.Errorf("an empty folder is a checkout: %v", err)
+	}
+}
+
+// state is all that a checkout holds.
+func state(t *testing.T, checkout Checkout) string {
+	t.Helper()
+	files, err := checkout.source()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all strings.Builder
+	for _, file := range files {
+		content, err := checkout.read(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all.WriteString(file + "\x00" + string(content) + "\x00")
+	}
+	return all.String()
+}
+
+// TestANewAppIsItsOwn: no word of the old name is left but where the copy itself
+// makes copies, and what is built from it has the new one. CI runs all tests of such a copy.
+func TestANewAppIsItsOwn(t *testing.T) {
+	checkout := copied(t)
+	for _, leftOut := range []string{"daypass", "data/daypass.db", "data/secret", "x.prof", ".git"} {
+		if err := os.WriteFile(checkout.path(leftOut), []byte("daypass"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	app := App{Name: "acme-desk", Module: "example.org/team/acme", Title: "Acme Desk", Folder: filepath.Join(t.TempDir(), "copy")}
+	folder, err := app.Write(checkout)
+	if err != nil {
+		t.Fatal(err)
+	}
+	copy, err := Open(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := copy.source()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		content, err := copy.read(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(strings.ToLower(string(content)), ownName) && !strings.HasPrefix(file, "handlers/scaffold/") {
+			t.Errorf("%s still has the old name", file)
+		}
+	}
+	for _, leftOut := range []string{"daypass", "acme-desk", "data/daypass.db", "data/secret", "x.prof", ".git"} {
+		if _, err := os.Stat(copy.path(leftOut)); err == nil {
+			t.Errorf("%s was copied", leftOut)
+		}
+	}
+	if wrong := run(t, folder, "gofmt", "-l", "."); wrong != "" {
+		t.Errorf("not formatted: %s", wrong)
+	}
+	run(t, folder, "go", "vet", ".", "./handlers", "./models")
+	run(t, folder, "go", "test", "-run", "TestTheSequenceOfEvents|TestS2|TestTheFirstStart|TestTheProgram|TestUsersFrom|TestTheReadmeNames", ".")
+	if said := run(t, folder, "go", "run", ".", "version"); !strings.HasPrefix(said, "acme-desk ") {
+		t.Errorf("the binary says %s", said)
+	}
+
+	if _, err := app.Write(checkout); err == nil || !strings.Contains(err.Error(), "is there already and not empty") {
+		t.Errorf("a folder that is not empty is written to: %v", err)
+	}
+	for said, wrong := range map[string]App{
+		"is no name for an app":      {Name: "Acme"},
+		"is no name for a Go module": {Name: "acme", Module: "a b"},
+		"is no title":                {Name: "acme", Title: "<b>"},
+	} {
+		wrong.Folder = filepath.Join(t.TempDir(), "copy")
+		if _, err := wrong.Write(checkout); err == nil || !strings.Contains(err.Error(), said) {
+			t.Errorf("%v: %v", wrong, err)
+		}
+	}
+}
