@@ -58,6 +58,7 @@ type App struct {
 	db       *models.DB
 	signer   *signer
 	sessions *session.Store
+	memory   memory
 	sitemap  sitemap
 	built    *look // what the site looks like, as it was built into the binary
 	origin   *http.CrossOriginProtection
@@ -78,6 +79,7 @@ func New(db *models.DB, config Config) (*App, error) {
 		signer:   newSigner(config.Secrets),
 		origin:   http.NewCrossOriginProtection(),
 		headers:  securityHeaders(config.URL),
+		memory:   newMemory(),
 		started:  time.Now(),
 		stopping: make(chan struct{}),
 	}

@@ -185,6 +185,9 @@ func comparePage(b *testing.B, path string, signedIn bool) {
 // a bare Fiber handler that sends the same bytes.
 func BenchmarkDashboard(b *testing.B) { comparePage(b, "/dashboard", true) }
 
+// BenchmarkSessionsPage is a page that is made anew for each request: with a query it is not kept.
+func BenchmarkSessionsPage(b *testing.B) { comparePage(b, "/sessions?anew", true) }
+
 // BenchmarkLoginPage is the sign-in page for a stranger, against the same.
 func BenchmarkLoginPage(b *testing.B) { comparePage(b, "/login", false) }
 

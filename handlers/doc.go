@@ -38,6 +38,16 @@
 // page has no rule, or two have one path, is refused at the start. A line in
 // navigation puts the page into the menu, one in tabs into the administration.
 //
+// # Kept pages
+//
+// A page that shows the user's own data alone may say so in its line:
+//
+//	a.Get("/notes", a.kept, a.notes)
+//
+// It is made once, and then sent again to the same session until anything
+// changes that it could show: the user, a session, a value in one, or a row of a
+// table with a column user_id, whoever changes it and from whichever process.
+//
 // # The session and its user
 //
 //	session := sessionOf(c)

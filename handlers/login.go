@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"errors"
+	"math"
 	"net/url"
 	"strings"
 	"unicode"
@@ -23,7 +24,17 @@ type LoginPage struct {
 	Fields []Field
 }
 
+// showLogin shows the sign-in. To strangers who come the usual way it is always
+// the same page.
 func (a *App) showLogin(c *fiber.Ctx) error {
+	usual := !a.holdsCookie(c) && len(c.Request().URI().QueryString()) == 0 && a.misconfigured(c) == nil && a.Dev == ""
+	if !usual {
+		return a.greet(c)
+	}
+	return a.keep(c, pageKey{path: "/login"}, keptPage{until: math.MaxInt64}, func() error { return a.greet(c) })
+}
+
+func (a *App) greet(c *fiber.Ctx) error {
 	next := a.nextOf(c.Query("next"))
 	if _, err := a.session(c); err == nil {
 		return c.Redirect(orHome(next), fiber.StatusSeeOther)

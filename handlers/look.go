@@ -15,6 +15,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"text/template/parse"
 	"time"
 
 	"github.com/gofiber/template/html/v2"
@@ -28,7 +30,8 @@ import (
 type look struct {
 	assets assets
 	views  *html.Engine
-	state  string // of the disk, under Dev; else nothing
+	menus  sync.Map // by place
+	state  string   // of the disk, under Dev; else nothing
 }
 
 // look returns that of the binary, or under Dev what is on the disk now.
@@ -66,13 +69,13 @@ func loadLook(templates, files fs.FS, pack packing) (*look, error) {
 		return nil, err
 	}
 	engine := html.NewFileSystem(http.FS(templates), ".html")
-	engine.AddFuncMap(map[string]any{
-		"asset": assets.url,
-		"time":  moment,
-		"icon":  icons.show,
-	})
+	functions := template.FuncMap{"asset": assets.url, "time": moment, "icon": icons.show}
+	engine.AddFuncMap(functions)
 	if err := engine.Load(); err != nil { // later renders would not tell
 		return nil, readViewError(err)
+	}
+	if err := fold(engine.Templates, functions); err != nil {
+		return nil, err
 	}
 	for _, view := range engine.Templates.Templates() {
 		// What is wrong with the template itself shows before what is wrong with the data, which is none.
@@ -179,4 +182,75 @@ func (i icons) show(name string) (template.HTML, error) {
 // into the zone and the words of whoever reads it.
 func moment(at models.Time) template.HTML {
 	return template.HTML(`<time datetime="` + at.Format(time.RFC3339) + `">` + at.Format("2 Jan 2006, 15:04 MST") + `</time>`)
+}
+
+// fold puts the value of each call of asset or icon with a constant in the place
+// of the call: it is always the same, and a call from a template costs more than
+// all else. What is not there is found by that before anybody asks for the page.
+func fold(views *template.Template, functions template.FuncMap) error {
+	var wrong []error
+	for _, view := range views.Templates() {
+		if view.Tree == nil {
+			continue
+		}
+		visit(view.Tree.Root, func(node parse.Node) parse.Node {
+			name, argument, ok := constantCall(node)
+			if !ok {
+				return node
+			}
+			var value string
+			var err error
+			switch function := functions[name].(type) {
+			case func(string) (string, error):
+				value, err = function(argument)
+			case func(string) (template.HTML, error):
+				var html template.HTML
+				html, err = function(argument)
+				value = string(html)
+			default:
+				return node
+			}
+			if err != nil {
+				at, _ := view.Tree.ErrorContext(node)
+				wrong = append(wrong, readViewError(fmt.Errorf("template: %s: %w", at, err)))
+			}
+			return &parse.TextNode{NodeType: parse.NodeText, Pos: node.Position(), Text: []byte(value)}
+		})
+	}
+	return errors.Join(wrong...)
+}
+
+// constantCall takes an action apart that is a call with one constant: {{icon "list"}}.
+func constantCall(node parse.Node) (name, argument string, ok bool) {
+	action, ok := node.(*parse.ActionNode)
+	if !ok || len(action.Pipe.Cmds) != 1 || len(action.Pipe.Decl) > 0 || len(action.Pipe.Cmds[0].Args) != 2 {
+		return "", "", false
+	}
+	function, isName := action.Pipe.Cmds[0].Args[0].(*parse.IdentifierNode)
+	constant, isText := action.Pipe.Cmds[0].Args[1].(*parse.StringNode)
+	if !isName || !isText {
+		return "", "", false
+	}
+	return function.Ident, constant.Text, true
+}
+
+// visit changes the nodes of a list, and of the lists in it.
+func visit(list *parse.ListNode, change func(parse.Node) parse.Node) {
+	if list == nil {
+		return
+	}
+	for i, node := range list.Nodes {
+		list.Nodes[i] = change(node)
+		switch node := node.(type) {
+		case *parse.IfNode:
+			visit(node.List, change)
+			visit(node.ElseList, change)
+		case *parse.RangeNode:
+			visit(node.List, change)
+			visit(node.ElseList, change)
+		case *parse.WithNode:
+			visit(node.List, change)
+			visit(node.ElseList, change)
+		}
+	}
 }

@@ -1,8 +1,8 @@
 package handlers
 
 import (
+	"html/template"
 	"net/url"
-	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -20,10 +20,9 @@ type Page struct {
 	User *models.User
 	// Flash is a message that is shown once.
 	Flash string
-	// Navigation are the pages that this user may open.
-	Navigation []Link
-	// Tabs are the pages of this part of the site, if it has several.
-	Tabs []Link
+	// Menu are the pages that this user may open, and Tabs those of this part of
+	// the site, if it has several.
+	Menu, Tabs template.HTML
 	// Dev is what the page was made from, under --dev; else nothing.
 	Dev string
 }
@@ -120,25 +119,15 @@ func (a *App) render(c *fiber.Ctx, view string, page interface{ frame() *Page })
 		if c.Response().StatusCode() == fiber.StatusOK {
 			frame.Flash = a.takeFlash(c, session)
 		}
-		for _, link := range navigation {
-			if link.admin && !session.User.IsAdmin() {
-				continue
-			}
-			link.Current = within(c.Path(), link.Path)
-			frame.Navigation = append(frame.Navigation, link)
-			if link.Current {
-				frame.Tabs = slices.Clone(tabs[link.Path])
-			}
-		}
-		for i, tab := range frame.Tabs {
-			frame.Tabs[i].Current = tab.Path == c.Path() || tab.Path != "/admin" && within(c.Path(), tab.Path)
-		}
 	}
-	// Not by Fiber's Render, which lists its apps at the first call without a
-	// lock, while other requests read that list, nor by the engine's, which sets the template's functions each time.
 	look, err := a.look()
 	if err != nil {
 		return err
+	}
+	if frame.User != nil {
+		if frame.Menu, frame.Tabs, err = look.menu(c.Path(), frame.User.IsAdmin()); err != nil {
+			return err
+		}
 	}
 	frame.Dev = look.state
 	answer := c.Response()
@@ -149,6 +138,57 @@ func (a *App) render(c *fiber.Ctx, view string, page interface{ frame() *Page })
 	}
 	answer.Header.SetContentType(fiber.MIMETextHTMLCharsetUTF8)
 	return nil
+}
+
+// menu shows the menu and the tabs as they stand on a page. They are always the
+// same for the same role and place, and made once.
+func (l *look) menu(path string, admin bool) (menu, part template.HTML, err error) {
+	place := place{admin: admin}
+	for _, link := range navigation {
+		if within(path, link.Path) && (admin || !link.admin) {
+			place.page = link.Path
+		}
+	}
+	for _, tab := range tabs[place.page] {
+		if path == tab.Path || tab.Path != place.page && within(path, tab.Path) {
+			place.tab = tab.Path
+		}
+	}
+	if shown, ok := l.menus.Load(place); ok {
+		both := shown.([2]template.HTML)
+		return both[0], both[1], nil
+	}
+	if menu, err = l.links(navigation, place.page, admin); err != nil {
+		return "", "", err
+	}
+	if part, err = l.links(tabs[place.page], place.tab, admin); err != nil {
+		return "", "", err
+	}
+	l.menus.Store(place, [2]template.HTML{menu, part})
+	return menu, part, nil
+}
+
+// place is what a menu depends on.
+type place struct {
+	admin     bool
+	page, tab string // the current ones
+}
+
+// links shows those links that a role may see.
+func (l *look) links(all []Link, current string, admin bool) (template.HTML, error) {
+	var seen []Link
+	for _, link := range all {
+		if admin || !link.admin {
+			link.Current = link.Path == current
+			seen = append(seen, link)
+		}
+	}
+	if len(seen) == 0 {
+		return "", nil
+	}
+	var shown strings.Builder
+	err := l.show(&shown, "layouts/menu", seen)
+	return template.HTML(shown.String()), err
 }
 
 // within tells whether a path is a page or below it.

@@ -38,26 +38,28 @@ func (a *App) presented(c *fiber.Ctx) (key string, secret int, ok bool) {
 
 // session returns the valid session of a request, or ErrNotFound. Two have to
 // agree: the table of sessions, which alone says whether a sign-in still
-// counts, and what Fiber's store holds for the cookie.
+// counts, and what Fiber's store holds for the cookie. Both are asked only when
+// anything was committed since they were asked last.
 func (a *App) session(c *fiber.Ctx) (*models.Session, error) {
 	key, secret, ok := a.presented(c)
 	if !ok {
 		return nil, models.ErrNotFound
 	}
+	state, err := a.db.State(c.UserContext())
+	if err != nil {
+		return nil, err
+	}
+	if session, ok := a.recall(key, state); ok && secret == 0 {
+		return session, nil
+	}
 	session, err := a.db.Session(c.UserContext(), key)
 	if err != nil {
 		return nil, err
 	}
-	payload, err := a.sessions.Get(c)
-	if failure := (errVault{}); errors.As(err, &failure) {
-		return nil, err
-	}
-	if err != nil || payload.Get(userKey) != session.User.ID {
-		a.Log.Error("a session's payload is damaged or missing; the session was ended", "user", session.User.Name, "error", err)
-		if err := a.db.EndSession(c.UserContext(), session, a.from(c)); err != nil && !isNotFound(err) {
+	if !a.checkedBefore(session) {
+		if err := a.checkPayload(c, session); err != nil {
 			return nil, err
 		}
-		return nil, models.ErrNotFound
 	}
 	if secret != 0 {
 		if err := a.resign(c, session); err != nil {
@@ -65,7 +67,25 @@ func (a *App) session(c *fiber.Ctx) (*models.Session, error) {
 		}
 	}
 	a.db.Mark(session)
+	a.remember(session, state)
 	return session, nil
+}
+
+// checkPayload asks Fiber's store whose session it holds for the cookie. One that
+// is damaged, missing, or somebody else's ends the session, with ErrNotFound.
+func (a *App) checkPayload(c *fiber.Ctx, session *models.Session) error {
+	payload, err := a.sessions.Get(c)
+	if failure := (errVault{}); errors.As(err, &failure) {
+		return err
+	}
+	if err == nil && payload.Get(userKey) == session.User.ID {
+		return nil
+	}
+	a.Log.Error("a session's payload is damaged or missing; the session was ended", "user", session.User.Name, "error", err)
+	if err := a.db.EndSession(c.UserContext(), session, a.from(c)); err != nil && !isNotFound(err) {
+		return err
+	}
+	return models.ErrNotFound
 }
 
 // resign signs the cookie of a session anew, with the first of the secrets.

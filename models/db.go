@@ -53,6 +53,7 @@ type DB struct {
 	marks    marks
 	tries    tries
 	watchers watchers
+	observer observer
 
 	rejected, throttled atomic.Int64 // sign-ins since the start
 	stop                context.CancelFunc
@@ -85,6 +86,9 @@ func Open(ctx context.Context, path string) (*DB, error) {
 	db.tries.open = make(map[string]*tally)
 	db.tries.ended.L = &db.tries
 	err = db.migrate(ctx)
+	if err == nil {
+		err = db.countVersions(ctx)
+	}
 	if err == nil {
 		err = db.file.remember()
 	}
@@ -137,6 +141,9 @@ func (db *DB) Close() error {
 		db.running.Wait()
 		unwritten = db.writeMarks(context.Background())
 	}
+	db.observer.Lock()
+	defer db.observer.Unlock()
+	db.observer.close()
 	return errors.Join(unwritten, db.storage.Close())
 }
 
@@ -207,12 +214,15 @@ func (t *Time) Scan(from any) error {
 	if !ok {
 		return fmt.Errorf("%w: a time is kept as Unix seconds, not as %T", errDamaged, from)
 	}
-	t.Time = time.Unix(seconds, 0).UTC()
+	*t = UnixTime(seconds)
 	return nil
 }
 
 // Value writes Unix seconds.
 func (t Time) Value() (driver.Value, error) { return t.Unix(), nil }
+
+// UnixTime is the moment so many seconds after 1970 began.
+func UnixTime(seconds int64) Time { return Time{time.Unix(seconds, 0).UTC()} }
 
 // now is the present as the database keeps it.
 func (db *DB) now() Time { return Time{db.Now().UTC().Truncate(time.Second)} }

@@ -68,13 +68,15 @@ func (db *DB) Export(ctx context.Context, session *Session, from Origin) (*Expor
 // word in this file.
 func (db *DB) further(ctx context.Context, user *User) (map[string][]map[string]any, error) {
 	var tables []string
-	err := db.sql.SelectContext(ctx, &tables, `SELECT m.name FROM sqlite_schema m JOIN pragma_foreign_key_list(m.name) f
-		WHERE m.type = 'table' AND f."table" = 'users' AND f."from" = 'user_id' AND m.name NOT IN ('sessions', 'events', 'links') ORDER BY m.name`)
+	err := db.sql.SelectContext(ctx, &tables, ofUsers)
 	if err != nil {
 		return nil, err
 	}
 	all := make(map[string][]map[string]any)
 	for _, table := range tables {
+		if table == "sessions" || table == "events" || table == "links" {
+			continue // which have a form of their own, or are nobody's business
+		}
 		rows, err := db.sql.QueryxContext(ctx, `SELECT * FROM "`+table+`" WHERE user_id = $1`, user.ID)
 		if err != nil {
 			return nil, err

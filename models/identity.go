@@ -55,6 +55,9 @@ func (db *DB) follow(ctx context.Context) error {
 	if _, err := os.Stat(db.file.path); errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%w: %s is not there; put it back, or restart to begin with a new one", errGone, db.file.path)
 	}
+	db.observer.Lock() // whoever asks for the state waits for the new file
+	defer db.observer.Unlock()
+	db.observer.close()
 	db.sql.SetMaxIdleConns(0)
 	defer db.sql.SetMaxIdleConns(connections())
 	for db.sql.Stats().OpenConnections > 0 { // until then check refuses all work
@@ -76,6 +79,9 @@ func (db *DB) follow(ctx context.Context) error {
 		return err
 	}
 	if err := db.migrate(ctx); err != nil {
+		return explain(db.file.path, err)
+	}
+	if err := db.countVersions(ctx); err != nil {
 		return explain(db.file.path, err)
 	}
 	if err := db.file.remember(); err != nil {

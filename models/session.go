@@ -22,6 +22,10 @@ type Session struct {
 	Expires Time   `db:"expires"`
 	Flash   bool   `db:"flash"` // a message waits in its values
 	User    User   `db:"user"`
+
+	// What Session alone returns:
+	Payload []byte `db:"payload"`  // what Fiber's store keeps for it
+	NextEnd Time   `db:"next_end"` // when the next one of the user's sessions expires
 }
 
 // FlashValue is the name of the value that is shown once on the next page.
@@ -30,7 +34,13 @@ const FlashValue = "flash"
 const sessionColumns = `s.id, s.signer, s.address, s.browser, s.created, s.seen, s.expires,
 	EXISTS (SELECT 1 FROM session_values v WHERE v.session_id = s.id AND v.name = '` + FlashValue + `') AS flash,
 	u.id AS "user.id", u.name AS "user.name", u.full_name AS "user.full_name", u.role AS "user.role",
-	u.disabled AS "user.disabled", u.created AS "user.created", u.password AS "user.password"
+	u.disabled AS "user.disabled", u.created AS "user.created", u.password AS "user.password", u.version AS "user.version"`
+
+const wholeSession = `,
+	(SELECT p.v FROM ` + payloads + ` p WHERE p.k = s.id) AS payload,
+	(SELECT MIN(o.expires) FROM sessions o WHERE o.user_id = s.user_id AND o.expires > $1) AS next_end`
+
+const sessionTables = `
 	FROM sessions s JOIN users u ON u.id = s.user_id`
 
 // SignIn is what is known about somebody who just signed in.
@@ -78,7 +88,7 @@ func (db *DB) AddSession(ctx context.Context, in SignIn) (*Session, error) {
 // Session returns the session with this ID and its user. It returns ErrNotFound
 // when there is none, or it has expired, or its user may not sign in.
 func (db *DB) Session(ctx context.Context, id string) (*Session, error) {
-	found, err := db.sessions(ctx, ` WHERE s.id = $1 AND s.expires > $2 AND NOT u.disabled`, id, db.now())
+	found, err := db.readSessions(ctx, sessionColumns+wholeSession+sessionTables+` WHERE s.expires > $1 AND s.id = $2 AND NOT u.disabled`, db.now(), id)
 	if err != nil {
 		return nil, err
 	}
@@ -86,6 +96,12 @@ func (db *DB) Session(ctx context.Context, id string) (*Session, error) {
 		return nil, ErrNotFound
 	}
 	return &found[0], nil
+}
+
+// Lasts tells whether a session that was read earlier is still valid as far as
+// time alone can tell.
+func (db *DB) Lasts(session *Session) bool {
+	return session.Expires.After(db.now().Time) && !db.idle(session)
 }
 
 // idle tells whether a session was left alone for longer than is allowed.
@@ -111,10 +127,14 @@ func (db *DB) Sessions(ctx context.Context, text string, limit int) ([]Session, 
 // sessions returns those that a condition holds for and that are not idle. A
 // row that can't be read harms its own session only, which is ended.
 func (db *DB) sessions(ctx context.Context, condition string, args ...any) ([]Session, error) {
+	return db.readSessions(ctx, sessionColumns+sessionTables+condition, args...)
+}
+
+func (db *DB) readSessions(ctx context.Context, selection string, args ...any) ([]Session, error) {
 	if err := db.file.check(); err != nil {
 		return nil, err
 	}
-	rows, err := db.sql.QueryxContext(ctx, `SELECT `+sessionColumns+condition, args...)
+	rows, err := db.sql.QueryxContext(ctx, `SELECT `+selection, args...)
 	if err != nil {
 		return nil, err
 	}

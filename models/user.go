@@ -30,6 +30,7 @@ type User struct {
 	Disabled bool   `db:"disabled" json:"disabled"`
 	Created  Time   `db:"created" json:"created"`
 	Password string `db:"password" json:"-"` // argon2id in PHC form
+	Version  int64  `db:"version" json:"-"`  // changes with all that pages show about the user
 }
 
 // IsAdmin tells whether the user administers the site.
@@ -49,7 +50,7 @@ func (u *User) compared() string {
 	return compared
 }
 
-const userColumns = `id, name, full_name, role, disabled, created, password`
+const userColumns = `id, name, full_name, role, disabled, created, password, version`
 
 // NewUser is what is asked about somebody who is to be added.
 type NewUser struct {

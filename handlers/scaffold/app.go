@@ -64,6 +64,11 @@ func (a App) Write(checkout Checkout) (folder string, err error) {
 	if err != nil {
 		return "", err
 	}
+	if renamed, err := checkout.renamed(); err != nil {
+		return "", err
+	} else if renamed {
+		return "", errors.New("this checkout is such a copy; make another one from where it came from")
+	}
 	files, err := checkout.source()
 	if err != nil {
 		return "", err
@@ -92,6 +97,13 @@ func (a App) Write(checkout Checkout) (folder string, err error) {
 		}
 	}
 	return a.Folder, nil
+}
+
+// renamed tells whether a checkout has a name of its own, so that there is none
+// to be replaced.
+func (c Checkout) renamed() (bool, error) {
+	content, err := c.read("main.go")
+	return !bytes.Contains(content, []byte(ownName)), err
 }
 
 // renamer returns what puts the new names in the place of the old ones.

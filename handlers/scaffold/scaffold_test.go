@@ -176,6 +176,12 @@ func TestANewAppIsItsOwn(t *testing.T) {
 	}
 	app := App{Name: "acme-desk", Module: "example.org/team/acme", Title: "Acme Desk", Folder: filepath.Join(t.TempDir(), "copy")}
 	folder, err := app.Write(checkout)
+	if renamed, failed := checkout.renamed(); renamed && failed == nil { // CI tests a copy
+		if err == nil || !strings.Contains(err.Error(), "is such a copy") {
+			t.Errorf("a copy is copied: %v", err)
+		}
+		return
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -205,6 +211,9 @@ func TestANewAppIsItsOwn(t *testing.T) {
 		t.Errorf("not formatted: %s", wrong)
 	}
 	run(t, folder, "go", "vet", ".", "./handlers", "./models")
+	if _, err := (App{Name: "other", Folder: filepath.Join(t.TempDir(), "other")}).Write(copy); err == nil {
+		t.Error("a copy is copied")
+	}
 	run(t, folder, "go", "test", "-run", "TestTheSequenceOfEvents|TestS2|TestTheFirstStart|TestTheProgram|TestUsersFrom|TestTheReadmeNames", ".")
 	if said := run(t, folder, "go", "run", ".", "version"); !strings.HasPrefix(said, "acme-desk ") {
 		t.Errorf("the binary says %s", said)

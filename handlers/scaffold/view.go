@@ -363,7 +363,11 @@ func (w words) addRoutes(content []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	lines := fmt.Sprintf("\ta.Get(%q, a.%s)\n", w.Path, w.Func)
+	keep := "a.kept, " // all that it shows is the user's own
+	if w.Admin {
+		keep = ""
+	}
+	lines := fmt.Sprintf("\ta.Get(%q, %sa.%s)\n", w.Path, keep, w.Func)
 	if len(w.Columns) > 0 {
 		lines += fmt.Sprintf("\ta.Post(%q, a.save%s)\n\ta.Post(%q, a.save%s)\n\ta.Post(%q, a.remove%s)\n",
 			w.Path, w.OneType, w.Path+"/:id", w.OneType, w.Path+"/:id/remove", w.OneType)
