@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/ecdsa"
@@ -34,6 +35,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -71,7 +73,51 @@ func TestMain(m *testing.M) {
 		os.Unsetenv("BE_THE_PROGRAM")
 		main()
 	}
+	if file := os.Getenv("BE_ANOTHER_WRITER"); file != "" {
+		writeWhatIsTold(file)
+		os.Exit(0)
+	}
 	os.Exit(m.Run())
+}
+
+// writeWhatIsTold runs each line of standard input as a statement on a database,
+// and answers each with a line when it is committed.
+func writeWhatIsTold(file string) {
+	db, err := sql.Open("sqlite3", file+"?_busy_timeout=5000&_foreign_keys=on")
+	if err != nil {
+		panic(err)
+	}
+	defer db.Close()
+	lines := bufio.NewScanner(os.Stdin)
+	for lines.Scan() {
+		if _, err := db.Exec(lines.Text()); err != nil {
+			panic(err)
+		}
+		fmt.Println("done")
+	}
+}
+
+// anotherWriter starts a process that writes to the database what it is told,
+// and returns when that is committed.
+func (s *testSite) anotherWriter() (write func(statement string)) {
+	s.t.Helper()
+	process := exec.Command(os.Args[0])
+	process.Env = append(os.Environ(), "BE_ANOTHER_WRITER="+s.file)
+	in, err := process.StdinPipe()
+	must(s.t, err)
+	out, err := process.StdoutPipe()
+	must(s.t, err)
+	process.Stderr = os.Stderr
+	must(s.t, process.Start())
+	s.t.Cleanup(func() { in.Close(); process.Wait() })
+	answers := bufio.NewReader(out)
+	return func(statement string) {
+		s.t.Helper()
+		fmt.Fprintln(in, strings.ReplaceAll(statement, "\n", " "))
+		if answer, err := answers.ReadString('\n'); err != nil || answer != "done\n" {
+			s.t.Fatalf("%s: %q, %v", statement, answer, err)
+		}
+	}
 }
 
 // testSite is the whole product on a port and a database of its own.
@@ -799,6 +845,129 @@ func TestS12AChangeCountsFromTheNextRequestOn(t *testing.T) {
 	browser.get("/dashboard").isTurnedAway()
 	must(t, site.db.SetDisabled(t.Context(), eve, false, models.CommandLine))
 	browser.get("/dashboard").isTurnedAway() // the end of a session is not taken back
+}
+
+// TestS12WhatIsKeptIsNeverStale tries to catch the memory lying: while readers ask
+// for kept pages all the time, what these show is changed by this process, over
+// another connection, and by another process. Whoever asks after a change was
+// acknowledged sees it, or a later one.
+func TestS12WhatIsKeptIsNeverStale(t *testing.T) {
+	site := start(t)
+	eve := site.add("eve", models.Member)
+	other := site.anotherWriter()
+	var acknowledged atomic.Int64
+	ctx, cancel := context.WithCancel(t.Context())
+	var readers sync.WaitGroup
+	var asked atomic.Int64
+	for range 8 {
+		browser := site.signIn("eve")
+		readers.Go(func() {
+			number := regexp.MustCompile(`Hello, <bdi>(?:Eve (\d+)|eve)</bdi>`)
+			for ctx.Err() == nil {
+				least := acknowledged.Load()
+				found := number.FindStringSubmatch(browser.get("/dashboard").body)
+				if found == nil {
+					t.Error("the dashboard greets nobody")
+					return
+				}
+				if shown, _ := strconv.ParseInt(found[1], 10, 64); shown < least {
+					t.Errorf("the page says %d after %d was acknowledged", shown, least)
+				}
+				asked.Add(1)
+			}
+		})
+	}
+	mine := site.signIn("eve")
+	for i := range int64(150) {
+		name := fmt.Sprintf("Eve %d", i+1)
+		switch i % 4 {
+		case 0:
+			must(t, site.db.SetFullName(t.Context(), eve, name, models.CommandLine))
+		case 1:
+			site.change(`UPDATE users SET full_name = '` + name + `' WHERE name = 'eve'`)
+		case 2:
+			other(`UPDATE users SET full_name = '` + name + `' WHERE name = 'eve'`)
+		case 3:
+			mine.post("/account/name", "full_name", name).leadsTo("/account")
+		}
+		acknowledged.Store(i + 1)
+	}
+	cancel()
+	readers.Wait()
+	t.Logf("%d pages, none of them stale", asked.Load())
+}
+
+// TestS12EveryChangeIsSeenAtOnce makes each kind of change while the pages that
+// show it are kept: by somebody else's browser, over another connection, by another process, and by the
+// command line.
+func TestS12EveryChangeIsSeenAtOnce(t *testing.T) {
+	site := start(t)
+	eve := site.add("eve", models.Member)
+	other := site.anotherWriter()
+	ada := site.signIn("ada")
+	command := func(args ...string) func() {
+		return func() {
+			t.Helper()
+			if status, _, errs := typed(t, "another walk in the grass", append([]string{"--database", site.file}, args...)...); status != 0 {
+				t.Fatalf("daypass %q: %s", args, errs)
+			}
+		}
+	}
+	shows := func(path, text string, times int) func(*browser) {
+		return func(b *browser) {
+			t.Helper()
+			if page := b.get(path).answers(200); strings.Count(page.body, text) < times {
+				t.Errorf("%s says %q %d times, and not %d", path, text, strings.Count(page.body, text), times)
+			}
+		}
+	}
+	isOut := func(b *browser) { t.Helper(); b.get("/dashboard").isTurnedAway() }
+	sql := func(statement string) func() { return func() { t.Helper(); other(statement) } }
+	raw := func(statement string) func() { return func() { t.Helper(); site.change(statement) } }
+	const ofEve = ` WHERE user_id = (SELECT id FROM users WHERE name = 'eve')`
+	for name, change := range map[string]struct {
+		make func()
+		seen func(*browser)
+	}{
+		"disabled by an administrator":     {func() { ada.post("/admin/users/" + eve.ID + "/disable").answers(303) }, isOut},
+		"disabled by another process":      {sql(`UPDATE users SET disabled = TRUE WHERE name = 'eve'`), isOut},
+		"disabled over another connection": {raw(`UPDATE users SET disabled = TRUE WHERE name = 'eve'`), isOut},
+		"disabled by a command":            {command("user", "disable", "eve"), isOut},
+		"session ended by a command":       {command("session", "end", "--user", "eve"), isOut},
+		"session deleted":                  {sql(`DELETE FROM sessions` + ofEve), isOut},
+		"session expired":                  {sql(`UPDATE sessions SET expires = 1` + ofEve), isOut},
+		"payload gone":                     {sql(`DELETE FROM session_payloads WHERE k IN (SELECT id FROM sessions` + ofEve + `)`), isOut},
+		"payload damaged":                  {raw(`UPDATE session_payloads SET v = x'00' WHERE k IN (SELECT id FROM sessions` + ofEve + `)`), isOut},
+		"all ended by an administrator":    {func() { ada.post("/admin/sessions/end").leadsTo("/login?left=1"); ada = site.signIn("ada") }, isOut},
+		"another password":                 {command("user", "password", "eve"), isOut},
+		"removed":                          {command("user", "remove", "eve"), isOut},
+		"renamed by another process":       {sql(`UPDATE users SET name = 'eva' WHERE name = 'eve'`), shows("/dashboard", "eva", 1)},
+		"made an administrator":            {func() { ada.post("/admin/users/" + eve.ID + "/make-admin").answers(303) }, shows("/dashboard", "Administration", 1)},
+		"made one by another process":      {sql(`UPDATE users SET role = 'admin' WHERE name = 'eve'`), shows("/dashboard", "Administration", 1)},
+		"a failed sign-in":                 {func() { site.visitor().login("eve", "wrong").answers(422) }, shows("/activity", "Failed attempt to sign in</span>", 1)},
+		"a sign-in elsewhere":              {func() { site.signIn("eve") }, shows("/sessions", "Firefox on Linux", 2)},
+		"an event of another process":      {sql(`INSERT INTO events (id, user_id, kind, at, address, browser) SELECT 'x', id, 'data downloaded', 1, '', 'nobody' FROM users WHERE name = 'eve'`), shows("/activity", "nobody", 1)},
+		"a value of another process":       {sql(`INSERT INTO session_values SELECT id, 'flash', 'Look here' FROM sessions` + ofEve), shows("/dashboard", "Look here", 1)},
+		"a session's browser":              {raw(`UPDATE sessions SET browser = 'Lynx'` + ofEve), shows("/sessions", "Lynx", 1)},
+	} {
+		command("user", "remove", "eve")()
+		eve = site.add("eve", models.Member)
+		browser := site.signIn("eve")
+		for range 3 {
+			for _, path := range []string{"/dashboard", "/sessions", "/activity"} {
+				browser.get(path).answers(200)
+			}
+		}
+		change.make()
+		if change.seen(browser); t.Failed() {
+			t.Fatalf("%s was not seen", name)
+		}
+		site.change(`DELETE FROM events WHERE id = 'x'`)
+		site.change(`UPDATE users SET name = 'eve', disabled = FALSE WHERE name_key = 'eve'`)
+		if name == "removed" {
+			site.add("eve", models.Member)
+		}
+	}
 }
 
 func TestS13ChangesComeFromThisSiteAlone(t *testing.T) {

@@ -46,7 +46,7 @@ type packing func(kind string, content []byte) asset
 func packed(kind string, content []byte) asset {
 	return asset{
 		kind: kind, plain: content,
-		brotli: smaller(fasthttp.AppendBrotliBytesLevel(nil, content, 9), content), // 11 packs 3 % more in 20 times the time
+		brotli: smaller(fasthttp.AppendBrotliBytesLevel(nil, content, 6), content), // 11 packs 8 % more in 10 times the time, 9 2 % in 3 times the memory
 		gzip:   smaller(fasthttp.AppendGzipBytesLevel(nil, content, fasthttp.CompressBestCompression), content),
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -187,11 +188,18 @@ type gate struct {
 	cores   *semaphore.Weighted
 	waiting atomic.Int64
 	room    int64
+	quiet   *time.Timer // gives the memory back when nobody has signed in for a while
 }
+
+// quietAfter is how long after the last hash its memory is given back: 19 MiB a
+// core, which Go would keep for minutes.
+const quietAfter = 5 * time.Second
 
 func newGate() *gate {
 	cores := int64(runtime.GOMAXPROCS(0))
-	return &gate{cores: semaphore.NewWeighted(cores), room: 128 * cores}
+	quiet := time.AfterFunc(quietAfter, debug.FreeOSMemory)
+	quiet.Stop()
+	return &gate{cores: semaphore.NewWeighted(cores), room: 128 * cores, quiet: quiet}
 }
 
 // run runs work when its turn comes. It returns a BusyError at once when the
@@ -204,6 +212,7 @@ func (g *gate) run(ctx context.Context, work func() error) error {
 	err := g.cores.Acquire(ctx, 1)
 	if err == nil {
 		defer g.cores.Release(1)
+		defer g.quiet.Reset(quietAfter)
 	}
 	g.waiting.Add(-1)
 	if err != nil {

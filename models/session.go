@@ -13,7 +13,7 @@ import (
 
 // Session is one sign-in that is still valid.
 type Session struct {
-	ID      string `db:"id"`     // SHA-256 of what the cookie holds: it opens nothing and may stand in a URL
+	ID      string `db:"id"`     // hash of what the cookie holds: it opens nothing and may stand in a URL
 	Signer  string `db:"signer"` // fingerprint of the secret that signed the cookie
 	Address string `db:"address"`
 	Browser string `db:"browser"`

@@ -12,7 +12,6 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/gobuffalo/flect"
 	"golang.org/x/mod/module"
 )
 
@@ -39,8 +38,10 @@ func (a App) Write(checkout Checkout) (folder string, err error) {
 	if a.Module == "" {
 		a.Module = a.Name
 	}
-	if a.Title == "" {
-		a.Title = flect.Titleize(a.Name)
+	if a.Title == "" && viewName.MatchString(a.Name) {
+		for _, word := range strings.Split(a.Name, "-") {
+			a.Title = strings.TrimSpace(a.Title + " " + capital(word))
+		}
 	}
 	if a.Folder == "" {
 		a.Folder = filepath.Join(string(checkout), "..", a.Name)

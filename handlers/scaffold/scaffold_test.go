@@ -82,6 +82,17 @@ func TestNewViewsWork(t *testing.T) {
 	run(t, string(checkout), "go", "test", "-run", "Reports|AuditTrails|Notes|PriceLists|News|Gallery|Fits|Render|Define|Imports", "./handlers")
 }
 
+func TestSingular(t *testing.T) {
+	for many, one := range map[string]string{
+		"notes": "note", "price-lists": "price-list", "entries": "entry", "boxes": "box", "classes": "class", "branches": "branch",
+		"news": "news-item", "people": "people-item", "status": "status-item", "access": "access-item", "s": "s-item",
+	} {
+		if got := singular(many); got != one {
+			t.Errorf("one of %s is %s", many, got)
+		}
+	}
+}
+
 // TestRefusedViewsWriteNothing: names that are taken, that Go or SQL has for
 // itself, or that are none.
 func TestRefusedViewsWriteNothing(t *testing.T) {

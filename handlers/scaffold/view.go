@@ -20,7 +20,6 @@ import (
 	"strings"
 	"text/template"
 
-	"github.com/gobuffalo/flect"
 	_ "github.com/mattn/go-sqlite3" // tries out the migration
 )
 
@@ -141,14 +140,11 @@ func (w words) Pad(name string) string {
 
 func (v View) words(module string) words {
 	spaced := strings.ReplaceAll(v.Name, "-", " ")
-	one := flect.Singularize(v.Name)
-	if one == v.Name { // as in news
-		one += "-item"
-	}
+	one := singular(v.Name)
 	w := words{
 		View: v, Module: module, Path: "/" + v.Name,
-		Type: flect.Pascalize(v.Name), Func: flect.Camelize(v.Name), OneType: flect.Pascalize(one), OneFunc: flect.Camelize(one),
-		Label: flect.Capitalize(spaced), Words: spaced, OneWord: strings.ReplaceAll(one, "-", " "), A: "a",
+		Type: goName(v.Name), Func: lower(goName(v.Name)), OneType: goName(one), OneFunc: lower(goName(one)),
+		Label: capital(spaced), Words: spaced, OneWord: strings.ReplaceAll(one, "-", " "), A: "a",
 		Table: strings.ReplaceAll(v.Name, "-", "_"),
 	}
 	if strings.ContainsRune("aeiou", rune(one[0])) {
@@ -161,7 +157,7 @@ func (v View) words(module string) words {
 	for _, c := range v.Columns {
 		look, spaced := kinds[c.Kind], strings.ReplaceAll(c.Name, "_", " ")
 		w.Columns = append(w.Columns, column{
-			Column: c, Go: flect.Pascalize(c.Name), Label: flect.Capitalize(spaced), Words: spaced,
+			Column: c, Go: goName(c.Name), Label: capital(spaced), Words: spaced,
 			SQL: look.sql, Input: look.input, Sample: look.sample, Other: look.other, Bool: c.Kind == "bool",
 		})
 	}
@@ -177,6 +173,32 @@ func (v View) words(module string) words {
 	}
 	return w
 }
+
+// singular returns what one of them is called: note of notes, entry of entries,
+// and news-item of news. It knows how most words are made and none by heart.
+func singular(name string) string {
+	for _, ending := range []struct{ many, one string }{{"ies", "y"}, {"sses", "ss"}, {"shes", "sh"}, {"ches", "ch"}, {"xes", "x"}, {"ss", ""}, {"us", ""}, {"ews", ""}, {"s", ""}} {
+		if stem, ok := strings.CutSuffix(name, ending.many); ok && stem != "" && (ending.one != "" || ending.many == "s") {
+			return stem + ending.one
+		} else if ok {
+			break
+		}
+	}
+	return name + "-item"
+}
+
+// goName joins words as Go's names do: ReadingList of reading-list.
+func goName(words string) string {
+	var name strings.Builder
+	for _, word := range strings.FieldsFunc(words, func(r rune) bool { return r == '-' || r == '_' || r == ' ' }) {
+		name.WriteString(capital(word))
+	}
+	return name.String()
+}
+
+func capital(text string) string { return strings.ToUpper(text[:1]) + text[1:] }
+
+func lower(text string) string { return strings.ToLower(text[:1]) + text[1:] }
 
 //go:embed templates/*.tmpl
 var templates embed.FS

@@ -1,0 +1,116 @@
+package models
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestTheStateChangesWithEveryCommit of this process, over whatever connection,
+// and with nothing else.
+func TestTheStateChangesWithEveryCommit(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "daypass.db")
+	db, err := Open(t.Context(), file)
+	check(t, err)
+	defer db.Close()
+	other, err := Open(t.Context(), file)
+	check(t, err)
+	defer other.Close()
+	state := func() State {
+		t.Helper()
+		state, err := db.State(t.Context())
+		check(t, err)
+		return state
+	}
+	first := state()
+	for range 3 {
+		if _, err := db.Users(t.Context()); err != nil || state() != first {
+			t.Errorf("reading changes the state: %v", err)
+		}
+	}
+	for _, writer := range []*DB{db, other, db} {
+		before := state()
+		if _, err := writer.sql.Exec(`INSERT INTO failures VALUES ($1, 1, 1) ON CONFLICT (key) DO UPDATE SET count = count + 1`, "x"); err != nil {
+			t.Fatal(err)
+		}
+		if state() == before {
+			t.Error("a commit does not change the state")
+		}
+	}
+	before := state()
+	db.observer.close() // as after a failure
+	if state() == before {
+		t.Error("what two connections observed is taken for the same")
+	}
+}
+
+// TestVersionsCountWhatRefersToUsers: also the rows of a table that somebody
+// added to the product.
+func TestVersionsCountWhatRefersToUsers(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "daypass.db")
+	db, err := Open(t.Context(), file)
+	check(t, err)
+	_, err = db.sql.Exec(`CREATE TABLE notes (id TEXT PRIMARY KEY, user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE)`)
+	check(t, err)
+	check(t, db.Close())
+	if db, err = Open(t.Context(), file); err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	for _, statement := range []string{
+		`INSERT INTO users (id, name, name_key, full_name, role, disabled, created, password) VALUES ('u', 'u', 'u', '', 'member', FALSE, 1, ''), ('v', 'v', 'v', '', 'member', FALSE, 1, '')`,
+		`INSERT INTO notes VALUES ('n', 'u')`,
+		`UPDATE notes SET id = 'm'`,
+		`DELETE FROM notes`,
+		`INSERT INTO sessions VALUES ('s', 'u', '', '', '', 1, 1, 2)`,
+		`UPDATE sessions SET seen = 2`,
+		`INSERT INTO session_values VALUES ('s', 'flash', 'x')`,
+		`UPDATE session_values SET value = 'y'`,
+		`DELETE FROM session_values`,
+		`DELETE FROM sessions`,
+		`INSERT INTO events (id, user_id, kind, at, address, browser) VALUES ('e', 'u', '', 1, '', '')`,
+		`DELETE FROM events`,
+		`UPDATE users SET full_name = 'U' WHERE id = 'u'`,
+		`UPDATE users SET disabled = TRUE WHERE id = 'u'`,
+	} {
+		var before, after, others int64
+		db.sql.Get(&before, `SELECT version FROM users WHERE id = 'u'`)
+		if _, err := db.sql.Exec(statement); err != nil {
+			t.Fatalf("%s: %v", statement, err)
+		}
+		check(t, db.sql.Get(&after, `SELECT version FROM users WHERE id = 'u'`))
+		check(t, db.sql.Get(&others, `SELECT version FROM users WHERE id = 'v'`))
+		if after == before && !strings.HasPrefix(statement, "INSERT INTO users") || others != 0 {
+			t.Errorf("%s: the version goes from %d to %d, and somebody else's to %d", statement, before, after, others)
+		}
+	}
+}
+
+// TestSessionsOfTheVersionBeforeGoOn: their keys were longer.
+func TestSessionsOfTheVersionBeforeGoOn(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "daypass.db")
+	db, err := Open(t.Context(), file)
+	check(t, err)
+	long := strings.Repeat("ABCDEFGH", 6) + "WXYZ"
+	for _, statement := range []string{
+		`INSERT INTO users (id, name, name_key, full_name, role, disabled, created, password) VALUES ('u', 'u', 'u', '', 'member', FALSE, 1, '')`,
+		`INSERT INTO sessions VALUES ('` + long + `', 'u', '', '', '', 1, 1, 2)`,
+		`INSERT INTO session_values VALUES ('` + long + `', 'theme', 'dark')`,
+		`INSERT INTO session_payloads VALUES ('` + long + `', 'x', 1)`,
+		`DELETE FROM goose_db_version WHERE version_id = 5`,
+	} {
+		if _, err := db.sql.Exec(statement); err != nil {
+			t.Fatalf("%s: %v", statement, err)
+		}
+	}
+	check(t, db.Close())
+	if db, err = Open(t.Context(), file); err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	var kept int
+	check(t, db.sql.Get(&kept, `SELECT COUNT(*) FROM sessions s JOIN session_payloads p ON p.k = s.id JOIN session_values v ON v.session_id = s.id WHERE s.id = $1`, long[:32]))
+	if kept != 1 {
+		t.Errorf("%d sessions are kept with all they hold", kept)
+	}
+}
