@@ -23,7 +23,13 @@ import (
 // newApp builds a site without a user on a new database.
 func newApp(t testing.TB) *App {
 	t.Helper()
-	db, err := models.Open(t.Context(), filepath.Join(t.TempDir(), "daypass.db"))
+	return newAppOn(t, filepath.Join(t.TempDir(), "daypass.db"))
+}
+
+// newAppOn builds a site on a database file.
+func newAppOn(t testing.TB, file string) *App {
+	t.Helper()
+	db, err := models.Open(t.Context(), file)
 	if err != nil {
 		t.Fatal(err)
 	}

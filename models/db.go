@@ -21,6 +21,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jmoiron/sqlx"
 	sqlite "github.com/mattn/go-sqlite3"
+	"golang.org/x/sync/semaphore"
 )
 
 // ErrNotFound says that there is no such thing, or that it is not the asker's.
@@ -46,6 +47,7 @@ type DB struct {
 	file    file
 	sql     *sqlx.DB
 	storage *sqlite3.Storage
+	writer  *semaphore.Weighted
 	hashing *gate
 	decoy   parameters
 
@@ -79,6 +81,7 @@ func Open(ctx context.Context, path string) (*DB, error) {
 		KeepEvents: 365 * 24 * time.Hour,
 		sql:        sqlx.NewDb(storage.Conn(), "sqlite3"),
 		storage:    storage,
+		writer:     semaphore.NewWeighted(1),
 		hashing:    newGate(),
 		decoy:      decoy(),
 	}
@@ -101,7 +104,45 @@ func Open(ctx context.Context, path string) (*DB, error) {
 
 // Storage is where Fiber's session store keeps its payloads: the same file and
 // the same connections.
-func (db *DB) Storage() *sqlite3.Storage { return db.storage }
+func (db *DB) Storage() *Storage { return &Storage{db.storage, db} }
+
+// Storage is the driver of the session store, whose writes wait their turn.
+type Storage struct {
+	*sqlite3.Storage
+	db *DB
+}
+
+// Set stores a value for so long.
+func (s *Storage) Set(key string, value []byte, lifetime time.Duration) error {
+	return s.db.inTurn(context.Background(), func() error { return s.Storage.Set(key, value, lifetime) })
+}
+
+// Delete removes a value.
+func (s *Storage) Delete(key string) error {
+	return s.db.inTurn(context.Background(), func() error { return s.Storage.Delete(key) })
+}
+
+// inTurn lets those write who waited longest. SQLite has one writer at a time,
+// too, but who waits for it there has to ask again and again, and late comers
+// may be first. It returns context.DeadlineExceeded when the turn does not come.
+func (db *DB) inTurn(ctx context.Context, write func() error) error {
+	waiting, cancel := context.WithTimeout(ctx, busyTimeout)
+	defer cancel()
+	if err := db.writer.Acquire(waiting, 1); err != nil {
+		return fmt.Errorf("wait to write: %w", err)
+	}
+	defer db.writer.Release(1)
+	return write()
+}
+
+// exec runs one statement that writes.
+func (db *DB) exec(ctx context.Context, statement string, args ...any) (result sql.Result, err error) {
+	err = db.inTurn(ctx, func() (err error) {
+		result, err = db.sql.ExecContext(ctx, statement, args...)
+		return err
+	})
+	return result, err
+}
 
 // Start begins the work that is nobody's request: writing when sessions were
 // last seen, and sweeping what has expired. Close ends it.
@@ -168,6 +209,10 @@ func Unavailable(err error) bool {
 
 // write runs change in one transaction, which holds the write lock from its beginning.
 func (db *DB) write(ctx context.Context, change func(*sqlx.Tx) error) error {
+	return db.inTurn(ctx, func() error { return db.commit(ctx, change) })
+}
+
+func (db *DB) commit(ctx context.Context, change func(*sqlx.Tx) error) error {
 	tx, err := db.sql.BeginTxx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)

@@ -1,23 +1,17 @@
 package models
 
 import (
-	"context"
 	"crypto/rand"
 	"crypto/subtle"
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"runtime"
-	"runtime/debug"
 	"strings"
-	"sync/atomic"
-	"time"
 	"unicode/utf8"
 
 	"github.com/trustelem/zxcvbn"
 	"github.com/trustelem/zxcvbn/match"
 	"golang.org/x/crypto/argon2"
-	"golang.org/x/sync/semaphore"
 	"golang.org/x/text/unicode/norm"
 )
 
@@ -168,55 +162,4 @@ func decoy() parameters {
 	rand.Read(p.salt)
 	rand.Read(p.hash)
 	return p
-}
-
-// BusyError says that more passwords wait to be checked than the server can
-// check in good time.
-type BusyError struct {
-	// After is when it is worth trying again.
-	After time.Duration
-}
-
-// busyAfter is about how long a full queue takes to empty.
-const busyAfter = 5 * time.Second
-
-func (*BusyError) Error() string { return "too many passwords wait to be checked" }
-
-// gate lets as many hashes be computed at a time as there are cores, so that
-// the memory they take is bounded, and lets a bounded number wait their turn.
-type gate struct {
-	cores   *semaphore.Weighted
-	waiting atomic.Int64
-	room    int64
-	quiet   *time.Timer // gives the memory back when nobody has signed in for a while
-}
-
-// quietAfter is how long after the last hash its memory is given back: 19 MiB a
-// core, which Go would keep for minutes.
-const quietAfter = 5 * time.Second
-
-func newGate() *gate {
-	cores := int64(runtime.GOMAXPROCS(0))
-	quiet := time.AfterFunc(quietAfter, debug.FreeOSMemory)
-	quiet.Stop()
-	return &gate{cores: semaphore.NewWeighted(cores), room: 128 * cores, quiet: quiet}
-}
-
-// run runs work when its turn comes. It returns a BusyError at once when the
-// queue is full.
-func (g *gate) run(ctx context.Context, work func() error) error {
-	if g.waiting.Add(1) > g.room {
-		g.waiting.Add(-1)
-		return &BusyError{After: busyAfter}
-	}
-	err := g.cores.Acquire(ctx, 1)
-	if err == nil {
-		defer g.cores.Release(1)
-		defer g.quiet.Reset(quietAfter)
-	}
-	g.waiting.Add(-1)
-	if err != nil {
-		return err
-	}
-	return work()
 }

@@ -62,7 +62,7 @@ func TestVersionsCountWhatRefersToUsers(t *testing.T) {
 		`INSERT INTO notes VALUES ('n', 'u')`,
 		`UPDATE notes SET id = 'm'`,
 		`DELETE FROM notes`,
-		`INSERT INTO sessions VALUES ('s', 'u', '', '', '', 1, 1, 2)`,
+		`INSERT INTO sessions VALUES ('s', 'u', '', '', '', 1, 1, 9999999999)`,
 		`UPDATE sessions SET seen = 2`,
 		`INSERT INTO session_values VALUES ('s', 'flash', 'x')`,
 		`UPDATE session_values SET value = 'y'`,

@@ -223,7 +223,7 @@ func (db *DB) forgive(ctx context.Context, limits []limit) error {
 			return err
 		}
 		if failures {
-			if _, err := db.sql.ExecContext(ctx, `DELETE FROM failures WHERE key = $1`, limit.key); err != nil {
+			if _, err := db.exec(ctx, `DELETE FROM failures WHERE key = $1`, limit.key); err != nil {
 				return err
 			}
 		}

@@ -13,6 +13,12 @@ END;
 -- +goose StatementEnd
 
 -- +goose StatementBegin
+CREATE TRIGGER sessions_version_delete AFTER DELETE ON sessions WHEN OLD.expires > unixepoch() BEGIN -- one that has expired is shown nowhere
+	UPDATE users SET version = version + 1 WHERE id = OLD.user_id;
+END;
+-- +goose StatementEnd
+
+-- +goose StatementBegin
 CREATE TRIGGER session_values_version_insert AFTER INSERT ON session_values BEGIN
 	UPDATE users SET version = version + 1 WHERE id = (SELECT user_id FROM sessions WHERE id = NEW.session_id);
 END;
