@@ -86,10 +86,10 @@ func (s *signer) idIn(cookie string) (id string, secret int, ok bool) {
 	return "", 0, false
 }
 
-// keyOf is the name under which a session is kept: the first 160 bits of the
+// keyOf is the name under which a session is kept: the first 130 bits of the
 // SHA-256 of its ID, so that a copy of the database opens no session. Letters and
 // digits alone: it is typed on command lines, where a dash would begin a flag.
 func keyOf(id string) string {
 	sum := sha256.Sum256([]byte(id))
-	return base32.StdEncoding.EncodeToString(sum[:20])
+	return base32.StdEncoding.EncodeToString(sum[:20])[:26]
 }

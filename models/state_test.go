@@ -109,7 +109,7 @@ func TestSessionsOfTheVersionBeforeGoOn(t *testing.T) {
 	}
 	defer db.Close()
 	var kept int
-	check(t, db.sql.Get(&kept, `SELECT COUNT(*) FROM sessions s JOIN session_payloads p ON p.k = s.id JOIN session_values v ON v.session_id = s.id WHERE s.id = $1`, long[:32]))
+	check(t, db.sql.Get(&kept, `SELECT COUNT(*) FROM sessions s JOIN session_payloads p ON p.k = s.id JOIN session_values v ON v.session_id = s.id WHERE s.id = $1`, long[:26]))
 	if kept != 1 {
 		t.Errorf("%d sessions are kept with all they hold", kept)
 	}
