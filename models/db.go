@@ -90,7 +90,7 @@ func Open(ctx context.Context, path string) (*DB, error) {
 	db.tries.ended.L = &db.tries
 	err = db.migrate(ctx)
 	if err == nil {
-		err = db.countVersions(ctx)
+		err = db.watchTables(ctx)
 	}
 	if err == nil {
 		err = db.file.remember()

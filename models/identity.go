@@ -81,7 +81,7 @@ func (db *DB) follow(ctx context.Context) error {
 	if err := db.migrate(ctx); err != nil {
 		return explain(db.file.path, err)
 	}
-	if err := db.countVersions(ctx); err != nil {
+	if err := db.watchTables(ctx); err != nil {
 		return explain(db.file.path, err)
 	}
 	if err := db.file.remember(); err != nil {

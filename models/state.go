@@ -93,9 +93,9 @@ func (o *observer) close() {
 const ofUsers = `SELECT m.name FROM sqlite_schema m JOIN pragma_foreign_key_list(m.name) f
 	WHERE m.type = 'table' AND f."table" = 'users' AND f."from" = 'user_id' ORDER BY m.name`
 
-// countVersions makes the triggers by which all tables that refer to users
-// raise the version of the user whose row is changed.
-func (db *DB) countVersions(ctx context.Context) error {
+// watchTables makes the triggers by which all tables that refer to users give the
+// user whose row is changed another version.
+func (db *DB) watchTables(ctx context.Context) error {
 	var tables, triggers []string
 	if err := db.sql.SelectContext(ctx, &tables, ofUsers); err != nil {
 		return err
@@ -114,8 +114,8 @@ func (db *DB) countVersions(ctx context.Context) error {
 				continue
 			}
 			if _, err := db.sql.ExecContext(ctx, fmt.Sprintf(`CREATE TRIGGER IF NOT EXISTS %q AFTER %s ON %q BEGIN
-				UPDATE users SET version = version + 1 WHERE id = %s.user_id; END`, name, event, table, row)); err != nil {
-				return fmt.Errorf("count the versions of %s: %w", table, err)
+				UPDATE users SET version = random() WHERE id = %s.user_id; END`, name, event, table, row)); err != nil {
+				return fmt.Errorf("watch the table %s: %w", table, err)
 			}
 		}
 	}

@@ -44,9 +44,9 @@ func TestTheStateChangesWithEveryCommit(t *testing.T) {
 	}
 }
 
-// TestVersionsCountWhatRefersToUsers: also the rows of a table that somebody
+// TestVersionsChangeWithWhatRefersToUsers: also the rows of a table that somebody
 // added to the product.
-func TestVersionsCountWhatRefersToUsers(t *testing.T) {
+func TestVersionsChangeWithWhatRefersToUsers(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "daypass.db")
 	db, err := Open(t.Context(), file)
 	check(t, err)

@@ -30,7 +30,7 @@ type User struct {
 	Disabled bool   `db:"disabled" json:"disabled"`
 	Created  Time   `db:"created" json:"created"`
 	Password string `db:"password" json:"-"` // argon2id in PHC form
-	Version  int64  `db:"version" json:"-"`  // changes with all that pages show about the user
+	Version  int64  `db:"version" json:"-"`  // another one with every change of what pages show about the user
 }
 
 // IsAdmin tells whether the user administers the site.
