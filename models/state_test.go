@@ -50,7 +50,7 @@ func TestVersionsChangeWithWhatRefersToUsers(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "daypass.db")
 	db, err := Open(t.Context(), file)
 	check(t, err)
-	_, err = db.sql.Exec(`CREATE TABLE notes (id TEXT PRIMARY KEY, user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE)`)
+	_, err = db.sql.Exec(`CREATE TABLE sample_rows (id TEXT PRIMARY KEY, user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE)`)
 	check(t, err)
 	check(t, db.Close())
 	if db, err = Open(t.Context(), file); err != nil {
@@ -59,9 +59,9 @@ func TestVersionsChangeWithWhatRefersToUsers(t *testing.T) {
 	defer db.Close()
 	for _, statement := range []string{
 		`INSERT INTO users (id, name, name_key, full_name, role, disabled, created, password) VALUES ('u', 'u', 'u', '', 'member', FALSE, 1, ''), ('v', 'v', 'v', '', 'member', FALSE, 1, '')`,
-		`INSERT INTO notes VALUES ('n', 'u')`,
-		`UPDATE notes SET id = 'm'`,
-		`DELETE FROM notes`,
+		`INSERT INTO sample_rows VALUES ('n', 'u')`,
+		`UPDATE sample_rows SET id = 'm'`,
+		`DELETE FROM sample_rows`,
 		`INSERT INTO sessions VALUES ('s', 'u', '', '', '', 1, 1, 9999999999)`,
 		`UPDATE sessions SET seen = 2`,
 		`INSERT INTO session_values VALUES ('s', 'flash', 'x')`,
@@ -91,23 +91,21 @@ func TestSessionsOfTheVersionBeforeGoOn(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "daypass.db")
 	db, err := Open(t.Context(), file)
 	check(t, err)
+	defer db.Close()
+	migration, err := migrations.ReadFile("migrations/00005_shorter_keys.sql")
+	check(t, err)
 	long := strings.Repeat("ABCDEFGH", 6) + "WXYZ"
 	for _, statement := range []string{
 		`INSERT INTO users (id, name, name_key, full_name, role, disabled, created, password) VALUES ('u', 'u', 'u', '', 'member', FALSE, 1, '')`,
 		`INSERT INTO sessions VALUES ('` + long + `', 'u', '', '', '', 1, 1, 2)`,
 		`INSERT INTO session_values VALUES ('` + long + `', 'theme', 'dark')`,
 		`INSERT INTO session_payloads VALUES ('` + long + `', 'x', 1)`,
-		`DELETE FROM goose_db_version WHERE version_id = 5`,
+		string(migration),
 	} {
 		if _, err := db.sql.Exec(statement); err != nil {
 			t.Fatalf("%s: %v", statement, err)
 		}
 	}
-	check(t, db.Close())
-	if db, err = Open(t.Context(), file); err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
 	var kept int
 	check(t, db.sql.Get(&kept, `SELECT COUNT(*) FROM sessions s JOIN session_payloads p ON p.k = s.id JOIN session_values v ON v.session_id = s.id WHERE s.id = $1`, long[:26]))
 	if kept != 1 {

@@ -61,11 +61,11 @@ func columns(t *testing.T, table string) []Column {
 func TestNewViewsWork(t *testing.T) {
 	checkout := copied(t)
 	for _, view := range []View{
-		{Name: "reports"},
-		{Name: "audit-trails", Admin: true},
-		{Name: "notes", Columns: columns(t, "title:text done:bool")},
-		{Name: "price-lists", Admin: true, Columns: columns(t, "public:bool name:text price:number due_on:date")},
-		{Name: "news", Columns: columns(t, "headline:text")},
+		{Name: "sample-reports"},
+		{Name: "sample-trails", Admin: true},
+		{Name: "sample-notes", Columns: columns(t, "title:text done:bool")},
+		{Name: "sample-lists", Admin: true, Columns: columns(t, "public:bool name:text price:number due_on:date")},
+		{Name: "sample-news", Columns: columns(t, "headline:text")},
 	} {
 		files, err := view.Write(checkout)
 		if err != nil {
@@ -79,7 +79,7 @@ func TestNewViewsWork(t *testing.T) {
 		t.Errorf("not formatted: %s", wrong)
 	}
 	run(t, string(checkout), "go", "vet", "./handlers", "./models")
-	run(t, string(checkout), "go", "test", "-run", "Reports|AuditTrails|Notes|PriceLists|News|Gallery|Fits|Render|Define|Imports", "./handlers")
+	run(t, string(checkout), "go", "test", "-run", "Sample|Gallery|Fits|Render|Define|Imports", "./handlers")
 }
 
 func TestSingular(t *testing.T) {
@@ -114,8 +114,8 @@ func TestRefusedViewsWriteNothing(t *testing.T) {
 		"a page":         {View{Name: "setup"}, "SetupPage in handlers, which is there already, in handlers/setup.go:"},
 		"a model":        {View{Name: "events", Columns: text}, "in models, which is there already, in models/"},
 		"a view":         {View{Name: "admin"}, "is there already"},
-		"a word of SQL":  {View{Name: "orders", Columns: columns(t, "order:text")}, "SQLite refuses such a table"},
-		"a table of SQL": {View{Name: "indexes", Columns: columns(t, "select:text")}, "SQLite refuses such a table"},
+		"a word of SQL":  {View{Name: "sample-orders", Columns: columns(t, "order:text")}, "SQLite refuses such a table"},
+		"a table of SQL": {View{Name: "sample-indexes", Columns: columns(t, "select:text")}, "SQLite refuses such a table"},
 	} {
 		if files, err := refused.view.Write(checkout); err == nil || !strings.Contains(err.Error(), refused.said) {
 			t.Errorf("%s: %v, %v", name, files, err)
@@ -138,7 +138,7 @@ func TestRefusedViewsWriteNothing(t *testing.T) {
 	if after := state(t, checkout); after != before {
 		t.Error("something was written all the same")
 	}
-	notes := View{Name: "notes", Columns: text}
+	notes := View{Name: "sample-notes", Columns: text}
 	if _, err := notes.Write(checkout); err != nil {
 		t.Fatal(err)
 	}
@@ -146,11 +146,11 @@ func TestRefusedViewsWriteNothing(t *testing.T) {
 	if _, err := notes.Write(checkout); err == nil || state(t, checkout) != once {
 		t.Errorf("what is there is written over: %v", err)
 	}
-	if err := os.Remove(checkout.path("handlers/notes.go")); err != nil { // its view is still there
+	if err := os.Remove(checkout.path("handlers/sample_notes.go")); err != nil { // its view is still there
 		t.Fatal(err)
 	}
 	once = state(t, checkout)
-	if _, err := (View{Name: "notes"}).Write(checkout); err == nil || state(t, checkout) != once {
+	if _, err := (View{Name: "sample-notes"}).Write(checkout); err == nil || state(t, checkout) != once {
 		t.Errorf("what is there is written over: %v", err)
 	}
 	if _, err := Open(t.TempDir()); err == nil || !strings.Contains(err.Error(), "there is no go.mod here") {
