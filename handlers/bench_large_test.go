@@ -62,27 +62,36 @@ func fill(b *testing.B, file string, users, sessions int, expires time.Time) (by
 		sessions, users, expires.Add(-24*time.Hour).Unix(), expires.Unix())
 	run(`INSERT INTO session_payloads (k, v, e) SELECT id, randomblob(61), expires FROM sessions WHERE browser = 'Firefox on Linux'`)
 	after := size()
+	run(`INSERT INTO events (id, user_id, kind, at, address, browser)
+		SELECT hex(randomblob(16)), id, CASE WHEN random() % 10 = 0 THEN 'failed sign-in' ELSE 'sign-in' END, unixepoch() - abs(random()) % 1000000, '203.0.113.9', 'Firefox on Linux'
+		FROM users, (SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3 UNION ALL SELECT 4 UNION ALL SELECT 5) WHERE name LIKE 'user%'`)
 	run(`PRAGMA wal_checkpoint(TRUNCATE)`)
 	return (after - before) / float64(sessions)
 }
 
-// BenchmarkMillion is the dashboard with 1,000,000 live sessions and 100,000
-// users in the database, against one with 1,000 sessions and 100 users.
+// BenchmarkMillion is the dashboard with 1,000,000 live sessions, 100,000 users
+// and 500,000 events in the database, against one with 1,000 sessions, 100 users
+// and 500 events: kept, and made anew for each request.
 func BenchmarkMillion(b *testing.B) {
-	var clients [2]*client
+	var clients, anew [2]*client
 	var perSession float64
 	for i, size := range []struct{ users, sessions int }{{100, 1000}, {100_000, 1_000_000}} {
 		file := filepath.Join(b.TempDir(), "daypass.db")
 		app := newAppOn(b, file)
 		perSession = fill(b, file, size.users, size.sessions, time.Now().Add(23*time.Hour))
 		site := serveOn(b, app)
-		clients[i] = newClient(site.url+"/dashboard", signedInCookie(b, site.url))
+		cookie := signedInCookie(b, site.url)
+		clients[i], anew[i] = newClient(site.url+"/dashboard", cookie), newClient(site.url+"/dashboard?anew", cookie)
 	}
-	var few, many timing
+	var few, many, fewAnew, manyAnew timing
 	for b.Loop() {
 		few.add(clients[0].ask(b, fiber.StatusOK, times(batch)))
 		many.add(clients[1].ask(b, fiber.StatusOK, times(batch)))
+		fewAnew.add(anew[0].ask(b, fiber.StatusOK, times(batch/10)))
+		manyAnew.add(anew[1].ask(b, fiber.StatusOK, times(batch/10)))
 	}
+	b.ReportMetric(manyAnew.perSecond(), "anew-req/s")
+	b.ReportMetric(manyAnew.perSecond()/fewAnew.perSecond(), "anew-ratio")
 	b.ReportMetric(many.perSecond(), "req/s")
 	b.ReportMetric(many.perSecond()/few.perSecond(), "ratio")
 	b.ReportMetric(perSession, "bytes/session")

@@ -21,8 +21,8 @@ type memory struct {
 
 // The sizes of the memory. A session takes some 1 KB.
 const (
-	sessionsKept = 8192
-	bytesOfPages = 16 << 20
+	sessionsKept = 4096
+	bytesOfPages = 6 << 20
 )
 
 func newMemory() memory {

@@ -109,6 +109,7 @@ func openStorage(path string) (storage *sqlite3.Storage, err error) {
 		"_foreign_keys":    {"on"},
 		"_txlock":          {"immediate"}, // a transaction that reads first must not fail when it writes
 		"_stmt_cache_size": {"64"},        // prepared statements of a connection
+		"_cache_size":      {"-1000"},     // KiB of pages a connection; the system caches the file as well
 		"_busy_timeout":    {strconv.FormatInt(busyTimeout.Milliseconds(), 10)},
 	}
 	name := url.URL{Scheme: "file", Path: absolute, RawQuery: settings.Encode()}
