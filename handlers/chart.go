@@ -1,6 +1,9 @@
 package handlers
 
 import (
+	"fmt"
+	"strings"
+
 	"daypass/models"
 )
 
@@ -9,21 +12,17 @@ import (
 type Chart struct {
 	Title string
 	Unit  string // of a slot: Day or Hour
-	Width int
-	Most  int // the height of the picture
+	Width int    // of the picture: ten to a slot
+	Most  int    // the height of the picture stands for so many
 	Slots []Slot
+	// The bars, as outlines in SVG. Their units are those of the picture, which is a hundred high.
+	WorkedBars, RejectedBars string
 }
 
-// Slot is one span of time. The places are in the units of the picture: ten to a slot, a hundred high.
+// Slot is one span of time.
 type Slot struct {
 	Label            string
 	Worked, Rejected int
-	WorkedX          int
-	WorkedY          int
-	WorkedHeight     int
-	RejectedX        int
-	RejectedY        int
-	RejectedHeight   int
 }
 
 // signInChart draws counted sign-ins; layout is how a slot is labelled.
@@ -32,17 +31,20 @@ func signInChart(title, unit, layout string, counted []models.Counted) Chart {
 	for _, count := range counted {
 		chart.Most = max(chart.Most, count.Worked, count.Rejected)
 	}
-	height := func(count int) int {
-		if count == 0 {
-			return 0
-		}
-		return max(2, 100*count/chart.Most)
-	}
+	var worked, rejected strings.Builder
 	for i, count := range counted {
-		slot := Slot{Label: count.From.Format(layout), Worked: count.Worked, Rejected: count.Rejected, WorkedX: 10*i + 2, RejectedX: 10*i + 5}
-		slot.WorkedHeight, slot.RejectedHeight = height(count.Worked), height(count.Rejected)
-		slot.WorkedY, slot.RejectedY = 100-slot.WorkedHeight, 100-slot.RejectedHeight
-		chart.Slots = append(chart.Slots, slot)
+		chart.Slots = append(chart.Slots, Slot{count.From.Format(layout), count.Worked, count.Rejected})
+		chart.draw(&worked, 10*i+2, count.Worked)
+		chart.draw(&rejected, 10*i+5, count.Rejected)
 	}
+	chart.WorkedBars, chart.RejectedBars = worked.String(), rejected.String()
 	return chart
+}
+
+// draw adds a bar whose left edge is at x. Even the smallest can be seen.
+func (c *Chart) draw(bars *strings.Builder, x, count int) {
+	if count > 0 {
+		height := max(2, 100*count/c.Most)
+		fmt.Fprintf(bars, "M%d 100v-%dh3v%dz", x, height, height)
+	}
 }
