@@ -33,7 +33,7 @@ func (a *App) routes() {
 	a.Post("/sessions/:id/end", a.endOwnSession)
 	a.Get("/activity", a.kept, a.activity)
 	a.Get("/activity.csv", a.activityFile)
-	a.Get("/account", a.account)
+	a.Get("/account", a.kept, a.account)
 	a.Get("/account/data.json", a.accountData)
 	a.Post("/account/name", a.changeName)
 	a.Post("/account/password", a.changePassword)

@@ -124,8 +124,9 @@ func openStorage(path string) (storage *sqlite3.Storage, err error) {
 	return storage, nil
 }
 
-// connections is how many there are at most, each with a cache of its own.
-func connections() int { return max(4, 2*runtime.NumCPU()) }
+// connections is how many there are at most, each with a cache of its own. One
+// of them only observes.
+func connections() int { return 1 + max(4, 2*runtime.NumCPU()) }
 
 func asError(recovered any) error {
 	if err, ok := recovered.(error); ok {
