@@ -28,7 +28,8 @@
 // the top of the page. The template puts {{template "layouts/begin" .}} and
 // {{template "layouts/end" .}} around what it shows. Templates have three
 // functions: icon "list" for an icon of public/icons.svg, time .Created for a
-// moment, asset "app.css" for the address of a file of public.
+// moment, asset "app.css" for the address of a file of public. Another icon is
+// another symbol in public/icons.svg, drawn as lucide.dev shows it.
 //
 // # Its place in the map
 //
