@@ -1815,6 +1815,10 @@ func TestHowItLooks(t *testing.T) {
 	}, models.CommandLine)
 	must(t, err)
 	site.life("ada", long)
+	for _, ago := range []string{"13 * 86400", "82800"} { // the first slots of both charts, where their labels are
+		site.change(`INSERT INTO events (id, user_id, kind, at, address, browser) SELECT '` + ago + `' || n.i, id, 'sign-in', unixepoch() - ` + ago + `, '203.0.113.9', 'Firefox on Linux'
+			FROM users, (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 40) SELECT i FROM n) n WHERE name = 'ada'`)
+	}
 	token := "?token=" + url.QueryEscape("the link of the terminal")
 	for _, dark := range []bool{false, true} {
 		for _, width := range []int64{1280, 390} {
