@@ -1816,7 +1816,7 @@ func TestHowItLooks(t *testing.T) {
 	must(t, err)
 	site.life("ada", long)
 	for _, ago := range []string{"13 * 86400", "82800"} { // the first slots of both charts, where their labels are
-		site.change(`INSERT INTO events (id, user_id, kind, at, address, browser) SELECT '` + ago + `' || n.i, id, 'sign-in', unixepoch() - ` + ago + `, '203.0.113.9', 'Firefox on Linux'
+		site.change(`INSERT INTO events (id, user_id, kind, at, address, browser) SELECT '0-` + ago + `' || n.i, id, 'sign-in', unixepoch() - ` + ago + `, '203.0.113.9', 'Firefox on Linux'
 			FROM users, (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 40) SELECT i FROM n) n WHERE name = 'ada'`)
 	}
 	token := "?token=" + url.QueryEscape("the link of the terminal")
