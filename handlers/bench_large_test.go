@@ -115,33 +115,16 @@ func gather(b *testing.B, file string) {
 
 // logIn lets the crowd log in again and again until ctx ends, and returns how long each took.
 func logIn(b *testing.B, ctx context.Context, site string) timing {
-	var all timing
-	var mutex sync.Mutex
-	var group sync.WaitGroup
-	host, _ := url.Parse(site)
-	client := &fasthttp.HostClient{Addr: host.Host, MaxConns: crowd}
-	began := time.Now()
-	for i := range crowd {
-		group.Go(func() {
-			var mine []time.Duration
-			form := url.Values{"username": {fmt.Sprint("crowd", i)}, "password": {benchWord}}.Encode()
-			request, response := posted(site+"/login", form, ""), fasthttp.AcquireResponse()
-			for ctx.Err() == nil {
-				sent := time.Now()
-				if err := client.Do(request, response); err != nil || response.StatusCode() != fiber.StatusSeeOther {
-					b.Errorf("the sign-in answered %d, %v", response.StatusCode(), err)
-					break
-				}
-				mine = append(mine, time.Since(sent))
-			}
-			mutex.Lock()
-			all.each = append(all.each, mine...)
-			mutex.Unlock()
-		})
-	}
-	group.Wait()
-	all.whole = time.Since(began)
-	return all
+	client := newClient(site, "").HostClient
+	client.MaxConns = crowd
+	return load(b, client, crowd, fiber.StatusSeeOther, func() bool { return ctx.Err() == nil }, func(worker int) *fasthttp.Request {
+		return posted(site+"/login", formOf(worker), "")
+	})
+}
+
+// formOf is the sign-in of one of the crowd.
+func formOf(number int) string {
+	return url.Values{"username": {fmt.Sprint("crowd", number)}, "password": {benchWord}}.Encode()
 }
 
 // spell is how long a load goes on at a time.
@@ -196,7 +179,7 @@ func BenchmarkExpiry(b *testing.B) {
 			for more() {
 				var response fasthttp.Response
 				sent := time.Now()
-				post(b, host, site.url+"/login", url.Values{"username": {fmt.Sprint("crowd", len(logins.each)%crowd)}, "password": {benchWord}}.Encode(), "", &response)
+				post(b, host, site.url+"/login", formOf(len(logins.each)%crowd), "", &response)
 				logins.each = append(logins.each, time.Since(sent))
 			}
 			logins.whole = time.Since(began)
@@ -256,9 +239,9 @@ func BenchmarkProcess(b *testing.B) {
 	gather(b, file)
 	fill(b, file, 100_000, 1_000_000, time.Now().Add(23*time.Hour))
 
-	load := time.Minute
+	minute := time.Minute
 	if testing.Short() {
-		load = time.Second
+		minute = time.Second
 	}
 	var starts, idle, during256, after float64
 	for b.Loop() {
@@ -277,10 +260,9 @@ func BenchmarkProcess(b *testing.B) {
 			idle = resident(b, process.Process.Pid)
 			cookie := signedInCookie(b, site)
 			client := newClient(site+"/dashboard", cookie)
-			end := time.Now().Add(load)
-			client.ask(b, fiber.StatusOK, func() bool { return time.Now().Before(end) })
+			client.ask(b, fiber.StatusOK, during(minute))
 			after = resident(b, process.Process.Pid)
-			ctx, cancel := context.WithTimeout(b.Context(), load/10)
+			ctx, cancel := context.WithTimeout(b.Context(), minute/10)
 			done := make(chan timing)
 			go func() { done <- logIn(b, ctx, site) }()
 			for ctx.Err() == nil {

@@ -120,22 +120,21 @@ func (t *timing) p99() float64 {
 	return t.each[len(t.each)*99/100].Seconds() * 1000
 }
 
-// ask sends requests over all connections for as long as more says so.
-func (c *client) ask(b *testing.B, status int, more func() bool) timing {
+// load lets workers send for as long as more says so. Each has a request of its
+// own, which has to be answered with status.
+func load(b *testing.B, client *fasthttp.HostClient, workers, status int, more func() bool, request func(worker int) *fasthttp.Request) timing {
 	var all timing
 	var mutex sync.Mutex
-	var workers sync.WaitGroup
+	var group sync.WaitGroup
 	began := time.Now()
-	for range connections {
-		workers.Go(func() {
-			request, response := fasthttp.AcquireRequest(), fasthttp.AcquireResponse()
-			request.SetRequestURI(c.address)
-			request.Header.Set("Cookie", c.cookie)
+	for worker := range workers {
+		group.Go(func() {
+			request, response := request(worker), fasthttp.AcquireResponse()
 			var mine []time.Duration
 			for more() {
 				sent := time.Now()
-				if err := c.Do(request, response); err != nil || response.StatusCode() != status {
-					b.Errorf("%s: %d, %v", c.address, response.StatusCode(), err)
+				if err := client.Do(request, response); err != nil || response.StatusCode() != status {
+					b.Errorf("%s: %d, %v", request.URI(), response.StatusCode(), err)
 					break
 				}
 				mine = append(mine, time.Since(sent))
@@ -145,9 +144,19 @@ func (c *client) ask(b *testing.B, status int, more func() bool) timing {
 			mutex.Unlock()
 		})
 	}
-	workers.Wait()
+	group.Wait()
 	all.whole = time.Since(began)
 	return all
+}
+
+// ask asks for the page over all connections for as long as more says so.
+func (c *client) ask(b *testing.B, status int, more func() bool) timing {
+	return load(b, c.HostClient, connections, status, more, func(int) *fasthttp.Request {
+		request := fasthttp.AcquireRequest()
+		request.SetRequestURI(c.address)
+		request.Header.Set("Cookie", c.cookie)
+		return request
+	})
 }
 
 // times lets something be done so many times.
