@@ -53,6 +53,7 @@ import (
 	"github.com/chromedp/chromedp/kb"
 
 	"daypass/handlers"
+	"daypass/handlers/scaffold"
 	"daypass/models"
 )
 
@@ -3376,18 +3377,10 @@ func TestTheReadmesPageWorks(t *testing.T) {
 // copyOfTheTree copies the source to a folder of its own.
 func copyOfTheTree(t *testing.T) string {
 	t.Helper()
+	here, err := scaffold.Open(".")
+	must(t, err)
 	tree := t.TempDir()
-	for _, part := range []string{"go.mod", "go.sum", "main.go", "handlers", "models", "views", "public"} {
-		info, err := os.Stat(part)
-		must(t, err)
-		if info.IsDir() {
-			must(t, os.CopyFS(filepath.Join(tree, part), os.DirFS(part)))
-			continue
-		}
-		content, err := os.ReadFile(part)
-		must(t, err)
-		must(t, os.WriteFile(filepath.Join(tree, part), content, 0o600))
-	}
+	must(t, here.Copy(tree, scaffold.AsIs))
 	return tree
 }
 

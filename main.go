@@ -672,16 +672,12 @@ func (v *newView) Run(at console) error {
 	for _, file := range files.Changed {
 		fmt.Fprintln(at.out, "changed ", file)
 	}
-	path := "/" + v.Name
-	if v.Admin {
-		path = "/admin" + path
-	}
 	fmt.Fprintf(at.out, `
 Next: see the page at %s with
   go run . serve --dev
 write what it shows into views/%s.html, and run its test with
   go test ./handlers
-`, path, v.Name)
+`, view.Path(), v.Name)
 	return nil
 }
 

@@ -70,35 +70,47 @@ func (a App) Write(checkout Checkout) (folder string, err error) {
 	} else if renamed {
 		return "", errors.New("this checkout is such a copy; make another one from where it came from")
 	}
-	files, err := checkout.source()
-	if err != nil {
-		return "", err
-	}
 	rename := a.renamer(from)
+	return a.Folder, checkout.Copy(a.Folder, func(file string, content []byte) ([]byte, error) {
+		if !utf8.Valid(content) { // a picture
+			return content, nil
+		}
+		return formattedFile(file, rename(file, content))
+	})
+}
+
+// Copy copies the files that belong to the source of the checkout to a folder,
+// each as change returns it.
+func (c Checkout) Copy(folder string, change func(file string, content []byte) ([]byte, error)) error {
+	files, err := c.source()
+	if err != nil {
+		return err
+	}
 	for _, file := range files {
-		content, err := checkout.read(file)
+		info, err := os.Stat(c.path(file))
 		if err != nil {
-			return "", err
+			return err
 		}
-		if utf8.Valid(content) {
-			if content, err = formattedFile(file, rename(file, content)); err != nil {
-				return "", err
-			}
-		}
-		info, err := os.Stat(checkout.path(file))
+		content, err := c.read(file)
 		if err != nil {
-			return "", err
+			return err
 		}
-		target := filepath.Join(a.Folder, filepath.FromSlash(file))
+		if content, err = change(file, content); err != nil {
+			return err
+		}
+		target := Checkout(folder).path(file)
 		if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
-			return "", err
+			return err
 		}
 		if err := os.WriteFile(target, content, info.Mode().Perm()); err != nil {
-			return "", err
+			return err
 		}
 	}
-	return a.Folder, nil
+	return nil
 }
+
+// AsIs leaves a file as it is.
+func AsIs(_ string, content []byte) ([]byte, error) { return content, nil }
 
 // renamed tells whether a checkout has a name of its own, so that there is none
 // to be replaced.

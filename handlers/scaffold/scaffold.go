@@ -1,6 +1,6 @@
 // Package scaffold writes what a developer would write by hand: a new page of
 // the site, or a copy of all of it under another name. It works on the files of
-// a checkout, and writes either all of what it is asked for or nothing.
+// a checkout. A page is written whole or not at all.
 package scaffold
 
 import (
@@ -57,11 +57,14 @@ type Files struct {
 type draft struct {
 	checkout Checkout
 	added    map[string][]byte
-	changed  map[string][]byte
+	changed  map[string]edited
 }
 
+// edited is a file before and after a change.
+type edited struct{ before, after []byte }
+
 func newDraft(checkout Checkout) *draft {
-	return &draft{checkout, make(map[string][]byte), make(map[string][]byte)}
+	return &draft{checkout, make(map[string][]byte), make(map[string]edited)}
 }
 
 // add drafts a new file, and refuses one that is there already.
@@ -76,15 +79,16 @@ func (d *draft) add(file string, content []byte) error {
 
 // change drafts another content for a file.
 func (d *draft) change(file string, edit func(content []byte) ([]byte, error)) error {
-	content, err := d.checkout.read(file)
+	before, err := d.checkout.read(file)
 	if err != nil {
 		return err
 	}
-	if content, err = edit(content); err != nil {
+	after, err := edit(before)
+	if err != nil {
 		return fmt.Errorf("%s: %w", file, err)
 	}
-	formatted, err := formattedFile(file, content)
-	d.changed[file] = formatted
+	after, err = formattedFile(file, after)
+	d.changed[file] = edited{before, after}
 	return err
 }
 
@@ -102,13 +106,12 @@ func formattedFile(file string, content []byte) ([]byte, error) {
 // write writes the draft. What was written is taken back when a file fails.
 func (d *draft) write() (Files, error) {
 	var files Files
-	before := make(map[string][]byte)
 	undo := func(because error) (Files, error) {
 		for _, file := range files.New {
 			because = errors.Join(because, os.Remove(d.checkout.path(file)))
 		}
 		for _, file := range files.Changed {
-			because = errors.Join(because, os.WriteFile(d.checkout.path(file), before[file], 0o644))
+			because = errors.Join(because, os.WriteFile(d.checkout.path(file), d.changed[file].before, 0o644))
 		}
 		return Files{}, because
 	}
@@ -123,14 +126,9 @@ func (d *draft) write() (Files, error) {
 			return undo(err)
 		}
 	}
-	for file, content := range d.changed {
-		held, err := d.checkout.read(file)
-		if err != nil {
-			return undo(err)
-		}
-		before[file] = held
+	for file, change := range d.changed {
 		files.Changed = append(files.Changed, file)
-		if err := os.WriteFile(d.checkout.path(file), content, 0o644); err != nil {
+		if err := os.WriteFile(d.checkout.path(file), change.after, 0o644); err != nil {
 			return undo(err)
 		}
 	}

@@ -15,22 +15,12 @@ func copied(t *testing.T) Checkout {
 	if err != nil {
 		t.Fatal(err)
 	}
-	files, err := here.source()
-	if err != nil || len(files) < 50 {
-		t.Fatal(files, err)
-	}
 	copy := Checkout(t.TempDir())
-	for _, file := range files {
-		content, err := here.read(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.MkdirAll(filepath.Dir(copy.path(file)), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(copy.path(file), content, 0o644); err != nil {
-			t.Fatal(err)
-		}
+	if err := here.Copy(string(copy), AsIs); err != nil {
+		t.Fatal(err)
+	}
+	if files, err := copy.source(); err != nil || len(files) < 50 {
+		t.Fatal(files, err)
 	}
 	return copy
 }

@@ -30,6 +30,14 @@ type View struct {
 	Columns []Column
 }
 
+// Path is the page's address.
+func (v View) Path() string {
+	if v.Admin {
+		return "/admin/" + v.Name
+	}
+	return "/" + v.Name
+}
+
 // Column is a column of the page's own table, and a field of its form.
 type Column struct {
 	Name string // letters, digits and underscores
@@ -79,7 +87,6 @@ func ParseColumns(table string) ([]Column, error) {
 type words struct {
 	View
 	Module           string
-	Path             string // of the page
 	Escaped          string // the path in a query
 	Type, Func       string // Go names of all
 	OneType, OneFunc string // and of one
@@ -142,7 +149,7 @@ func (v View) words(module string) words {
 	spaced := strings.ReplaceAll(v.Name, "-", " ")
 	one := singular(v.Name)
 	w := words{
-		View: v, Module: module, Path: "/" + v.Name,
+		View: v, Module: module, Escaped: url.QueryEscape(v.Path()),
 		Type: goName(v.Name), Func: lower(goName(v.Name)), OneType: goName(one), OneFunc: lower(goName(one)),
 		Label: capital(spaced), Words: spaced, OneWord: strings.ReplaceAll(one, "-", " "), A: "a",
 		Table: strings.ReplaceAll(v.Name, "-", "_"),
@@ -150,10 +157,6 @@ func (v View) words(module string) words {
 	if strings.ContainsRune("aeiou", rune(one[0])) {
 		w.A = "an"
 	}
-	if v.Admin {
-		w.Path = "/admin" + w.Path
-	}
-	w.Escaped = url.QueryEscape(w.Path)
 	for _, c := range v.Columns {
 		look, spaced := kinds[c.Kind], strings.ReplaceAll(c.Name, "_", " ")
 		w.Columns = append(w.Columns, column{
@@ -389,10 +392,10 @@ func (w words) addRoutes(content []byte) ([]byte, error) {
 	if w.Admin {
 		keep = ""
 	}
-	lines := fmt.Sprintf("\ta.Get(%q, %sa.%s)\n", w.Path, keep, w.Func)
+	lines := fmt.Sprintf("\ta.Get(%q, %sa.%s)\n", w.Path(), keep, w.Func)
 	if len(w.Columns) > 0 {
 		lines += fmt.Sprintf("\ta.Post(%q, a.save%s)\n\ta.Post(%q, a.save%s)\n\ta.Post(%q, a.remove%s)\n",
-			w.Path, w.OneType, w.Path+"/:id", w.OneType, w.Path+"/:id/remove", w.OneType)
+			w.Path(), w.OneType, w.Path()+"/:id", w.OneType, w.Path()+"/:id/remove", w.OneType)
 	}
 	for _, declaration := range file.Decls {
 		routes, ok := declaration.(*ast.FuncDecl)
@@ -430,7 +433,7 @@ func usesPrefix(statement ast.Stmt) bool {
 
 // addLink adds the page to the menu, or to the tabs of the administration.
 func (w words) addLink(content []byte) ([]byte, error) {
-	line := fmt.Sprintf("{Path: %q, Label: %q, Icon: \"list\"},\n", w.Path, w.Label)
+	line := fmt.Sprintf("{Path: %q, Label: %q, Icon: \"list\"},\n", w.Path(), w.Label)
 	table, indent := "navigation", "\t"
 	if w.Admin {
 		table, indent = "tabs", "\t\t"
@@ -482,7 +485,7 @@ func (w words) addStates(content []byte) ([]byte, error) {
 		row += "}"
 		lines = fmt.Sprintf("\t%q: &%sPage{Page: signedIn(%q), Fields: someFields},\n", w.Name+": none", w.Type, w.Label) +
 			fmt.Sprintf("\t%q: &%sPage{Page: flashed(%q), Fields: someFields, Chosen: &%s, %s: []%s{%s}, Older: %q},\n",
-				w.Name+": some", w.Type, w.Label, row, w.Type, "models."+w.OneType, strings.TrimPrefix(row, "models."+w.OneType), w.Path+"?before=x")
+				w.Name+": some", w.Type, w.Label, row, w.Type, "models."+w.OneType, strings.TrimPrefix(row, "models."+w.OneType), w.Path()+"?before=x")
 	}
 	return insert(content, positions.Position(gallery.Elts[len(gallery.Elts)-1].End()).Offset, lines), nil
 }
