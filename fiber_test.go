@@ -3140,9 +3140,59 @@ func TestInvitationsAndLinks(t *testing.T) {
 	must(t, site.db.SetDisabled(t.Context(), site.user("eve"), true, models.CommandLine))
 	fresh.get(fourth).answers(404)
 	must(t, site.db.SetDisabled(t.Context(), site.user("eve"), false, models.CommandLine))
-	fresh.get(fourth).answers(200)
+	fresh.get(fourth).answers(404) // what disabling ended does not come back
+	fifth := link(ada.post("/admin/users/" + site.user("eve").ID + "/link").answers(200))
+	fresh.get(fifth).answers(200)
 	site.later(24*time.Hour + time.Second)
-	site.visitor().get(fourth).answers(404)
+	site.visitor().get(fifth).answers(404)
+}
+
+// TestAPasswordLinkEndsWithTheSessions: who took over an account may have asked
+// for a link, too. It must not outlive what the owner does about it.
+func TestAPasswordLinkEndsWithTheSessions(t *testing.T) {
+	site := start(t)
+	site.add("eve", models.Member)
+	const next = "another walk in the grass"
+	command := func(args ...string) func() {
+		return func() {
+			t.Helper()
+			if status, _, errs := typed(t, next, append(args, "--database", site.file)...); status != 0 {
+				t.Fatalf("daypass %q: %s", args, errs)
+			}
+		}
+	}
+	post := func(name, password, path string, pairs ...string) func() {
+		return func() {
+			t.Helper()
+			site.signInWith(name, password).post(path, pairs...).answers(303)
+		}
+	}
+	at := "/admin/users/" + site.user("eve").ID
+	for _, act := range []struct {
+		name string
+		does func()
+	}{
+		{"new password on the account page", post("eve", password, "/account/password", "current", password, "password", next)},
+		{"new password by a command", command("user", "password", "eve")},
+		{"own other sessions ended", post("eve", next, "/sessions/end")},
+		{"disabled and enabled by a command", func() { command("user", "disable", "eve")(); command("user", "enable", "eve")() }},
+		{"disabled and enabled by an administrator", func() { post("ada", password, at+"/disable")(); post("ada", password, at+"/enable")() }},
+		{"signed out by an administrator", post("ada", password, at+"/end-sessions")},
+		{"signed out by a command", command("session", "end", "--user", "eve")},
+		{"everybody signed out by an administrator", post("ada", password, "/admin/sessions/end")},
+		{"everybody signed out by a command", command("session", "end", "--all")},
+	} {
+		token, err := site.db.LinkFor(t.Context(), site.user("eve"), models.CommandLine)
+		must(t, err)
+		site.visitor().get("/link?token=" + token).answers(200)
+		act.does()
+		if status := site.visitor().get("/link?token=" + token).http.StatusCode; status != 404 {
+			t.Errorf("%s: the link answers %d", act.name, status)
+		}
+		if status := site.visitor().post("/link", "token", token, "password", password).http.StatusCode; status != 404 {
+			t.Errorf("%s: the link sets a password (%d)", act.name, status)
+		}
+	}
 }
 
 func TestAdministeringUsers(t *testing.T) {

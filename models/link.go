@@ -96,7 +96,7 @@ func (db *DB) UseLink(ctx context.Context, token, password string, from Origin) 
 		if err := must(ctx, tx, `UPDATE users SET password = $1 WHERE id = $2 AND NOT disabled`, user.Password, user.ID); err != nil {
 			return err
 		}
-		if _, err := endSessions(ctx, tx, `user_id = $1`, user.ID); err != nil {
+		if _, err := endAccess(ctx, tx, user, ""); err != nil {
 			return err
 		}
 		return note(PasswordChanged, user)

@@ -217,10 +217,11 @@ func (db *DB) EndSessionOf(ctx context.Context, user *User, id string, from Orig
 	})
 }
 
-// EndOtherSessions ends all sessions of a user but this one.
+// EndOtherSessions ends all sessions of a user but this one, and the user's
+// password links.
 func (db *DB) EndOtherSessions(ctx context.Context, mine *Session, from Origin) error {
 	return db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, note note) error {
-		ended, err := endSessions(ctx, tx, `user_id = $1 AND id <> $2`, mine.User.ID, mine.ID)
+		ended, err := endAccess(ctx, tx, &mine.User, mine.ID)
 		if err != nil || ended == 0 {
 			return err
 		}
@@ -228,10 +229,11 @@ func (db *DB) EndOtherSessions(ctx context.Context, mine *Session, from Origin) 
 	})
 }
 
-// EndSessionsOf ends all sessions of a user and returns how many there were.
+// EndSessionsOf ends all sessions of a user, with the user's password links, and
+// returns how many sessions there were.
 func (db *DB) EndSessionsOf(ctx context.Context, user *User, from Origin) (ended int64, err error) {
 	err = db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, note note) error {
-		if ended, err = endSessions(ctx, tx, `user_id = $1`, user.ID); err != nil || ended == 0 {
+		if ended, err = endAccess(ctx, tx, user, ""); err != nil || ended == 0 {
 			return err
 		}
 		return note(SessionEnded, user)
@@ -239,15 +241,33 @@ func (db *DB) EndSessionsOf(ctx context.Context, user *User, from Origin) (ended
 	return ended, err
 }
 
-// EndAllSessions signs everybody out and returns how many sessions there were.
+// EndAllSessions signs everybody out, deletes all password links, and returns
+// how many sessions there were.
 func (db *DB) EndAllSessions(ctx context.Context, from Origin) (ended int64, err error) {
 	err = db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, note note) error {
-		if ended, err = endSessions(ctx, tx, `TRUE`); err != nil {
+		if ended, err = endAccess(ctx, tx, nil, ""); err != nil {
 			return err
 		}
 		return note(AllSessionsEnded, nil)
 	})
 	return ended, err
+}
+
+// endAccess takes away what opens a user's account besides the password: all
+// sessions, except the one with this ID, and the links that set a password. It
+// returns how many sessions there were. A nil user means everybody. Whatever ends
+// sessions for safety calls it: whoever stole one may hold a link, too.
+func endAccess(ctx context.Context, tx *sqlx.Tx, user *User, except string) (int64, error) {
+	if user == nil {
+		if _, err := tx.ExecContext(ctx, `DELETE FROM links`); err != nil {
+			return 0, err
+		}
+		return endSessions(ctx, tx, `id <> $1`, except)
+	}
+	if _, err := tx.ExecContext(ctx, `DELETE FROM links WHERE user_id = $1`, user.ID); err != nil {
+		return 0, err
+	}
+	return endSessions(ctx, tx, `user_id = $1 AND id <> $2`, user.ID, except)
 }
 
 // endSessions ends the sessions for which condition holds, with all they hold,

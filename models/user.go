@@ -296,7 +296,8 @@ func (db *DB) rehash(ctx context.Context, user *User, password string) error {
 	})
 }
 
-// SetPassword gives a user a new password and ends all sessions the user has.
+// SetPassword gives a user a new password, and ends all sessions and password
+// links that the user has.
 // It returns an InvalidError when the password is refused.
 func (db *DB) SetPassword(ctx context.Context, user *User, password string, from Origin) error {
 	if complaint := complainOfPassword(password, user.Name, user.FullName); complaint != "" {
@@ -312,7 +313,7 @@ func (db *DB) SetPassword(ctx context.Context, user *User, password string, from
 		if err := must(ctx, tx, `UPDATE users SET password = $1 WHERE id = $2`, user.Password, user.ID); err != nil {
 			return err
 		}
-		if _, err := endSessions(ctx, tx, `user_id = $1`, user.ID); err != nil {
+		if _, err := endAccess(ctx, tx, user, ""); err != nil {
 			return err
 		}
 		return note(PasswordChanged, user)
@@ -330,7 +331,7 @@ type NewPassword struct {
 }
 
 // ChangePassword gives a user another password, who has to know the current
-// one. The other sessions end, and this one goes on under a new ID (ASVS 5.0,
+// one. The other sessions and the password links end, and this one goes on under a new ID (ASVS 5.0,
 // 7.4.3). It returns an InvalidError, a ThrottledError or a BusyError as
 // Authenticate does, and ErrNotFound when the session has ended meanwhile.
 func (db *DB) ChangePassword(ctx context.Context, asked NewPassword) error {
@@ -361,15 +362,15 @@ func (db *DB) ChangePassword(ctx context.Context, asked NewPassword) error {
 		if err := moveSession(ctx, tx, asked.Session.ID, asked.ID, asked.Signer); err != nil {
 			return err
 		}
-		if _, err := endSessions(ctx, tx, `user_id = $1 AND id <> $2`, user.ID, asked.ID); err != nil {
+		if _, err := endAccess(ctx, tx, &user, asked.ID); err != nil {
 			return err
 		}
 		return note(PasswordChanged, &user)
 	})
 }
 
-// SetDisabled forbids a user to sign in and ends all sessions the user has, or
-// allows it again. It returns ErrLastAdmin rather than lock everybody out.
+// SetDisabled forbids a user to sign in and ends all sessions and password links
+// that the user has, or allows it again. It returns ErrLastAdmin rather than lock everybody out.
 func (db *DB) SetDisabled(ctx context.Context, user *User, disabled bool, from Origin) error {
 	return db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, note note) error {
 		if err := must(ctx, tx, `UPDATE users SET disabled = $1 WHERE id = $2`, disabled, user.ID); err != nil {
@@ -381,7 +382,7 @@ func (db *DB) SetDisabled(ctx context.Context, user *User, disabled bool, from O
 		if err := anAdminStays(ctx, tx, user); err != nil {
 			return err
 		}
-		if _, err := endSessions(ctx, tx, `user_id = $1`, user.ID); err != nil {
+		if _, err := endAccess(ctx, tx, user, ""); err != nil {
 			return err
 		}
 		return note(UserDisabled, user)
@@ -425,7 +426,7 @@ func (db *DB) SetFullName(ctx context.Context, user *User, name string, from Ori
 // rather than leave nobody who administers the site.
 func (db *DB) RemoveUser(ctx context.Context, user *User, from Origin) error {
 	err := db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, note note) error {
-		if _, err := endSessions(ctx, tx, `user_id = $1`, user.ID); err != nil {
+		if _, err := endAccess(ctx, tx, user, ""); err != nil {
 			return err
 		}
 		if err := must(ctx, tx, `DELETE FROM users WHERE id = $1`, user.ID); err != nil {
