@@ -42,7 +42,8 @@ func (db *DB) Invite(ctx context.Context, asked NewUser, from Origin) (user *Use
 }
 
 // LinkFor returns the token of a new link with which a user sets another
-// password. Links that the user had before count no more.
+// password. Links that the user had before count no more. It returns ErrNotFound
+// when the user was removed meanwhile.
 func (db *DB) LinkFor(ctx context.Context, user *User, from Origin) (token string, err error) {
 	err = db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, note note) error {
 		if token, err = db.newLink(ctx, tx, user); err != nil {
@@ -55,9 +56,9 @@ func (db *DB) LinkFor(ctx context.Context, user *User, from Origin) (token strin
 
 func (db *DB) newLink(ctx context.Context, tx *sqlx.Tx, user *User) (string, error) {
 	token := rand.Text()
-	_, err := tx.ExecContext(ctx, `INSERT INTO links (key, user_id, expires) VALUES ($1, $2, $3)
+	err := must(ctx, tx, `INSERT INTO links (key, expires, user_id) SELECT CAST($1 AS TEXT), CAST($2 AS BIGINT), id FROM users WHERE id = $3
 		ON CONFLICT (user_id) DO UPDATE SET key = excluded.key, expires = excluded.expires`,
-		linkKey(token), user.ID, Time{db.now().Add(LinkLifetime)})
+		linkKey(token), Time{db.now().Add(LinkLifetime)}, user.ID)
 	if err != nil {
 		return "", fmt.Errorf("make a link: %w", err)
 	}

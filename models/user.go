@@ -373,14 +373,14 @@ func (db *DB) ChangePassword(ctx context.Context, asked NewPassword) error {
 // that the user has, or allows it again. It returns ErrLastAdmin rather than lock everybody out.
 func (db *DB) SetDisabled(ctx context.Context, user *User, disabled bool, from Origin) error {
 	return db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, note note) error {
-		if err := must(ctx, tx, `UPDATE users SET disabled = $1 WHERE id = $2`, disabled, user.ID); err != nil {
+		err := anAdminStays(ctx, tx, func() error {
+			return must(ctx, tx, `UPDATE users SET disabled = $1 WHERE id = $2`, disabled, user.ID)
+		})
+		if err != nil {
 			return err
 		}
 		if !disabled {
 			return note(UserEnabled, user)
-		}
-		if err := anAdminStays(ctx, tx, user); err != nil {
-			return err
 		}
 		if _, err := endAccess(ctx, tx, user, ""); err != nil {
 			return err
@@ -396,10 +396,10 @@ func (db *DB) SetRole(ctx context.Context, user *User, role Role, from Origin) e
 		return InvalidError{"role": "A user is a member or an admin."}
 	}
 	return db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, note note) error {
-		if err := must(ctx, tx, `UPDATE users SET role = $1 WHERE id = $2`, role, user.ID); err != nil {
-			return err
-		}
-		if err := anAdminStays(ctx, tx, user); err != nil {
+		err := anAdminStays(ctx, tx, func() error {
+			return must(ctx, tx, `UPDATE users SET role = $1 WHERE id = $2`, role, user.ID)
+		})
+		if err != nil {
 			return err
 		}
 		return note(RoleChanged, user)
@@ -425,22 +425,7 @@ func (db *DB) SetFullName(ctx context.Context, user *User, name string, from Ori
 // event that somebody was removed, without saying who. It returns ErrLastAdmin
 // rather than leave nobody who administers the site.
 func (db *DB) RemoveUser(ctx context.Context, user *User, from Origin) error {
-	err := db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, note note) error {
-		if _, err := endAccess(ctx, tx, user, ""); err != nil {
-			return err
-		}
-		if err := must(ctx, tx, `DELETE FROM users WHERE id = $1`, user.ID); err != nil {
-			return err
-		}
-		if err := anAdminStays(ctx, tx, user); err != nil {
-			return err
-		}
-		return note(UserRemoved, nil)
-	})
-	if err == nil {
-		db.Log.Info("removed", "user", user.Name, "request", from.Request) // the one line that says who
-	}
-	return err
+	return db.removeUser(ctx, user, from, func(*sqlx.Tx) error { return nil })
 }
 
 // RemoveSelf removes a user who knows the password. It returns what
@@ -449,7 +434,36 @@ func (db *DB) RemoveSelf(ctx context.Context, session *Session, password string,
 	if err := db.Confirm(ctx, session, password, from); err != nil {
 		return err
 	}
-	return db.RemoveUser(ctx, &session.User, from)
+	return db.removeUser(ctx, &session.User, from, func(tx *sqlx.Tx) error {
+		var holds bool
+		err := tx.GetContext(ctx, &holds, `SELECT EXISTS (SELECT 1 FROM sessions s JOIN users u ON u.id = s.user_id
+			WHERE s.id = $1 AND u.password = $2 AND NOT u.disabled)`, session.ID, session.User.Password)
+		if err == nil && !holds {
+			return ErrNotFound // ended, disabled or given another password while this one was looked at
+		}
+		return err
+	})
+}
+
+// removeUser removes a user if the transaction in which that happens still allows it.
+func (db *DB) removeUser(ctx context.Context, user *User, from Origin, allowed func(*sqlx.Tx) error) error {
+	err := db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, note note) error {
+		if err := allowed(tx); err != nil {
+			return err
+		}
+		if _, err := endAccess(ctx, tx, user, ""); err != nil {
+			return err
+		}
+		err := anAdminStays(ctx, tx, func() error { return must(ctx, tx, `DELETE FROM users WHERE id = $1`, user.ID) })
+		if err != nil {
+			return err
+		}
+		return note(UserRemoved, nil)
+	})
+	if err == nil {
+		db.Log.Info("removed", "user", user.Name, "request", from.Request) // the one line that says who
+	}
+	return err
 }
 
 // Confirm asks who is signed in for the password again. It returns an
@@ -470,15 +484,24 @@ func (db *DB) UserByID(ctx context.Context, id string) (*User, error) {
 	return db.userWhere(ctx, `id = $1`, id)
 }
 
-// anAdminStays refuses to take an administrator away after which nobody could
-// administer the site.
-func anAdminStays(ctx context.Context, tx *sqlx.Tx, taken *User) error {
-	if !taken.IsAdmin() {
-		return nil
+// anAdminStays makes a change that may take an administrator away. It returns
+// ErrLastAdmin when nobody could administer the site any more, as somebody could
+// before. Both are read in the transaction of the change: what a caller read
+// earlier may no longer be so.
+func anAdminStays(ctx context.Context, tx *sqlx.Tx, change func() error) error {
+	there := func() (found bool, err error) {
+		err = tx.GetContext(ctx, &found, `SELECT EXISTS (SELECT 1 FROM users WHERE role = $1 AND NOT disabled)`, Admin)
+		return found, err
 	}
-	var stays bool
-	err := tx.GetContext(ctx, &stays, `SELECT EXISTS (SELECT 1 FROM users WHERE role = $1 AND NOT disabled)`, Admin)
-	if err == nil && !stays {
+	before, err := there()
+	if err != nil {
+		return err
+	}
+	if err := change(); err != nil {
+		return err
+	}
+	after, err := there()
+	if err == nil && before && !after {
 		return ErrLastAdmin
 	}
 	return err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -54,6 +55,87 @@ func TestTheLastAdministratorStays(t *testing.T) {
 		} else if !errors.Is(err, ErrLastAdmin) && !errors.Is(err, ErrNotFound) {
 			t.Error(err)
 		}
+	}
+}
+
+// hashes runs a call that hashes a password, and makes changes while it waits for its turn.
+func hashes(t *testing.T, db *DB, call func() error, meanwhile func()) error {
+	t.Helper()
+	check(t, db.hashing.cores.Acquire(t.Context(), db.hashing.size))
+	done := make(chan error, 1)
+	go func() { done <- call() }()
+	for db.hashing.waiting.Load() == 0 {
+		runtime.Gosched()
+	}
+	meanwhile()
+	db.hashing.cores.Release(db.hashing.size)
+	return <-done
+}
+
+// sessionIn signs a user in.
+func sessionIn(t *testing.T, db *DB, user *User) *Session {
+	t.Helper()
+	session, err := db.AddSession(t.Context(), SignIn{ID: user.Name + "'s", User: user, Lifetime: time.Hour})
+	check(t, err)
+	return session
+}
+
+func TestTheLastAdministratorStaysWhoWasAMemberWhenHisRemovalBegan(t *testing.T) {
+	db := open(t)
+	ada, err := db.AddUser(t.Context(), NewUser{Name: "ada", Password: goodPassword, Role: Admin}, CommandLine)
+	check(t, err)
+	eve, err := db.AddUser(t.Context(), NewUser{Name: "eve", Password: goodPassword, Role: Member}, CommandLine)
+	check(t, err)
+	session := sessionIn(t, db, eve)
+	err = hashes(t, db, func() error { return db.RemoveSelf(t.Context(), session, goodPassword, Origin{}) }, func() {
+		check(t, db.SetRole(t.Context(), eve, Admin, CommandLine))
+		check(t, db.SetRole(t.Context(), ada, Member, CommandLine))
+	})
+	if !errors.Is(err, ErrLastAdmin) {
+		t.Errorf("the removal ends with: %v", err)
+	}
+	for _, change := range []func() error{ // eve is still as she was read, a member
+		func() error { return db.RemoveUser(t.Context(), eve, CommandLine) },
+		func() error { return db.SetDisabled(t.Context(), eve, true, CommandLine) },
+		func() error { return db.SetRole(t.Context(), eve, Member, CommandLine) },
+	} {
+		if err := change(); !errors.Is(err, ErrLastAdmin) {
+			t.Errorf("the last administrator is taken away: %v", err)
+		}
+	}
+}
+
+func TestARemovalThatWaitedDoesNotOutliveWhatEndsTheSession(t *testing.T) {
+	for name, meanwhile := range map[string]func(*DB, *Session) error{
+		"disabled":       func(db *DB, mine *Session) error { return db.SetDisabled(t.Context(), &mine.User, true, CommandLine) },
+		"signed out":     func(db *DB, mine *Session) error { return db.EndSession(t.Context(), mine, CommandLine) },
+		"all signed out": func(db *DB, mine *Session) error { _, err := db.EndAllSessions(t.Context(), CommandLine); return err },
+		"another password": func(db *DB, mine *Session) error {
+			_, err := db.sql.Exec(`UPDATE users SET password = 'x' WHERE id = $1`, mine.User.ID)
+			return err
+		},
+	} {
+		db := open(t)
+		eve, err := db.AddUser(t.Context(), NewUser{Name: "eve", Password: goodPassword, Role: Member}, CommandLine)
+		check(t, err)
+		session := sessionIn(t, db, eve)
+		err = hashes(t, db, func() error { return db.RemoveSelf(t.Context(), session, goodPassword, Origin{}) }, func() { check(t, meanwhile(db, session)) })
+		if !errors.Is(err, ErrNotFound) {
+			t.Errorf("%s: the removal ends with: %v", name, err)
+		}
+		if _, err := db.UserByID(t.Context(), eve.ID); err != nil {
+			t.Errorf("%s: the user is gone: %v", name, err)
+		}
+	}
+}
+
+func TestNobodyWhoWasRemovedGetsALink(t *testing.T) {
+	db := open(t)
+	eve, err := db.AddUser(t.Context(), NewUser{Name: "eve", Password: goodPassword, Role: Member}, CommandLine)
+	check(t, err)
+	check(t, db.RemoveUser(t.Context(), eve, CommandLine))
+	if _, err := db.LinkFor(t.Context(), eve, CommandLine); !errors.Is(err, ErrNotFound) {
+		t.Error(err)
 	}
 }
 
