@@ -387,7 +387,7 @@ func (db *DB) writeMarks(ctx context.Context) error {
 const sweepStep = 100
 
 // Sweep deletes expired sessions and what they held, failures that are
-// forgotten, and events that were kept long enough.
+// forgiven, and events that were kept long enough.
 func (db *DB) Sweep(ctx context.Context) error {
 	now := db.now()
 	for _, step := range []struct {
@@ -397,7 +397,7 @@ func (db *DB) Sweep(ctx context.Context) error {
 		{`DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires <= $1 LIMIT $2)`, now},
 		{`DELETE FROM ` + payloads + ` WHERE k IN (SELECT k FROM ` + payloads + ` WHERE e <= $1 AND e <> 0 LIMIT $2)`, now},
 		{`DELETE FROM events WHERE id IN (SELECT id FROM events WHERE at <= $1 LIMIT $2)`, Time{now.Add(-db.KeepEvents)}},
-		{`DELETE FROM failures WHERE key IN (SELECT key FROM failures WHERE last <= $1 LIMIT $2)`, Time{now.Add(-forgetAfter)}},
+		{`DELETE FROM failures WHERE key IN (SELECT key FROM failures WHERE forgiven <= $1 LIMIT $2)`, now},
 	} {
 		for swept := int64(sweepStep); swept == sweepStep; {
 			began := time.Now()

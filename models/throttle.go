@@ -3,7 +3,9 @@ package models
 import (
 	"context"
 	"crypto/sha256"
+	"database/sql"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"net/netip"
 	"sync"
@@ -12,9 +14,11 @@ import (
 	"github.com/jmoiron/sqlx"
 )
 
-// Throttle says how failed sign-ins slow down further ones. With the defaults
-// an account can be tried some 100 times a day, by all the world together
-// (NIST SP 800-63B-4, section 3.2.2; ASVS 5.0, 6.3.1).
+// Throttle says how failed sign-ins slow down further ones. Each failure
+// counts until it is given back: one for every four times Longest, so that
+// yesterday's typing errors cost nothing. With the defaults an account can be
+// tried 109 times in the first day and 96 times in each further one, by all the world
+// together (NIST SP 800-63B-4, section 3.2.2; ASVS 5.0, 6.3.1).
 type Throttle struct {
 	// Account is how many failures an account has free of delay.
 	Account int
@@ -22,15 +26,54 @@ type Throttle struct {
 	Address int
 	// Delay follows the first failure that is not free; it doubles with each further one.
 	Delay time.Duration
-	// Longest is what the delay grows to.
+	// Longest is what the delay grows to. A count grows no further.
 	Longest time.Duration
 }
 
 // DefaultThrottle is what the command line has as defaults.
 var DefaultThrottle = Throttle{Account: 5, Address: 20, Delay: time.Second, Longest: 15 * time.Minute}
 
-// forgetAfter is how long after its last failure a count is forgotten.
-const forgetAfter = 24 * time.Hour
+// leak is how many seconds pass until a count gives one failure back. That is
+// longer than any delay, so that waiting alone wins no further free failures.
+func (t Throttle) leak() int64 { return max(4*int64(t.Longest.Seconds()), 60) }
+
+// failures is the count that a limit keeps, as two moments.
+type failures struct {
+	Last     Time // of the failures
+	Forgiven Time // when all of them will have been given back
+}
+
+// level is how many seconds pass until all failures are given back. A last
+// failure in the future says that the clock was set back since: nobody knows
+// how long ago it was, so nothing was given back yet.
+func (f failures) level(now Time) int64 {
+	return max(0, f.Forgiven.Unix()-max(f.Last.Unix(), now.Unix()))
+}
+
+// count is how many failures count now, one that is partly given back included.
+func (t Throttle) count(f failures, now Time) int {
+	return int((f.level(now) + t.leak() - 1) / t.leak())
+}
+
+// add returns the count with one more failure. It ends where the delay is the longest.
+func (t Throttle) add(f failures, free int, now Time) failures {
+	most := free
+	for delay := t.Delay; delay > 0 && delay < t.Longest; delay *= 2 {
+		most++
+	}
+	level := min(f.level(now)+t.leak(), int64(most)*t.leak())
+	return failures{Last: now, Forgiven: UnixTime(now.Unix() + level)}
+}
+
+// wait is how long a count still forbids the next try. When the clock was set
+// back behind the last failure it forbids nothing: the wait must not be longer
+// than Longest, and the next failure counts from the new time on.
+func (t Throttle) wait(f failures, free int, now time.Time) time.Duration {
+	if f.Last.After(now) {
+		return 0
+	}
+	return t.delay(t.count(f, f.Last), free) - now.Sub(f.Last.Time)
+}
 
 // ThrottledError says that there were too many failed sign-ins lately.
 type ThrottledError struct {
@@ -108,9 +151,8 @@ type tries struct {
 
 // tally is the count of a limit while somebody tries.
 type tally struct {
+	failures
 	trying int
-	count  int
-	last   time.Time
 }
 
 // begin lets a try against its limits begin, when its turn comes. It returns a
@@ -120,7 +162,7 @@ func (db *DB) begin(ctx context.Context, limits []limit) error {
 	db.tries.Lock()
 	defer db.tries.Unlock()
 	for {
-		tallies := make([]*tally, len(limits))
+		tallies, now := make([]*tally, len(limits)), db.Now()
 		var wait time.Duration
 		full := false
 		for i, limit := range limits {
@@ -129,8 +171,8 @@ func (db *DB) begin(ctx context.Context, limits []limit) error {
 				return err
 			}
 			tallies[i] = t
-			wait = max(wait, db.Throttle.delay(t.count, limit.free)-db.Now().Sub(t.last))
-			full = full || t.trying >= max(1, limit.free-t.count)
+			wait = max(wait, db.Throttle.wait(t.failures, limit.free, now))
+			full = full || t.trying >= max(1, limit.free-db.Throttle.count(t.failures, Time{now}))
 		}
 		switch {
 		case wait > 0:
@@ -155,18 +197,17 @@ func (db *DB) tally(ctx context.Context, limit limit) (*tally, error) {
 	if t, ok := db.tries.open[limit.key]; ok {
 		return t, nil
 	}
-	var stored []struct {
-		Count int
-		Last  Time
+	stored, err := storedFailures(ctx, db.sql, limit)
+	return &tally{failures: stored}, err
+}
+
+// storedFailures returns the count that is stored for a limit.
+func storedFailures(ctx context.Context, from sqlx.QueryerContext, limit limit) (stored failures, err error) {
+	err = sqlx.GetContext(ctx, from, &stored, `SELECT last, forgiven FROM failures WHERE key = $1`, limit.key)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return failures{}, fmt.Errorf("read failed sign-ins: %w", err)
 	}
-	if err := db.sql.SelectContext(ctx, &stored, `SELECT count, last FROM failures WHERE key = $1 AND last > $2`, limit.key, Time{db.Now().Add(-forgetAfter)}); err != nil {
-		return nil, fmt.Errorf("read failed sign-ins: %w", err)
-	}
-	t := &tally{}
-	for _, row := range stored {
-		t.count, t.last = row.Count, row.Last.Time
-	}
-	return t, nil
+	return stored, nil
 }
 
 // outcome is how a try ended.
@@ -187,9 +228,9 @@ func (db *DB) end(limits []limit, how outcome) {
 		t.trying--
 		switch {
 		case how == failed:
-			t.count, t.last = t.count+1, db.now().Time
+			t.failures = db.Throttle.add(t.failures, limit.free, db.now())
 		case how == succeeded && !limit.shared:
-			t.count = 0
+			t.failures = failures{}
 		}
 		if t.trying == 0 {
 			delete(db.tries.open, limit.key)
@@ -200,11 +241,14 @@ func (db *DB) end(limits []limit, how outcome) {
 
 // countFailure adds a failure to the limits it is held against.
 func (db *DB) countFailure(ctx context.Context, tx *sqlx.Tx, limits []limit) error {
-	now := db.now()
 	for _, limit := range limits {
-		if _, err := tx.ExecContext(ctx, `INSERT INTO failures (key, count, last) VALUES ($1, 1, $2)
-			ON CONFLICT (key) DO UPDATE SET count = CASE WHEN failures.last <= $3 THEN 1 ELSE failures.count + 1 END, last = excluded.last`,
-			limit.key, now, Time{now.Add(-forgetAfter)}); err != nil {
+		stored, err := storedFailures(ctx, tx, limit)
+		if err != nil {
+			return err
+		}
+		counted := db.Throttle.add(stored, limit.free, db.now())
+		if _, err := tx.ExecContext(ctx, `INSERT INTO failures (key, last, forgiven) VALUES ($1, $2, $3)
+			ON CONFLICT (key) DO UPDATE SET last = excluded.last, forgiven = excluded.forgiven`, limit.key, counted.Last, counted.Forgiven); err != nil {
 			return fmt.Errorf("count a failed sign-in: %w", err)
 		}
 	}

@@ -74,11 +74,99 @@ func TestManyAddressesAtOneAccountAreSlowed(t *testing.T) {
 			if _, err := db.Authenticate(t.Context(), name, goodPassword, Origin{Address: "203.0.113.200"}); !errors.As(err, new(*ThrottledError)) {
 				t.Errorf("the right password is not throttled: %v", err)
 			}
-			later(forgetAfter + time.Hour)
+			later(24 * time.Hour)
 			check(t, db.Sweep(t.Context()))
-			if wait := next(); wait != 0 {
-				t.Errorf("a day later the wait is %s", wait)
+			for range 5 {
+				if wait := next(); wait != 0 {
+					t.Errorf("a day later the wait is %s", wait)
+				}
 			}
+		})
+	}
+}
+
+// guesses tries as soon as it is allowed, and returns how many tries there were
+// in a span of time.
+func guesses(t *testing.T, db *DB, later func(time.Duration), from Origin, span time.Duration) (guesses int) {
+	t.Helper()
+	for left := span; ; {
+		wait := fail(t, db, "ada", from)
+		if wait == 0 {
+			guesses++
+			continue
+		}
+		if left -= wait; left < 0 {
+			return guesses
+		}
+		later(wait)
+	}
+}
+
+func TestAllTheWorldTriesAnAccountAHundredTimesADay(t *testing.T) {
+	db, later := clockwork(t)
+	first := guesses(t, db, later, Origin{}, 24*time.Hour)
+	second := guesses(t, db, later, Origin{}, 24*time.Hour)
+	if first != 109 || second != 96 {
+		t.Errorf("the first day has %d guesses, the second %d", first, second)
+	}
+}
+
+func TestYesterdaysTypingErrorCostsNothing(t *testing.T) {
+	db, later := clockwork(t)
+	office := Origin{Address: "203.0.113.9"}
+	for day := range 60 { // each by somebody else
+		if wait := fail(t, db, fmt.Sprint("user", day), office); wait != 0 {
+			t.Fatalf("on day %d the wait is %s", day, wait)
+		}
+		later(23 * time.Hour)
+	}
+	for i := range 19 { // and then a bad hour
+		if wait := fail(t, db, fmt.Sprint("user", i), office); wait != 0 {
+			t.Fatalf("after %d failures the wait is %s", i, wait)
+		}
+		later(3 * time.Minute)
+	}
+	// A count is given back one by one: an hour each.
+	for range 2 {
+		for range 5 {
+			fail(t, db, "ada", Origin{})
+		}
+		if fail(t, db, "ada", Origin{}) == 0 {
+			t.Fatal("the sixth failure is free")
+		}
+		later(time.Hour)
+		if wait := fail(t, db, "ada", Origin{}); wait != 0 {
+			t.Errorf("an hour later the wait is %s", wait)
+		}
+		if wait := fail(t, db, "ada", Origin{}); wait == 0 {
+			t.Error("an hour gives back more than one")
+		}
+		later(5 * time.Hour)
+	}
+}
+
+func TestAClockThatIsSetBackLocksNobodyOut(t *testing.T) {
+	for what, from := range map[string]Origin{"a stranger": {Address: "203.0.113.9"}, "a known browser": {Known: "laptop"}} {
+		t.Run(what, func(t *testing.T) {
+			db, later := clockwork(t)
+			_, err := db.AddUser(t.Context(), NewUser{Name: "ada", Password: goodPassword, Role: Admin}, CommandLine)
+			check(t, err)
+			fail(t, db, "ada", from)
+			later(-30 * 24 * time.Hour)
+			if wait := fail(t, db, "ada", from); wait != 0 {
+				t.Errorf("after one failure and a clock set back the wait is %s", wait)
+			}
+			later(30 * 24 * time.Hour)
+			guesses(t, db, later, from, time.Hour)
+			later(-30 * 24 * time.Hour)
+			// What was counted counts on, and no wait is longer than the longest.
+			fail(t, db, "ada", from)
+			if wait := fail(t, db, "ada", from); wait == 0 || wait > 15*time.Minute {
+				t.Errorf("after many failures and a clock set back the wait is %s", wait)
+			}
+			later(15 * time.Minute)
+			_, err = db.Authenticate(t.Context(), "ada", goodPassword, from)
+			check(t, err)
 		})
 	}
 }
