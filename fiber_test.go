@@ -3001,6 +3001,7 @@ func TestActivityIsFilteredPagedAndDownloaded(t *testing.T) {
 	ada, eve := site.signIn("ada"), site.signIn("eve")
 	eve.login("eve", "not the password").answers(422)
 	for range 60 { // more than a page
+		site.later(time.Minute)
 		if _, err := site.db.LinkFor(t.Context(), site.user("ada"), models.CommandLine); err != nil {
 			t.Fatal(err)
 		}
@@ -3041,6 +3042,68 @@ func TestActivityIsFilteredPagedAndDownloaded(t *testing.T) {
 	if len(own) != 4 { // the heading, added, signed in, failed
 		t.Errorf("the own file is %q", own)
 	}
+}
+
+// TestWhatRepeatsWithinAMinuteIsCountedInOneRow, on pages and in files, and stays
+// bounded when the browser calls itself something else each time.
+func TestWhatRepeatsWithinAMinuteIsCountedInOneRow(t *testing.T) {
+	site := start(t)
+	begin := time.Now().Truncate(time.Minute)
+	site.db.Now = func() time.Time { return begin.Add(time.Duration(site.offset.Load())) }
+	eve := site.visitor()
+	site.add("eve", models.Member)
+	eve.login("eve", password).leadsTo("/dashboard")
+	renames := func() int { return site.count(`SELECT COUNT(*) FROM events WHERE kind = 'name changed'`) }
+	for i := range 7 {
+		eve.post("/account/name", "full_name", fmt.Sprint("Eve ", i)).leadsTo("/account")
+		site.later(time.Second)
+	}
+	if rows := renames(); rows != 1 {
+		t.Errorf("7 changes have %d rows", rows)
+	}
+	eve.get("/dashboard").says(`Name changed <span class="tag">7 times</span>`)
+	eve.get("/activity").says(`Name changed <span class="tag">7 times</span>`)
+	rows, err := csv.NewReader(strings.NewReader(eve.get("/activity.csv?kind=name+changed").answers(200).body)).ReadAll()
+	must(t, err)
+	if len(rows) != 2 || rows[0][6] != "count" || rows[1][6] != "7" {
+		t.Errorf("the file is %q", rows)
+	}
+
+	site.later(time.Minute)
+	eve.post("/account/name", "full_name", "Eve").leadsTo("/account")
+	if rows := renames(); rows != 2 {
+		t.Errorf("a minute later there are %d rows", rows)
+	}
+	site.later(time.Minute)
+	for i := range 40 {
+		eve.header.Set("User-Agent", fmt.Sprintf("Browser%c%c/1.0", 'A'+i/26, 'A'+i%26))
+		eve.post("/account/name", "full_name", fmt.Sprint("Eve ", i)).leadsTo("/account")
+	}
+	if rows, all := renames(), site.count(`SELECT SUM(count) FROM events WHERE kind = 'name changed'`); rows > 12 || all != 48 {
+		t.Errorf("with 40 browsers in a minute there are %d rows of %d changes", rows, all)
+	}
+
+	// The chart and the alarm count them all, and the alarm those of the minute of a sign-in.
+	site.later(time.Hour)
+	for range 3 {
+		site.visitor().login("eve", "not the password").answers(422)
+	}
+	back := site.visitor()
+	site.later(time.Second)
+	back.login("eve", password).leadsTo("/dashboard")
+	back.get("/dashboard").says("3 times since your last visit").says("<td>2</td><td>3</td>")
+	site.later(time.Second)
+	for range 2 {
+		site.visitor().login("eve", "not the password").answers(422)
+	}
+	site.later(time.Second)
+	back.login("eve", password).leadsTo("/dashboard")
+	site.later(2 * time.Minute)
+	back.login("eve", password).leadsTo("/dashboard")
+	if failures := site.count(`SELECT COUNT(*) FROM events WHERE kind = 'failed sign-in'`); failures != 2 {
+		t.Errorf("the failures before and after a sign-in have %d rows", failures)
+	}
+	back.get("/dashboard").says("2 times since your last visit")
 }
 
 func TestOnesOwnAccount(t *testing.T) {

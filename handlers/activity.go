@@ -5,6 +5,7 @@ import (
 	"encoding/csv"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -98,10 +99,10 @@ func (a *App) eventFile(c *fiber.Ctx, filter models.EventFilter) error {
 	}
 	var file bytes.Buffer
 	table := csv.NewWriter(&file)
-	table.Write([]string{"time", "user", "event", "browser", "address", "by"})
+	table.Write([]string{"time", "user", "event", "browser", "address", "by", "count"})
 	for _, event := range events {
 		table.Write([]string{
-			event.At.Format(time.RFC3339), cell(event.Name), string(event.Kind), cell(event.Browser), event.Address, cell(event.Author),
+			event.At.Format(time.RFC3339), cell(event.Name), string(event.Kind), cell(event.Browser), event.Address, cell(event.Author), strconv.Itoa(event.Count),
 		})
 	}
 	table.Flush()

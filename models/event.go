@@ -2,6 +2,8 @@ package models
 
 import (
 	"context"
+	"slices"
+	"time"
 
 	"github.com/jmoiron/sqlx"
 )
@@ -49,6 +51,7 @@ type Event struct {
 	Address string  `db:"address"`
 	Browser string  `db:"browser"`
 	Author  string  `db:"author"` // username of who did it to the user; empty: the user
+	Count   int     `db:"count"`  // how often it happened within a minute
 	Name    string  `db:"name"`   // username of whose event it is, where that was asked for
 }
 
@@ -56,7 +59,7 @@ type Event struct {
 func (db *DB) EventsOf(ctx context.Context, user *User, limit int) ([]Event, error) {
 	var events []Event
 	err := db.sql.SelectContext(ctx, &events,
-		`SELECT id, user_id, kind, at, address, browser, author FROM events WHERE user_id = $1 ORDER BY id DESC LIMIT $2`, user.ID, limit)
+		`SELECT id, user_id, kind, at, address, browser, author, count FROM events WHERE user_id = $1 ORDER BY id DESC LIMIT $2`, user.ID, limit)
 	return events, err
 }
 
@@ -84,15 +87,13 @@ func (db *DB) writeWithEvents(ctx context.Context, from Origin, change func(*sql
 	var happened []line
 	err := db.write(ctx, func(tx *sqlx.Tx) error {
 		return change(tx, func(kind Kind, user *User) error {
-			event := Event{ID: newRowID(), Kind: kind, At: db.now(), Address: from.Address, Browser: from.Browser, Author: from.Author}
+			event := Event{ID: newRowID(), Kind: kind, At: db.now(), Address: from.Address, Browser: from.Browser, Author: from.Author, Count: 1}
 			name := "(nobody)"
 			if user != nil {
 				event.UserID, name = &user.ID, user.Name
 			}
 			happened = append(happened, line{kind, name})
-			_, err := tx.NamedExecContext(ctx,
-				`INSERT INTO events (id, user_id, kind, at, address, browser, author) VALUES (:id, :user_id, :kind, :at, :address, :browser, :author)`, event)
-			return err
+			return addEvent(ctx, tx, event)
 		})
 	})
 	if err != nil {
@@ -102,4 +103,44 @@ func (db *DB) writeWithEvents(ctx context.Context, from Origin, change func(*sql
 		db.Log.Info(string(line.kind), "user", line.name, "author", from.Author, "address", from.Address, "browser", from.Browser, "request", from.Request)
 	}
 	return nil
+}
+
+const (
+	// repeatWithin is how long after an event another one like it is counted in its row.
+	repeatWithin = time.Minute
+	// eventsPerMinute is how many rows the events of one kind get a minute, by one
+	// author on one user, from whatever addresses and browsers: a browser's name is
+	// what the client says it is.
+	eventsPerMinute = 10
+)
+
+// addEvent adds an event, or counts it in the row of one like it that is not a
+// minute old. A failed sign-in is not counted in a row from before the user's
+// latest sign-in: the dashboard shows those that came after it.
+func addEvent(ctx context.Context, tx *sqlx.Tx, event Event) error {
+	where := conditions{}
+	where.addIf(event.UserID == nil, `user_id IS NULL`)
+	where.add(event.UserID != nil, `user_id = `, event.UserID)
+	where.add(true, `kind = `, event.Kind)
+	where.add(true, `author = `, event.Author)
+	where.add(true, `at > `, Time{event.At.Add(-repeatWithin)})
+	where.add(true, `at <= `, event.At) // the clock may have been put back
+	if event.Kind == SignInFailed && event.UserID != nil {
+		where.addIf(true, `at >= (SELECT COALESCE(MAX(s.at), 0) FROM events s WHERE s.user_id = `+where.place(event.UserID)+` AND s.kind = `+where.place(SignedIn)+`)`)
+	}
+	var lately []Event
+	err := tx.SelectContext(ctx, &lately, `SELECT id, address, browser FROM events`+where.text()+` ORDER BY id DESC LIMIT `+where.place(eventsPerMinute), where.values...)
+	if err != nil {
+		return err
+	}
+	like := slices.IndexFunc(lately, func(e Event) bool { return e.Address == event.Address && e.Browser == event.Browser })
+	if like < 0 && len(lately) == eventsPerMinute {
+		like = 0
+	}
+	if like >= 0 {
+		return must(ctx, tx, `UPDATE events SET count = count + 1 WHERE id = $1`, lately[like].ID)
+	}
+	_, err = tx.NamedExecContext(ctx,
+		`INSERT INTO events (id, user_id, kind, at, address, browser, author, count) VALUES (:id, :user_id, :kind, :at, :address, :browser, :author, :count)`, event)
+	return err
 }

@@ -33,6 +33,7 @@ type ExportEvent struct {
 	Address string `json:"address"`
 	Browser string `json:"browser"`
 	Author  string `json:"author,omitempty"`
+	Count   int    `json:"count"` // how often it happened within a minute
 }
 
 // Export returns all that is held about the user of a session.
@@ -58,7 +59,7 @@ func (db *DB) Export(ctx context.Context, session *Session, from Origin) (*Expor
 		export.Sessions = append(export.Sessions, ExportSession{s.Address, s.Browser, s.Created, s.Seen, s.Expires})
 	}
 	for _, e := range events {
-		export.Events = append(export.Events, ExportEvent{e.Kind, e.At, e.Address, e.Browser, e.Author})
+		export.Events = append(export.Events, ExportEvent{e.Kind, e.At, e.Address, e.Browser, e.Author, e.Count})
 	}
 	return export, nil
 }

@@ -35,7 +35,7 @@ func (db *DB) CountSignIns(ctx context.Context, user *User, span time.Duration, 
 		Slot  int
 		Count int
 	}
-	err := db.sql.SelectContext(ctx, &rows, `SELECT kind, (at - `+origin+`) / `+width+` AS slot, COUNT(*) AS count FROM events`+where.text()+` GROUP BY kind, slot`, where.values...)
+	err := db.sql.SelectContext(ctx, &rows, `SELECT kind, (at - `+origin+`) / `+width+` AS slot, CAST(SUM(count) AS BIGINT) AS count FROM events`+where.text()+` GROUP BY kind, slot`, where.values...)
 	if err != nil {
 		return nil, fmt.Errorf("count sign-ins: %w", err)
 	}
@@ -70,7 +70,7 @@ func (db *DB) NeedsAttention(ctx context.Context, session *Session) (Attention, 
 		return Attention{}, err
 	}
 	attention := Attention{NewBrowser: !before.Known}
-	err = db.sql.GetContext(ctx, &attention.Failed, `SELECT COUNT(*) FROM events WHERE user_id = $1 AND kind = $2 AND at >= $3`,
+	err = db.sql.GetContext(ctx, &attention.Failed, `SELECT CAST(COALESCE(SUM(count), 0) AS BIGINT) FROM events WHERE user_id = $1 AND kind = $2 AND at >= $3`,
 		session.User.ID, SignInFailed, before.Last)
 	return attention, err
 }
