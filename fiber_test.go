@@ -23,11 +23,14 @@ import (
 	"html"
 	"io"
 	"io/fs"
+	stdlog "log"
 	"log/slog"
 	"math/big"
 	"net"
 	"net/http"
 	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/http/httputil"
 	"net/netip"
 	"net/url"
 	"os"
@@ -48,6 +51,7 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
@@ -1093,6 +1097,7 @@ var public = []string{
 	"GET /public/:name", "HEAD /public/:name", "GET /healthz", "HEAD /healthz",
 	"GET /setup", "HEAD /setup", "POST /setup", "GET /login", "HEAD /login", "POST /login",
 	"GET /login/forget.svg", "HEAD /login/forget.svg", "GET /link", "HEAD /link", "POST /link",
+	"GET /session/watch", "HEAD /session/watch",
 }
 
 func TestEveryOtherPageIsForTheSignedIn(t *testing.T) {
@@ -1386,7 +1391,35 @@ func chromium(t *testing.T, width, height int64, dark bool) *window {
 	ctx, cancel = context.WithTimeout(ctx, 2*time.Minute)
 	t.Cleanup(cancel)
 
-	must(t, chromedp.Listen(ctx, func(event any) {
+	w := &window{t, ctx}
+	w.complains()
+	scheme := "light"
+	if dark {
+		scheme = "dark"
+	}
+	call(w, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true})
+	call(w, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
+	must(t, chromedp.Do(ctx, chromedp.EmulateViewport(width, height)))
+	return w
+}
+
+// tab opens another tab in the same browser, before the others, or another
+// window. Unlike the first one, it knows when it is not seen.
+func (w *window) tab(newWindow bool) *window {
+	w.t.Helper()
+	ctx, cancel := chromedp.NewContext(w.ctx, chromedp.WithNewWindow(newWindow))
+	w.t.Cleanup(cancel)
+	tab := &window{w.t, ctx}
+	must(w.t, chromedp.Do(ctx))
+	tab.complains()
+	return tab
+}
+
+// complains fails the test when the browser complains about the page.
+func (w *window) complains() {
+	t := w.t
+	t.Helper()
+	must(t, chromedp.Listen(w.ctx, func(event any) {
 		switch event := event.(type) {
 		case *log.EventEntryAdded:
 			refused := strings.Contains(event.Entry.Text, "the server responded with a status of ") // as a form may be
@@ -1398,20 +1431,13 @@ func chromium(t *testing.T, width, height int64, dark bool) *window {
 		case *runtime.EventConsoleAPICalled:
 			t.Errorf("the script writes to the console: %s", event.Type)
 		case *network.EventLoadingFailed:
-			t.Errorf("a request failed: %s", event.ErrorText)
+			if !event.Canceled { // the page itself closes a stream
+				t.Errorf("a request failed: %s", event.ErrorText)
+			}
 		}
 	}))
-	scheme := "light"
-	if dark {
-		scheme = "dark"
-	}
-	w := &window{t, ctx}
 	call(w, log.Enable, cdp.Empty{})
 	call(w, network.Enable, network.EnableParams{})
-	call(w, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true})
-	call(w, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
-	must(t, chromedp.Do(ctx, chromedp.EmulateViewport(width, height)))
-	return w
 }
 
 // call gives the browser a command of its protocol.
@@ -1701,6 +1727,104 @@ func TestAnOpenPageLeavesWhenItsSessionEnds(t *testing.T) {
 	if said := ask[string](w, "document.querySelector('.message').textContent"); !strings.Contains(said, "Your session has ended") {
 		t.Errorf("it says %q", said)
 	}
+}
+
+// TestTwentyTabsOfOneBrowser opens more pages than a browser opens connections
+// to a host: six, over HTTP/1.1.
+func TestTwentyTabsOfOneBrowser(t *testing.T) {
+	for kind, windows := range map[string]bool{"tabs": false, "windows": true} {
+		t.Run(kind, func(t *testing.T) {
+			// Between browser and program, to see who watches.
+			var watching, most atomic.Int32
+			address := freeAddress(t)
+			relay := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: address})
+			relay.FlushInterval, relay.ErrorLog = -1, stdlog.New(io.Discard, "", 0)
+			front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if r.URL.Path == "/session/watch" {
+					if now := watching.Add(1); now > most.Load() {
+						most.Store(now)
+					}
+					defer watching.Add(-1)
+				}
+				defer func() { recover() }() // the browser hung up
+				relay.ServeHTTP(w, r)
+			}))
+			t.Cleanup(front.Close)
+			t.Cleanup(front.CloseClientConnections)
+			folder := t.TempDir()
+			p := launch(t, folder, "--listen", address, "--url", front.URL)
+			w := chromium(t, 1280, 800, false)
+			w.open(regexp.MustCompile(`http\S+/setup\?token=\w+`).FindString(p.out.String()))
+			w.press("ada\t\t" + password)
+			w.enter()
+			w.shows(front.URL+"/dashboard", "")
+			w.open("about:blank")
+			w.waitFor("true")
+
+			var tabs []*window
+			for range 20 {
+				tab := w.tab(windows)
+				tab.open(front.URL + "/sessions")
+				tab.waitFor("document.title == 'Your sessions · Daypass'")
+				tabs = append(tabs, tab)
+			}
+			visible := 0
+			for _, tab := range tabs {
+				if ask[string](tab, "document.visibilityState") == "visible" {
+					visible++
+				}
+			}
+			if want := map[bool]int{false: 1, true: 20}[windows]; visible != want {
+				t.Fatalf("%d pages are visible, not %d", visible, want)
+			}
+			oneWatches := func() {
+				t.Helper()
+				until(t, "one page watches", func() bool { return watching.Load() == 1 })
+			}
+			oneWatches()
+			for _, tab := range tabs {
+				call(tab, page.BringToFront, cdp.Empty{})
+				tab.open(front.URL + "/account")
+				tab.waitFor("document.title == 'Account · Daypass' && !document.hidden")
+				oneWatches()
+			}
+			t.Logf("%d watched at most at once", most.Load())
+
+			// The session ends: who is seen leaves, who is not leaves when it is seen.
+			status, _, errs := typed(t, "", "session", "end", "--all", "--database", filepath.Join(folder, "data/daypass.db"))
+			if status != 0 {
+				t.Fatal(errs)
+			}
+			ended := time.Now()
+			last := tabs[len(tabs)-1]
+			left := fmt.Sprintf("location.href == %q && document.readyState == 'complete'", front.URL+"/login?ended=1&next=%2Faccount")
+			last.waitFor(left)
+			t.Logf("the last page left after %s", time.Since(ended).Round(10*time.Millisecond))
+			until(t, "nobody watches", func() bool { return watching.Load() == 0 })
+			for _, tab := range tabs {
+				if !windows && tab != last {
+					if where := ask[string](tab, "location.pathname"); where != "/account" {
+						t.Errorf("a page that is not seen left for %s", where)
+					}
+				}
+				call(tab, page.BringToFront, cdp.Empty{})
+				tab.waitFor(left)
+			}
+			p.stop()
+		})
+	}
+}
+
+// until waits for something to become true.
+func until(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	for range 1500 {
+		if is() {
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	t.Fatalf("it never came to this: %s", what)
 }
 
 // TestAPageThatSentAFormWaitsForItsAnswer: the sign-out must not be cut short by

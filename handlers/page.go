@@ -23,6 +23,8 @@ type Page struct {
 	// Menu are the pages that this user may open, and Tabs those of this part of
 	// the site, if it has several.
 	Menu, Tabs template.HTML
+	// Watch is where the page learns that its session has ended.
+	Watch string
 	// Dev is what the page was made from, under --dev; else nothing.
 	Dev string
 }
@@ -115,7 +117,7 @@ func focusFirst(fields []Field) []Field {
 func (a *App) render(c *fiber.Ctx, view string, page interface{ frame() *Page }) error {
 	frame := page.frame()
 	if session := sessionOf(c); session != nil {
-		frame.User = &session.User
+		frame.User, frame.Watch = &session.User, "/session/watch?session="+session.ID
 		if c.Response().StatusCode() == fiber.StatusOK {
 			frame.Flash = a.takeFlash(c, session)
 		}

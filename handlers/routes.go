@@ -22,12 +22,12 @@ func (a *App) routes() {
 	a.Get("/login/forget.svg", anyone, a.forget)
 	a.Get("/link", anyone, a.showSetPassword)
 	a.Post("/link", anyone, a.setPassword)
+	a.Get("/session/watch", anyone, a.watch)
 
 	// Whoever is signed in; unknown paths too.
 	a.Use(a.requireSession)
 	a.Get("/", a.home)
 	a.Get("/dashboard", a.kept, a.dashboard)
-	a.Get("/session/watch", a.watch)
 	a.Get("/sessions", a.kept, a.ownSessions)
 	a.Post("/sessions/end", a.endOtherSessions)
 	a.Post("/sessions/:id/end", a.endOwnSession)

@@ -13,13 +13,20 @@ import (
 const heartbeat = 25 * time.Second
 
 // watch tells an open page when its session ends (server-sent events, HTML
-// standard, section 9.2). A browser that loses the connection asks again, and
-// is led to the sign-in when the session has ended meanwhile.
+// standard, section 9.2). A page names the session that it was made for: another
+// one may have taken its place. A browser that loses the connection asks again.
 func (a *App) watch(c *fiber.Ctx) error {
-	session := sessionOf(c)
-	ended, stop := a.db.Watch(session)
+	session, err := a.session(c)
+	if err != nil && !isNotFound(err) {
+		return err
+	}
 	c.Set(fiber.HeaderContentType, "text/event-stream")
 	c.Set("X-Accel-Buffering", "no") // a proxy must not hold it back
+	const tellEnded = "event: ended\ndata: \n\n"
+	if named := query(c, "session"); err != nil || named != "" && named != session.ID {
+		return c.SendString(tellEnded)
+	}
+	ended, stop := a.db.Watch(session)
 	connection := c.Context().Conn()
 	c.Context().SetBodyStreamWriter(func(w *bufio.Writer) {
 		defer stop()
@@ -38,7 +45,7 @@ func (a *App) watch(c *fiber.Ctx) error {
 			case <-a.stopping:
 				return // the page asks again, and finds the next process
 			case <-ended:
-				send("event: ended\ndata: \n\n")
+				send(tellEnded)
 				return
 			case <-beat.C:
 				if !send(":\n\n") {

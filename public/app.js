@@ -49,30 +49,57 @@ function showTimes() {
 showTimes();
 setInterval(showTimes, 30_000);
 
-// A page that is left open leaves when its session ends elsewhere.
+// A page that is left open leaves when its session ends elsewhere. A browser
+// opens six connections to a host at most, so only visible pages listen, and
+// where the browser has locks (in secure contexts), one of them for all.
 const watched = document.body.dataset.watch;
 if (watched) {
-	const source = new EventSource(watched);
+	const shared = navigator.locks && new BroadcastChannel(watched);
 	let answering = false; // a form was sent, which may end the session itself
-	let ended = false;
+	let stop = () => {};
 	const leave = () => {
-		if (!answering) { // else its answer says what to show next
+		if (!answering && !document.hidden) { // else its answer says what to show next, or it asks again when it is seen
 			location.href = "/login?ended=1&next=" + encodeURIComponent(location.pathname + location.search);
 		}
 	};
-	source.addEventListener("ended", () => {
-		ended = true;
-		leave();
+	const listen = (signal) => new Promise((done) => {
+		signal.throwIfAborted();
+		const source = new EventSource(watched);
+		signal.addEventListener("abort", () => {
+			source.close();
+			done();
+		});
+		source.addEventListener("ended", () => {
+			stop();
+			shared?.postMessage("ended");
+			leave();
+		});
+		source.addEventListener("error", () => {
+			if (source.readyState === EventSource.CLOSED) { // the browser does not ask again: the server can't answer
+				stop();
+				setTimeout(start, 5000);
+			}
+		});
 	});
-	source.addEventListener("error", () => {
-		if (ended) {
-			source.close(); // the server has no more to say
-		} else if (source.readyState === EventSource.CLOSED) {
-			leave(); // the server answered something else: the way to the sign-in
+	const start = () => {
+		stop();
+		if (document.hidden) {
+			return;
 		}
-	});
+		const controller = new AbortController();
+		const { signal } = controller;
+		stop = () => controller.abort();
+		if (shared) {
+			navigator.locks.request(watched, { signal }, () => listen(signal)).catch(() => {}); // stopped while it waited
+		} else {
+			listen(signal);
+		}
+	};
+	shared?.addEventListener("message", leave);
 	addEventListener("submit", () => {
 		answering = true;
 	});
-	addEventListener("pagehide", () => source.close());
+	addEventListener("pagehide", () => stop());
+	document.addEventListener("visibilitychange", start);
+	start();
 }
