@@ -2617,6 +2617,36 @@ func TestS11AFullDisk(t *testing.T) {
 	}
 }
 
+func TestS11GuessesOnAFullDiskAreCounted(t *testing.T) {
+	disk := t.TempDir()
+	mount(t, disk, "size=2m")
+	site := startOn(t, filepath.Join(disk, "daypass.db"))
+	site.add("ada", models.Admin)
+	rest := filepath.Join(disk, "rest")
+	fill := func() {
+		file, err := os.OpenFile(rest, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+		must(t, err)
+		io.Copy(file, zeros{})
+		file.Close()
+	}
+	fill()
+	for range 200 {
+		if site.visitor().login("ada", password).http.StatusCode == 503 {
+			break
+		}
+	}
+	fill()
+	for range 100 { // the right one among them opens nothing
+		site.visitor().login("ada", "not the password").answers(503)
+		site.visitor().login("ada", password).answers(503).hasNoCookie()
+	}
+	must(t, os.Remove(rest))
+	for range 4 { // one of five was looked at
+		site.visitor().login("ada", "not the password").answers(422)
+	}
+	site.visitor().login("ada", password).answers(429)
+}
+
 type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }

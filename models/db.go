@@ -180,7 +180,7 @@ func (db *DB) Close() error {
 	if db.stop != nil {
 		db.stop()
 		db.running.Wait()
-		unwritten = db.writeMarks(context.Background())
+		unwritten = errors.Join(db.writeMarks(context.Background()), db.writeUnwritten(context.Background()))
 	}
 	db.observer.Lock()
 	defer db.observer.Unlock()

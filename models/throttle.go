@@ -147,6 +147,13 @@ type tries struct {
 	ended   sync.Cond
 	open    map[string]*tally
 	waiting int
+
+	// unwritten are the limits of failures that could not be counted in the
+	// database. They are before any further password is looked at: otherwise a
+	// full disk would allow as many guesses as anybody likes. To write each try
+	// before its password is looked at would do, too, but costs every sign-in a
+	// write more. There are never more of them than passwords are looked at at a time.
+	unwritten [][]limit
 }
 
 // tally is the count of a limit while somebody tries.
@@ -155,13 +162,22 @@ type tally struct {
 	trying int
 }
 
-// begin lets a try against its limits begin, when its turn comes. It returns a
-// ThrottledError when it is too early for another one, and a BusyError when too
+// begin lets a try against its limits begin, when its turn comes and all
+// failures before it are written. It returns a ThrottledError when it is too early for another one, and a BusyError when too
 // many wait. Whoever began calls end.
 func (db *DB) begin(ctx context.Context, limits []limit) error {
 	db.tries.Lock()
 	defer db.tries.Unlock()
 	for {
+		if len(db.tries.unwritten) > 0 {
+			db.tries.Unlock()
+			err := db.writeUnwritten(ctx)
+			db.tries.Lock()
+			if err != nil {
+				return err
+			}
+			continue
+		}
 		tallies, now := make([]*tally, len(limits)), db.Now()
 		var wait time.Duration
 		full := false
@@ -216,6 +232,7 @@ type outcome int
 const (
 	undecided outcome = iota // nobody is to blame
 	failed
+	unwritten // failed, which the database does not know yet
 	succeeded
 )
 
@@ -227,7 +244,7 @@ func (db *DB) end(limits []limit, how outcome) {
 		t := db.tries.open[limit.key]
 		t.trying--
 		switch {
-		case how == failed:
+		case how == failed || how == unwritten:
 			t.failures = db.Throttle.add(t.failures, limit.free, db.now())
 		case how == succeeded && !limit.shared:
 			t.failures = failures{}
@@ -236,7 +253,37 @@ func (db *DB) end(limits []limit, how outcome) {
 			delete(db.tries.open, limit.key)
 		}
 	}
+	if how == unwritten {
+		db.tries.unwritten = append(db.tries.unwritten, limits)
+	}
 	db.tries.ended.Broadcast()
+}
+
+// writeUnwritten counts the failures that the database does not know yet.
+func (db *DB) writeUnwritten(ctx context.Context) error {
+	return db.inTurn(ctx, func() error { // so that nobody else writes the same
+		db.tries.Lock()
+		all := db.tries.unwritten
+		db.tries.Unlock()
+		if len(all) == 0 {
+			return nil
+		}
+		err := db.commit(ctx, func(tx *sqlx.Tx) error {
+			for _, limits := range all {
+				if err := db.countFailure(ctx, tx, limits); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		db.tries.Lock()
+		defer db.tries.Unlock()
+		db.tries.unwritten = db.tries.unwritten[len(all):]
+		return nil
+	})
 }
 
 // countFailure adds a failure to the limits it is held against.

@@ -1,6 +1,7 @@
 package models
 
 import (
+	"database/sql"
 	"errors"
 	"fmt"
 	"sync"
@@ -294,5 +295,32 @@ func TestWhoWasTurnedAwayAtTheGateIsNotToBlame(t *testing.T) {
 	db.hashing.room = 1
 	if wait := fail(t, db, "ada", Origin{Address: "203.0.113.9"}); wait != 0 {
 		t.Errorf("a wait of %s", wait)
+	}
+}
+
+func TestNoPasswordIsLookedAtWhileAFailureIsUnwritten(t *testing.T) {
+	db, _ := clockwork(t)
+	from := Origin{Address: "203.0.113.9"}
+	other, err := sql.Open("sqlite3", db.file.path+"?_txlock=immediate")
+	check(t, err)
+	defer other.Close()
+	lock, err := other.Begin() // nothing can be written
+	check(t, err)
+	if _, err := db.Authenticate(t.Context(), "ada", "not the password", from); !Unavailable(err) {
+		t.Fatal(err)
+	}
+	db.hashing.room = 0 // whose password would be looked at is turned away as too many
+	if _, err := db.Authenticate(t.Context(), "eve", "not the password", from); !Unavailable(err) {
+		t.Errorf("with a failure that is not written: %v", err)
+	}
+	check(t, lock.Rollback())
+	db.hashing.room = 100
+	for range 4 {
+		if wait := fail(t, db, "ada", from); wait != 0 {
+			t.Fatalf("a wait of %s", wait)
+		}
+	}
+	if fail(t, db, "ada", from) == 0 {
+		t.Error("the failure that could not be written at once was not counted")
 	}
 }

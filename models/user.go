@@ -265,6 +265,7 @@ func (db *DB) verify(ctx context.Context, user *User, account, password string, 
 	}
 	if !matches || user == nil || user.Disabled {
 		if err := db.recordFailure(ctx, user, limits, from); err != nil {
+			how = unwritten
 			return err
 		}
 		how = failed
