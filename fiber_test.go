@@ -3466,6 +3466,35 @@ func TestAdministeringUsers(t *testing.T) {
 	}
 }
 
+// TestTheNameOfARemovedUserStandsNowhere: not even as whose act something was, in
+// pages that others have open already.
+func TestTheNameOfARemovedUserStandsNowhere(t *testing.T) {
+	site := start(t)
+	eve, bob := site.add("eve", models.Member), site.add("bobby", models.Admin)
+	hers, his, ada := site.signIn("eve"), site.signIn("bobby"), site.signIn("ada")
+	his.post("/admin/users/" + eve.ID + "/make-admin").leadsTo("/admin/users/" + eve.ID)
+	his.post("/admin/users/" + eve.ID + "/make-member").leadsTo("/admin/users/" + eve.ID)
+	his.post("/admin/users/" + bob.ID + "/make-member").leadsTo("/admin/users/" + bob.ID)
+	for _, path := range []string{"/account/data.json", "/activity.csv", "/dashboard", "/activity"} {
+		hers.get(path).answers(200).says("bobby").says("command line")
+	}
+	ada.post("/admin/users/" + bob.ID + "/remove").leadsTo("/admin/users")
+	namesNobody := func() {
+		t.Helper()
+		for _, path := range []string{"/dashboard", "/activity", "/activity.csv", "/account/data.json"} {
+			if page := hers.get(path).answers(200).says("removed user").says("command line"); strings.Contains(page.body, "bobby") {
+				t.Errorf("%s names who was removed:\n%s", path, page.body)
+			}
+		}
+	}
+	namesNobody()
+	site.add("bobby", models.Member) // is somebody else
+	namesNobody()
+	if kept := site.count(`SELECT SUM(count) FROM events WHERE author_id = '` + bob.ID + `'`); kept != 2 {
+		t.Errorf("%d acts are known as those of one user", kept)
+	}
+}
+
 func TestUsersAreFoundAndPaged(t *testing.T) {
 	site := start(t)
 	site.change(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 120)

@@ -158,6 +158,6 @@ func (a *App) changeUser(c *fiber.Ctx) error {
 // fromAdmin says where the act of an administrator comes from, and whose act it is.
 func (a *App) fromAdmin(c *fiber.Ctx) models.Origin {
 	from := a.from(c)
-	from.Author = sessionOf(c).User.Name
+	from.Author = sessionOf(c).User.ID
 	return from
 }

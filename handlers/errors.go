@@ -93,7 +93,7 @@ func statusOf(err error) int {
 		return fiber.StatusTooManyRequests
 	case errors.Is(err, models.ErrNotFound):
 		return fiber.StatusNotFound
-	case errors.Is(err, errForeign):
+	case errors.Is(err, errForeign), errors.Is(err, models.ErrNotAdmin):
 		return fiber.StatusForbidden
 	case errors.As(err, &busy), models.Unavailable(err):
 		return fiber.StatusServiceUnavailable

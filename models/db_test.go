@@ -2,12 +2,15 @@ package models
 
 import (
 	"database/sql"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/pressly/goose/v3"
 )
 
 // open opens a new database.
@@ -102,6 +105,50 @@ func TestADatabaseOfANewerVersionIsRefused(t *testing.T) {
 	db.Close()
 	if _, err := Open(t.Context(), path); err == nil || !strings.Contains(err.Error(), "newer version") {
 		t.Error(err)
+	}
+}
+
+// openAt opens a new database as an older version left it, with the schema of
+// one of its migrations, and fills it.
+func openAt(t *testing.T, version int64, fill ...string) *DB {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "daypass.db")
+	check(t, prepareFile(path))
+	storage, err := openPatiently(path)
+	check(t, err)
+	steps, err := fs.Sub(migrations, "migrations")
+	check(t, err)
+	provider, err := goose.NewProvider(goose.DialectSQLite3, storage.Conn(), steps)
+	check(t, err)
+	_, err = provider.UpTo(t.Context(), version)
+	check(t, err)
+	for _, statement := range fill {
+		_, err := storage.Conn().Exec(statement)
+		check(t, err)
+	}
+	check(t, storage.Close())
+	db, err := Open(t.Context(), path)
+	check(t, err)
+	t.Cleanup(func() { db.Close() })
+	return db
+}
+
+func TestAuthorsByNameBecomeAuthorsByID(t *testing.T) {
+	db := openAt(t, 6,
+		`INSERT INTO users (id, name, name_key, full_name, role, disabled, created, password) VALUES
+			('A', 'Ada', 'ada', '', 'admin', FALSE, 100, ''), ('E', 'eve', 'eve', '', 'member', FALSE, 100, '')`,
+		`INSERT INTO events (id, user_id, kind, at, address, browser, author) VALUES
+			('1', 'E', 'user added', 50, '', '', 'Ada'), ('2', 'E', 'user added', 150, '', '', 'Ada'), ('3', 'E', 'user added', 150, '', '', 'bob'),
+			('4', 'E', 'user added', 150, '', '', 'command line'), ('5', 'E', 'sign-in', 150, '', '', '')`)
+	events, err := db.EventsOf(t.Context(), &User{ID: "E"}, 10)
+	check(t, err)
+	var authors []string
+	for _, event := range events {
+		authors = append(authors, event.AuthorID+"="+event.Author)
+	}
+	// The first was done by an Ada of before this one.
+	if got := strings.Join(authors, ","); got != "=,command line=command line,removed=removed user,A=Ada,removed=removed user" {
+		t.Error(got)
 	}
 }
 

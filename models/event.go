@@ -2,6 +2,8 @@ package models
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"slices"
 	"time"
 
@@ -35,31 +37,47 @@ type Origin struct {
 	Address string // IP address
 	Browser string // in words: Firefox on Android
 	Request string // the request's ID in the log; it is not stored
-	Author  string // username of an administrator who acts on somebody else
+	Author  string // ID of an administrator who acts on somebody else, or byCommandLine
 	Known   string // names the browser, when this account has signed in there before; it is not stored
 }
 
 // CommandLine is the origin of what whoever runs the program does beside it.
-var CommandLine = Origin{Browser: "command line", Author: "command line"}
+var CommandLine = Origin{Browser: byCommandLine, Author: byCommandLine}
+
+// byCommandLine is the author of what is done on the command line. No user has
+// such an ID or name.
+const byCommandLine = "command line"
+
+// ErrNotAdmin says that who acts on somebody else is no administrator any more.
+var ErrNotAdmin = errors.New("no administrator any more")
 
 // Event is something that happened to a user's account.
 type Event struct {
-	ID      string  `db:"id"`
-	UserID  *string `db:"user_id"` // nil when the username was nobody's
-	Kind    Kind    `db:"kind"`
-	At      Time    `db:"at"`
-	Address string  `db:"address"`
-	Browser string  `db:"browser"`
-	Author  string  `db:"author"` // username of who did it to the user; empty: the user
-	Count   int     `db:"count"`  // how often it happened within a minute
-	Name    string  `db:"name"`   // username of whose event it is, where that was asked for
+	ID       string  `db:"id"`
+	UserID   *string `db:"user_id"` // nil when the username was nobody's
+	Kind     Kind    `db:"kind"`
+	At       Time    `db:"at"`
+	Address  string  `db:"address"`
+	Browser  string  `db:"browser"`
+	AuthorID string  `db:"author_id"` // who did it to the user; empty: the user
+	Author   string  `db:"author"`    // the same by username, or "removed user"
+	Count    int     `db:"count"`     // how often it happened within a minute
+	Name     string  `db:"name"`      // username of whose event it is, where that was asked for
 }
+
+// eventColumns and eventTables read an event with the name of its author, which
+// stands with the author alone: it goes when that user is removed.
+const (
+	eventColumns = `e.id, e.user_id, e.kind, e.at, e.address, e.browser, e.author_id, e.count,
+		CASE WHEN e.author_id IN ('', '` + byCommandLine + `') THEN e.author_id ELSE COALESCE(a.name, 'removed user') END AS author`
+	eventTables = ` FROM events e LEFT JOIN users a ON a.id = e.author_id`
+)
 
 // EventsOf returns the latest events of a user, newest first, at most limit.
 func (db *DB) EventsOf(ctx context.Context, user *User, limit int) ([]Event, error) {
 	var events []Event
 	err := db.sql.SelectContext(ctx, &events,
-		`SELECT id, user_id, kind, at, address, browser, author, count FROM events WHERE user_id = $1 ORDER BY id DESC LIMIT $2`, user.ID, limit)
+		`SELECT `+eventColumns+eventTables+` WHERE e.user_id = $1 ORDER BY e.id DESC LIMIT $2`, user.ID, limit)
 	return events, err
 }
 
@@ -78,16 +96,21 @@ func (db *DB) recordFailure(ctx context.Context, user *User, limits []limit, fro
 type note func(kind Kind, user *User) error
 
 // writeWithEvents runs change in one transaction with the events it notes, and
-// logs them once they are kept.
+// logs them once they are kept. It returns ErrNotAdmin when who acts on somebody
+// else is no administrator any more.
 func (db *DB) writeWithEvents(ctx context.Context, from Origin, change func(*sqlx.Tx, note) error) error {
 	type line struct {
 		kind Kind
 		name string
 	}
 	var happened []line
-	err := db.write(ctx, func(tx *sqlx.Tx) error {
+	var author string
+	err := db.write(ctx, func(tx *sqlx.Tx) (err error) {
+		if author, err = authorName(ctx, tx, from); err != nil {
+			return err
+		}
 		return change(tx, func(kind Kind, user *User) error {
-			event := Event{ID: newRowID(), Kind: kind, At: db.now(), Address: from.Address, Browser: from.Browser, Author: from.Author, Count: 1}
+			event := Event{ID: newRowID(), Kind: kind, At: db.now(), Address: from.Address, Browser: from.Browser, AuthorID: from.Author, Count: 1}
 			name := "(nobody)"
 			if user != nil {
 				event.UserID, name = &user.ID, user.Name
@@ -100,7 +123,7 @@ func (db *DB) writeWithEvents(ctx context.Context, from Origin, change func(*sql
 		return err
 	}
 	for _, line := range happened {
-		db.Log.Info(string(line.kind), "user", line.name, "author", from.Author, "address", from.Address, "browser", from.Browser, "request", from.Request)
+		db.Log.Info(string(line.kind), "user", line.name, "author", author, "address", from.Address, "browser", from.Browser, "request", from.Request)
 	}
 	return nil
 }
@@ -122,7 +145,7 @@ func addEvent(ctx context.Context, tx *sqlx.Tx, event Event) error {
 	where.addIf(event.UserID == nil, `user_id IS NULL`)
 	where.add(event.UserID != nil, `user_id = `, event.UserID)
 	where.add(true, `kind = `, event.Kind)
-	where.add(true, `author = `, event.Author)
+	where.add(true, `author_id = `, event.AuthorID)
 	where.add(true, `at > `, Time{event.At.Add(-repeatWithin)})
 	where.add(true, `at <= `, event.At) // the clock may have been put back
 	if event.Kind == SignInFailed && event.UserID != nil {
@@ -141,6 +164,18 @@ func addEvent(ctx context.Context, tx *sqlx.Tx, event Event) error {
 		return must(ctx, tx, `UPDATE events SET count = count + 1 WHERE id = $1`, lately[like].ID)
 	}
 	_, err = tx.NamedExecContext(ctx,
-		`INSERT INTO events (id, user_id, kind, at, address, browser, author, count) VALUES (:id, :user_id, :kind, :at, :address, :browser, :author, :count)`, event)
+		`INSERT INTO events (id, user_id, kind, at, address, browser, author_id, count) VALUES (:id, :user_id, :kind, :at, :address, :browser, :author_id, :count)`, event)
 	return err
+}
+
+// authorName returns the name of who acts on somebody else, if that is still an administrator.
+func authorName(ctx context.Context, tx *sqlx.Tx, from Origin) (name string, err error) {
+	if from.Author == "" || from.Author == byCommandLine {
+		return from.Author, nil
+	}
+	err = tx.GetContext(ctx, &name, `SELECT name FROM users WHERE id = $1 AND role = $2 AND NOT disabled`, from.Author, Admin)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", ErrNotAdmin
+	}
+	return name, err
 }

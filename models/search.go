@@ -25,8 +25,7 @@ func (db *DB) Events(ctx context.Context, filter EventFilter, limit int) ([]Even
 	where.add(filter.Before != "", `e.id < `, filter.Before)
 	where.addText(filter.Name, `u.name_key`)
 	var events []Event
-	err := db.sql.SelectContext(ctx, &events, `SELECT e.id, e.user_id, e.kind, e.at, e.address, e.browser, e.author, e.count, COALESCE(u.name, '') AS name
-		FROM events e LEFT JOIN users u ON u.id = e.user_id`+where.text()+` ORDER BY e.id DESC LIMIT `+where.place(limit), where.values...)
+	err := db.sql.SelectContext(ctx, &events, `SELECT `+eventColumns+`, COALESCE(u.name, '') AS name`+eventTables+` LEFT JOIN users u ON u.id = e.user_id`+where.text()+` ORDER BY e.id DESC LIMIT `+where.place(limit), where.values...)
 	return events, err
 }
 

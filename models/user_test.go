@@ -129,6 +129,41 @@ func TestARemovalThatWaitedDoesNotOutliveWhatEndsTheSession(t *testing.T) {
 	}
 }
 
+func TestWhoIsNoAdministratorAnyMoreDoesNothingToOthers(t *testing.T) {
+	db := open(t)
+	bob, err := db.AddUser(t.Context(), NewUser{Name: "bob", Password: goodPassword, Role: Admin}, CommandLine)
+	check(t, err)
+	eve, err := db.AddUser(t.Context(), NewUser{Name: "eve", Password: goodPassword, Role: Admin}, CommandLine)
+	check(t, err)
+	session := sessionIn(t, db, eve)
+	from := Origin{Author: bob.ID}
+	check(t, db.SetFullName(t.Context(), eve, "Eve", from))
+	for _, end := range []func() error{
+		func() error { return db.SetRole(t.Context(), bob, Member, CommandLine) },
+		func() error {
+			db.SetRole(t.Context(), bob, Admin, CommandLine)
+			return db.SetDisabled(t.Context(), bob, true, CommandLine)
+		},
+		func() error { return db.RemoveUser(t.Context(), bob, CommandLine) },
+	} {
+		check(t, end())
+		for name, act := range map[string]func() error{
+			"invite":         func() error { _, _, err := db.Invite(t.Context(), NewUser{Name: "kim", Role: Admin}, from); return err },
+			"link":           func() error { _, err := db.LinkFor(t.Context(), eve, from); return err },
+			"role":           func() error { return db.SetRole(t.Context(), eve, Member, from) },
+			"disable":        func() error { return db.SetDisabled(t.Context(), eve, true, from) },
+			"remove":         func() error { return db.RemoveUser(t.Context(), eve, from) },
+			"end a session":  func() error { return db.EndSession(t.Context(), session, from) },
+			"end all of one": func() error { _, err := db.EndSessionsOf(t.Context(), eve, from); return err },
+			"end all":        func() error { _, err := db.EndAllSessions(t.Context(), from); return err },
+		} {
+			if err := act(); !errors.Is(err, ErrNotAdmin) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	}
+}
+
 func TestNobodyWhoWasRemovedGetsALink(t *testing.T) {
 	db := open(t)
 	eve, err := db.AddUser(t.Context(), NewUser{Name: "eve", Password: goodPassword, Role: Member}, CommandLine)
