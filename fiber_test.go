@@ -699,6 +699,62 @@ func TestS8AnIdleSessionEnds(t *testing.T) {
 	left.get("/dashboard").isTurnedAway()
 }
 
+// TestAUserHasSoManySessionsAtMost, also when there were more in the database
+// already; and no page grows with them.
+func TestAUserHasSoManySessionsAtMost(t *testing.T) {
+	site := start(t)
+	eve := site.add("eve", models.Member)
+	first := site.signIn("eve")
+	site.later(2 * time.Minute)
+	second := site.signIn("eve")
+	for range models.MaxSessions - 2 {
+		site.session(eve)
+	}
+	ada := site.signIn("ada")
+	sessions := func() int {
+		return site.count(`SELECT COUNT(*) FROM sessions WHERE user_id = (SELECT id FROM users WHERE name = 'eve')`)
+	}
+	if n := sessions(); n != models.MaxSessions {
+		t.Fatalf("there are %d sessions", n)
+	}
+	first.get("/dashboard").answers(200)
+	second.get("/dashboard").says("and 89 more")
+	if n := strings.Count(second.get("/sessions").body, `<span class="detail">`); n != models.MaxSessions {
+		t.Errorf("%d of the user's own sessions are listed", n)
+	}
+	ada.get("/admin/users/" + eve.ID).says("and 90 more").says(`href="/admin/sessions?text=eve"`)
+
+	site.later(2 * time.Minute)
+	second.get("/dashboard").answers(200)
+	third := site.signIn("eve")
+	if n := sessions(); n != models.MaxSessions {
+		t.Errorf("after a further sign-in there are %d sessions", n)
+	}
+	if n := site.count(`SELECT COUNT(*) FROM session_payloads`); n > models.MaxSessions+2 {
+		t.Errorf("%d payloads are left", n)
+	}
+	third.get("/dashboard").answers(200).says("Session ended: more than 100")
+	second.get("/dashboard").answers(200)
+	first.get("/dashboard").isTurnedAway()
+
+	site.change(`WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000)
+		INSERT INTO sessions (id, user_id, signer, address, browser, created, seen, expires)
+		SELECT 'old' || i, u.id, '', '', 'Firefox on Linux', s.created, s.created, s.expires FROM n, users u, sessions s WHERE u.name = 'eve' AND s.id = (SELECT MIN(id) FROM sessions)`)
+	for _, path := range []string{"/dashboard", "/sessions", "/activity", "/account"} {
+		if size := len(third.get(path).answers(200).body); size > 150_000 {
+			t.Errorf("with 5,100 sessions %s has %d bytes", path, size)
+		}
+	}
+	if size := len(ada.get("/admin/users/" + eve.ID).answers(200).body); size > 150_000 {
+		t.Errorf("the page for administrators has %d bytes", size)
+	}
+	third.get("/sessions").says("and 4999 more")
+	site.signIn("eve")
+	if n := sessions(); n != models.MaxSessions {
+		t.Errorf("after another sign-in there are %d sessions", n)
+	}
+}
+
 func TestS9AnEndIsFinal(t *testing.T) {
 	for name, end := range map[string]func(site *testSite, ada *browser){
 		"sign-out": func(_ *testSite, ada *browser) {
@@ -1266,7 +1322,7 @@ func TestAProxyIsBelievedOnlyWhenTrusted(t *testing.T) {
 		ada := site.visitor()
 		ada.header.Set("X-Forwarded-For", forwarded)
 		ada.login("ada", password).leadsTo("/dashboard")
-		sessions, err := site.db.SessionsOf(t.Context(), site.user("ada"))
+		sessions, _, err := site.db.SessionsOf(t.Context(), site.user("ada"), models.MaxSessions)
 		must(t, err)
 		return sessions[0].Address
 	}
@@ -2371,7 +2427,7 @@ func TestEndingSessionsInTheBrowser(t *testing.T) {
 	ada, phone, eve := site.signIn("ada"), site.signIn("ada"), site.signIn("eve")
 	ids := map[string][]string{}
 	for _, name := range []string{"ada", "eve"} {
-		sessions, err := site.db.SessionsOf(t.Context(), site.user(name))
+		sessions, _, err := site.db.SessionsOf(t.Context(), site.user(name), models.MaxSessions)
 		must(t, err)
 		for _, session := range sessions {
 			ids[name] = append(ids[name], session.ID)

@@ -505,7 +505,7 @@ func (u *userRemove) Run(ctx context.Context, at console) error {
 func (s *sessionList) Run(ctx context.Context, at console) error {
 	if s.User != "" {
 		return at.withUser(ctx, s.User, func(db *models.DB, user *models.User) error {
-			sessions, err := db.SessionsOf(ctx, user)
+			sessions, _, err := db.SessionsOf(ctx, user, math.MaxInt32)
 			if err != nil {
 				return err
 			}

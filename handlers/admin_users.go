@@ -88,6 +88,7 @@ type AdminUserPage struct {
 	Whose    *models.User
 	Self     bool
 	Sessions []ShownSession
+	More     int // sessions that are not listed
 	Activity []ShownEvent
 }
 
@@ -97,10 +98,11 @@ func (a *App) user(c *fiber.Ctx) error {
 		return err
 	}
 	page := &AdminUserPage{Page: Page{Title: whose.Called()}, Whose: whose, Self: whose.ID == sessionOf(c).User.ID}
-	sessions, err := a.db.SessionsOf(c.UserContext(), whose)
+	sessions, more, err := a.db.SessionsOf(c.UserContext(), whose, sessionsShown)
 	if err != nil {
 		return err
 	}
+	page.More = more
 	for _, session := range sessions {
 		shown := showSession(session, sessionOf(c))
 		shown.End = "/admin/sessions/" + session.ID + "/end"

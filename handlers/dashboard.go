@@ -8,8 +8,11 @@ import (
 	"daypass/models"
 )
 
-// activityShown is how many events the dashboard lists.
-const activityShown = 20
+// Parts of pages list so many rows, and lead to the page that has them all.
+const (
+	activityShown = 20
+	sessionsShown = 10
+)
 
 // DashboardPage is the first thing a user sees: who is signed in, where, and
 // what happened.
@@ -18,6 +21,7 @@ type DashboardPage struct {
 	Session   *models.Session // this one
 	Left      int             // percent of its time that is left
 	Others    []ShownSession
+	More      int // sessions that are not listed
 	Attention models.Attention
 	Chart     Chart
 	Activity  []ShownEvent
@@ -29,14 +33,13 @@ func (a *App) home(c *fiber.Ctx) error { return c.Redirect("/dashboard", fiber.S
 func (a *App) dashboard(c *fiber.Ctx) error {
 	session := sessionOf(c)
 	page := &DashboardPage{Page: Page{Title: "Dashboard"}, Session: session, Left: a.percentLeft(session)}
-	all, err := a.db.SessionsOf(c.UserContext(), &session.User)
+	others, more, err := a.db.OtherSessions(c.UserContext(), session, sessionsShown)
 	if err != nil {
 		return err
 	}
-	for _, other := range all {
-		if other.ID != session.ID {
-			page.Others = append(page.Others, showSession(other, session))
-		}
+	page.More = more
+	for _, other := range others {
+		page.Others = append(page.Others, showSession(other, session))
 	}
 	events, err := a.db.EventsOf(c.UserContext(), &session.User, activityShown)
 	if err != nil {

@@ -108,7 +108,7 @@ var gallery = map[string]interface{ frame() *Page }{
 	"admin-invite: first":   &InvitePage{Page: signedIn("Add a user"), Fields: someFields},
 	"admin-invite: refused": &InvitePage{Page: signedIn("Add a user"), Fields: someFields, Admin: true, Error: "No such role."},
 	"admin-link: link":      &LinkPage{Page: signedIn("A link"), Whose: someUser, Link: "https://dash.example.org/link?token=x"},
-	"admin-user: full":      &AdminUserPage{Page: signedIn("Ada"), Whose: &someUsers[0], Self: true, Sessions: []ShownSession{showSession(someSession, &someSession)}, Activity: showEvents(allEvents())},
+	"admin-user: full":      &AdminUserPage{Page: signedIn("Ada"), Whose: &someUsers[0], Self: true, Sessions: []ShownSession{showSession(someSession, &someSession)}, More: 4, Activity: showEvents(allEvents())},
 	"admin-user: invited":   &AdminUserPage{Page: signedIn("Eve"), Whose: &someUsers[1]},
 	"admin-user: disabled":  &AdminUserPage{Page: signedIn("Bob"), Whose: &someUsers[2]},
 	"set-password: form":    &SetPasswordPage{Page: Page{Title: "Set your password"}, Token: "x", Whose: "ada", Fields: someFields},
@@ -119,10 +119,10 @@ var gallery = map[string]interface{ frame() *Page }{
 	"admin-sessions: none":  &AdminSessionsPage{Page: signedIn("All sessions"), Text: "x"},
 	"admin-sessions: many":  &AdminSessionsPage{Page: signedIn("All sessions"), Most: 200, Sessions: []ShownSession{showSession(someSession, &someSession)}},
 	"sessions: one":         &SessionsPage{Page: signedIn("Your sessions"), Sessions: []ShownSession{showSession(someSession, &someSession)}},
-	"sessions: several":     &SessionsPage{Page: flashed("Your sessions"), Others: true, Sessions: []ShownSession{{Session: someSession, Icon: "monitor", End: "/sessions/s/end"}}},
+	"sessions: several":     &SessionsPage{Page: flashed("Your sessions"), Others: true, More: 4, Sessions: []ShownSession{{Session: someSession, Icon: "monitor", End: "/sessions/s/end"}}},
 	"admin-sessions: some":  &AdminSessionsPage{Page: signedIn("All sessions"), Sessions: []ShownSession{{Session: someSession, Icon: "monitor", Whose: "<Eve>", End: "/admin/sessions/s/end"}}},
 	"dashboard: empty":      &DashboardPage{Page: signedIn("Dashboard"), Session: &someSession, Left: 100, Chart: someChart},
-	"dashboard: everything": &DashboardPage{Page: signedIn("Dashboard"), Session: &someSession, Left: 1, Chart: someChart, Attention: models.Attention{Failed: 3, NewBrowser: true}, Others: []ShownSession{showSession(someSession, &someSession)}, Activity: showEvents(allEvents())},
+	"dashboard: everything": &DashboardPage{Page: signedIn("Dashboard"), Session: &someSession, Left: 1, Chart: someChart, Attention: models.Attention{Failed: 3, NewBrowser: true}, Others: []ShownSession{showSession(someSession, &someSession)}, More: 4, Activity: showEvents(allEvents())},
 }
 
 func TestTheGallery(t *testing.T) {

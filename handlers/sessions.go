@@ -9,24 +9,21 @@ import (
 // SessionsPage lists where a user is signed in.
 type SessionsPage struct {
 	Page
-	Sessions []ShownSession
-	Others   bool // there are more than this one
+	Sessions []ShownSession // this one first
+	Others   bool           // there are more than this one
+	More     int            // sessions that are not listed
 }
 
 func (a *App) ownSessions(c *fiber.Ctx) error {
 	mine := sessionOf(c)
-	all, err := a.db.SessionsOf(c.UserContext(), &mine.User)
+	others, more, err := a.db.OtherSessions(c.UserContext(), mine, models.MaxSessions)
 	if err != nil {
 		return err
 	}
-	page := &SessionsPage{Page: Page{Title: "Your sessions"}, Others: len(all) > 1}
-	for _, session := range all {
+	page := &SessionsPage{Page: Page{Title: "Your sessions"}, Others: len(others) > 0, More: more}
+	for _, session := range append([]models.Session{*mine}, others...) {
 		shown := showSession(session, mine)
 		shown.End = "/sessions/" + session.ID + "/end"
-		if shown.Current { // first, wherever it was seen
-			page.Sessions = append([]ShownSession{shown}, page.Sessions...)
-			continue
-		}
 		page.Sessions = append(page.Sessions, shown)
 	}
 	return a.render(c, "sessions", page)

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"fmt"
 	"strings"
 
 	"daypass/models"
@@ -39,6 +40,7 @@ var looks = map[models.Kind]ShownEvent{
 	models.SignInFailed:     {Icon: "triangle-alert", Mood: "bad", Said: "Failed attempt to sign in"},
 	models.SignedOut:        {Icon: "log-out", Said: "Signed out"},
 	models.SessionEnded:     {Icon: "circle-x", Said: "Session ended"},
+	models.SessionDisplaced: {Icon: "circle-x", Said: fmt.Sprintf("Session ended: more than %d", models.MaxSessions)},
 	models.PasswordChanged:  {Icon: "key-round", Said: "Password changed"},
 	models.UserAdded:        {Icon: "user-plus", Mood: "good", Said: "Account made"},
 	models.UserDisabled:     {Icon: "ban", Mood: "bad", Said: "Account disabled"},

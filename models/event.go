@@ -19,6 +19,7 @@ const (
 	SignInFailed     Kind = "failed sign-in"
 	SignedOut        Kind = "sign-out"
 	SessionEnded     Kind = "session ended"
+	SessionDisplaced Kind = "session displaced"
 	PasswordChanged  Kind = "password change"
 	UserAdded        Kind = "user added"
 	UserDisabled     Kind = "user disabled"

@@ -42,7 +42,7 @@ func (db *DB) Export(ctx context.Context, session *Session, from Origin) (*Expor
 	if err != nil {
 		return nil, err
 	}
-	sessions, err := db.SessionsOf(ctx, &session.User)
+	sessions, _, err := db.SessionsOf(ctx, &session.User, math.MaxInt32)
 	if err != nil {
 		return nil, err
 	}

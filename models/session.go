@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"sync"
 	"time"
 
@@ -53,8 +54,12 @@ type SignIn struct {
 	From     Origin
 }
 
-// AddSession makes the session of a sign-in, and ends the one it replaces. It
-// returns ErrRefused when the user was disabled, removed or given another
+// MaxSessions is how many sessions a user has at a time: a further sign-in ends
+// the one that was not used for longest.
+const MaxSessions = 100
+
+// AddSession makes the session of a sign-in, and ends the one it replaces and
+// those over MaxSessions. It returns ErrRefused when the user was disabled, removed or given another
 // password since the password was verified.
 func (db *DB) AddSession(ctx context.Context, in SignIn) (*Session, error) {
 	now := db.now()
@@ -74,6 +79,16 @@ func (db *DB) AddSession(ctx context.Context, in SignIn) (*Session, error) {
 		}
 		if in.Replaces != "" {
 			if _, err := endSessions(ctx, tx, `id = $1`, in.Replaces); err != nil {
+				return err
+			}
+		}
+		over, err := endSessions(ctx, tx, `id IN (SELECT id FROM sessions WHERE user_id = $1 AND id <> $2 AND expires > $3 ORDER BY seen DESC, created DESC, id LIMIT $4 OFFSET $5)`,
+			in.User.ID, session.ID, now, math.MaxInt32, MaxSessions-1)
+		if err != nil {
+			return err
+		}
+		if over > 0 {
+			if err := note(SessionDisplaced, in.User); err != nil {
 				return err
 			}
 		}
@@ -109,9 +124,26 @@ func (db *DB) idle(session *Session) bool {
 	return db.Idle > 0 && db.Now().Sub(session.Seen.Time) > db.Idle
 }
 
-// SessionsOf returns the valid sessions of a user, last seen first.
-func (db *DB) SessionsOf(ctx context.Context, user *User) ([]Session, error) {
-	return db.sessions(ctx, ` WHERE s.expires > $1 AND NOT u.disabled AND s.user_id = $2 ORDER BY s.seen DESC, s.created DESC`, db.now(), user.ID)
+// SessionsOf returns the valid sessions of a user, last seen first, at most
+// limit, and how many more there are.
+func (db *DB) SessionsOf(ctx context.Context, user *User, limit int) (some []Session, more int, err error) {
+	return db.someSessions(ctx, user, "", limit)
+}
+
+// OtherSessions returns the valid sessions of the user of a session but that
+// one, as SessionsOf does.
+func (db *DB) OtherSessions(ctx context.Context, mine *Session, limit int) (some []Session, more int, err error) {
+	return db.someSessions(ctx, &mine.User, mine.ID, limit)
+}
+
+func (db *DB) someSessions(ctx context.Context, user *User, except string, limit int) (some []Session, more int, err error) {
+	const which = ` WHERE s.expires > $1 AND NOT u.disabled AND s.user_id = $2 AND s.id <> $3`
+	some, err = db.sessions(ctx, which+` ORDER BY s.seen DESC, s.created DESC LIMIT $4`, db.now(), user.ID, except, limit)
+	if err == nil && len(some) == limit {
+		err = db.sql.GetContext(ctx, &more, `SELECT COUNT(*)`+sessionTables+which, db.now(), user.ID, except)
+		more = max(0, more-limit)
+	}
+	return some, more, err
 }
 
 // Sessions returns the valid sessions of everybody, last seen first, at most

@@ -107,7 +107,7 @@ func TestS11ADamagedRowHarmsItsSessionAlone(t *testing.T) {
 				t.Errorf("%s: %v", damage, err)
 			}
 		}
-		all, err := db.SessionsOf(t.Context(), &session.User)
+		all, _, err := db.SessionsOf(t.Context(), &session.User, MaxSessions)
 		if err != nil || len(all) != 1 || all[0].ID != "one" {
 			t.Errorf("%s: %v, %v", damage, all, err)
 		}
