@@ -33,23 +33,17 @@ func (a *App) changeName(c *fiber.Ctx) error {
 
 func (a *App) changePassword(c *fiber.Ctx) error {
 	session := sessionOf(c)
-	cookie, id, err := a.newPayload(c, session.User.ID, session.Expires.Sub(a.db.Now()))
-	if err != nil {
-		return err
-	}
-	err = a.db.ChangePassword(c.UserContext(), models.NewPassword{
-		Session: session, Current: form(c, "current"), Password: form(c, "password"), ID: id, Signer: a.signer.names[0], From: a.fromHere(c),
+	err := a.sessions.Rotate(c, session, func(id, signer string) error {
+		return a.db.ChangePassword(c.UserContext(), models.NewPassword{
+			Session: session, Current: form(c, "current"), Password: form(c, "password"), ID: id, Signer: signer, From: a.fromHere(c),
+		})
 	})
-	if err != nil {
-		err = a.dropPayload(c, cookie, err)
-	}
 	if invalid := (models.InvalidError{}); errors.As(err, &invalid) {
 		return a.askAccount(c, "password", invalid)
 	}
 	if err != nil {
 		return err
 	}
-	session.ID = id
 	if err := a.flash(c, "Your password was changed, and your other sessions were ended."); err != nil {
 		a.logFailure(c, err) // it was changed all the same
 	}

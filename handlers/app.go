@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/gofiber/fiber/v2"
-	"github.com/gofiber/fiber/v2/middleware/session"
 	"github.com/valyala/fasthttp"
 
 	"daypass/models"
@@ -56,8 +55,7 @@ type App struct {
 	*fiber.App
 	Config
 	db       *models.DB
-	signer   *signer
-	sessions *session.Store
+	sessions *sessionManager
 	memory   memory
 	sitemap  sitemap
 	built    *look // what the site looks like, as it was built into the binary
@@ -76,7 +74,6 @@ func New(db *models.DB, config Config) (*App, error) {
 	a := &App{
 		Config:   config,
 		db:       db,
-		signer:   newSigner(config.Secrets),
 		origin:   http.NewCrossOriginProtection(),
 		headers:  securityHeaders(config.URL),
 		memory:   newMemory(),
@@ -90,15 +87,8 @@ func New(db *models.DB, config Config) (*App, error) {
 	if a.built, err = builtIn(); err != nil {
 		return nil, err
 	}
-	a.sessions = session.New(session.Config{
-		Storage:        &vault{db.Storage(), a.signer},
-		KeyLookup:      "cookie:" + a.cookieName(),
-		KeyGenerator:   func() string { return a.signer.cookie(newID()) },
-		Expiration:     config.Lifetime,
-		CookiePath:     "/",
-		CookieHTTPOnly: true,
-		CookieSecure:   a.secure(),
-		CookieSameSite: fiber.CookieSameSiteLaxMode,
+	a.sessions = newSessionManager(db, sessionConfig{
+		Secrets: config.Secrets, Secure: a.secure(), Lifetime: config.Lifetime, Client: a.from, Log: config.Log,
 	})
 	a.App = fiber.New(fiber.Config{
 		AppName:       "Daypass",

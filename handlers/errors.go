@@ -56,7 +56,7 @@ func (a *App) fail(c *fiber.Ctx, err error) error {
 		page.Sentence = "This came from another site, so nothing was changed. Open the page here and try again."
 	}
 	if status >= 500 {
-		a.takeCookieBack(c) // what was not kept must not be promised
+		a.sessions.TakeCookieBack(c) // what was not kept must not be promised
 		if status == fiber.StatusInternalServerError {
 			page.Reference = requestID(c)
 		}

@@ -98,13 +98,13 @@ func (a *App) requireUsers(c *fiber.Ctx) error {
 // requireSession lets those pass who are signed in, and leads others to the
 // sign-in and from there back to where they wanted to go.
 func (a *App) requireSession(c *fiber.Ctx) error {
-	session, err := a.session(c)
+	session, err := a.sessions.Load(c)
 	if isNotFound(err) {
 		query := url.Values{}
 		if a.leads(fiber.MethodGet, c.Path()) && c.Path() != "/" {
 			query.Set("next", c.OriginalURL())
 		}
-		if a.holdsCookie(c) {
+		if a.sessions.HasCookie(c) {
 			query.Set("ended", "1")
 		}
 		to := "/login"

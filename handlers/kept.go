@@ -2,74 +2,27 @@ package handlers
 
 import (
 	"bytes"
-	"sync/atomic"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/maypok86/otter/v2"
-
-	"daypass/models"
 )
 
-// memory keeps what was found lately: sessions, and pages that asked for it by
-// kept. Nothing in it is believed because of its age: a session is true as long
-// as nothing at all was committed to the database since it was read, by this
-// process or another; and a page as long as the version of its user is the same.
+// memory holds pages that asked for it by kept. Nothing in it is believed
+// because of its age: a page is true as long as the version of its user is the same.
 type memory struct {
-	sessions *otter.Cache[string, *knownSession]
-	pages    *otter.Cache[pageKey, *keptPage]
+	pages *otter.Cache[pageKey, *keptPage]
 }
 
-// The sizes of the memory. A session takes some 1 KB.
-const (
-	sessionsKept = 4096
-	bytesOfPages = 6 << 20
-)
+// bytesOfPages is how much memory pages take at most.
+const bytesOfPages = 6 << 20
 
 func newMemory() memory {
 	return memory{
-		sessions: otter.Must(&otter.Options[string, *knownSession]{MaximumSize: sessionsKept}),
 		pages: otter.Must(&otter.Options[pageKey, *keptPage]{
 			MaximumWeight: bytesOfPages,
 			Weigher:       func(key pageKey, page *keptPage) uint32 { return uint32(len(page.body) + 256) },
 		}),
 	}
-}
-
-// knownSession is a session as it was read in a state of the database.
-type knownSession struct {
-	models.Session
-	state models.State
-	seen  atomic.Int64 // Unix seconds
-}
-
-// recall returns the session with this key if it was read in the present state.
-func (a *App) recall(key string, state models.State) (*models.Session, bool) {
-	known, ok := a.memory.sessions.GetIfPresent(key)
-	if !ok || known.state != state {
-		return nil, false
-	}
-	session := known.Session // a request may change its own
-	session.Seen = models.UnixTime(known.seen.Load())
-	if !a.db.Lasts(&session) {
-		return nil, false
-	}
-	a.db.Mark(&session)
-	known.seen.Store(session.Seen.Unix())
-	return &session, true
-}
-
-// remember keeps a session that was read after the state was taken.
-func (a *App) remember(session *models.Session, state models.State) {
-	known := &knownSession{Session: *session, state: state}
-	known.seen.Store(session.Seen.Unix())
-	a.memory.sessions.Set(session.ID, known)
-}
-
-// checkedBefore tells whether what Fiber's store keeps for a session is what was
-// found to be right before.
-func (a *App) checkedBefore(session *models.Session) bool {
-	known, ok := a.memory.sessions.GetIfPresent(session.ID)
-	return ok && len(session.Payload) > 0 && bytes.Equal(known.Payload, session.Payload)
 }
 
 // pageKey names a page of a session.

@@ -21,29 +21,29 @@ const (
 	knownAtMost   = 8                    // accounts in one browser
 )
 
-func (a *App) knownCookie() string { return a.cookieName() + "-known" }
+func (m *sessionManager) knownCookie() string { return m.cookieName() + "-known" }
 
 // knownMark is the mark of an account in a browser: the browser's ID for it, signed with the account.
 func knownMark(browser, account string, secret []byte) string {
 	return browser + "." + mac("known browser\x00"+browser+"\x00"+account, secret)
 }
 
-// knownTo returns the ID by which a browser is known to an account, or nothing.
-func (a *App) knownTo(c *fiber.Ctx, username string) string {
+// TrustedDevice returns the ID by which a browser is known to an account, or nothing.
+func (m *sessionManager) TrustedDevice(c *fiber.Ctx, username string) string {
 	_, account, ok := models.Username(username)
 	if !ok {
 		return ""
 	}
-	for _, mark := range strings.Split(c.Cookies(a.knownCookie()), "~") {
+	for _, mark := range strings.Split(c.Cookies(m.knownCookie()), "~") {
 		browser, _, _ := strings.Cut(mark, ".")
-		for _, secret := range a.signer.secrets {
+		for _, secret := range m.signer.secrets {
 			if hmac.Equal([]byte(mark), []byte(knownMark(browser, account, secret))) {
 				return browser
 			}
 		}
 	}
 	// A living session knows its user too.
-	if session, err := a.session(c); err == nil {
+	if session, err := m.Load(c); err == nil {
 		if _, its, _ := models.Username(session.User.Name); its == account {
 			return session.ID
 		}
@@ -51,15 +51,15 @@ func (a *App) knownTo(c *fiber.Ctx, username string) string {
 	return ""
 }
 
-// rememberBrowser makes a browser known to an account that was just opened there.
-func (a *App) rememberBrowser(c *fiber.Ctx, username string) {
+// setDeviceCookie makes a browser known to an account that was just opened there.
+func (m *sessionManager) setDeviceCookie(c *fiber.Ctx, username string) {
 	_, account, ok := models.Username(username)
 	if !ok {
 		return
 	}
-	secret := a.signer.secrets[0]
+	secret := m.signer.secrets[0]
 	var marks []string
-	for _, mark := range strings.Split(c.Cookies(a.knownCookie()), "~") {
+	for _, mark := range strings.Split(c.Cookies(m.knownCookie()), "~") {
 		browser, _, _ := strings.Cut(mark, ".")
 		if hmac.Equal([]byte(mark), []byte(knownMark(browser, account, secret))) {
 			return
@@ -70,8 +70,8 @@ func (a *App) rememberBrowser(c *fiber.Ctx, username string) {
 	}
 	marks = append([]string{knownMark(rand.Text(), account, secret)}, marks...)
 	c.Cookie(&fiber.Cookie{
-		Name: a.knownCookie(), Value: strings.Join(marks[:min(len(marks), knownAtMost)], "~"), Path: "/",
-		HTTPOnly: true, Secure: a.secure(), SameSite: fiber.CookieSameSiteStrictMode,
+		Name: m.knownCookie(), Value: strings.Join(marks[:min(len(marks), knownAtMost)], "~"), Path: "/",
+		HTTPOnly: true, Secure: m.secure, SameSite: fiber.CookieSameSiteStrictMode,
 		MaxAge: int(knownLifetime.Seconds()), Expires: time.Now().Add(knownLifetime),
 	})
 }

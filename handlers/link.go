@@ -32,10 +32,7 @@ func (a *App) setPassword(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	if err := a.signIn(c, user); err != nil {
-		return err
-	}
-	return c.Redirect("/dashboard", fiber.StatusSeeOther)
+	return a.signIn(c, user, "")
 }
 
 // askNewPassword shows the form, or says that the link counts no more.

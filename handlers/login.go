@@ -27,7 +27,7 @@ type LoginPage struct {
 // showLogin shows the sign-in. To strangers who come the usual way it is always
 // the same page.
 func (a *App) showLogin(c *fiber.Ctx) error {
-	usual := !a.holdsCookie(c) && len(c.Request().URI().QueryString()) == 0 && a.misconfigured(c) == nil && a.Dev == ""
+	usual := !a.sessions.HasCookie(c) && len(c.Request().URI().QueryString()) == 0 && a.misconfigured(c) == nil && a.Dev == ""
 	if !usual {
 		return a.greet(c)
 	}
@@ -36,7 +36,7 @@ func (a *App) showLogin(c *fiber.Ctx) error {
 
 func (a *App) greet(c *fiber.Ctx) error {
 	next := a.nextOf(c.Query("next"))
-	if _, err := a.session(c); err == nil {
+	if _, err := a.sessions.Load(c); err == nil {
 		return c.Redirect(orHome(next), fiber.StatusSeeOther)
 	} else if !isNotFound(err) {
 		return err
@@ -55,16 +55,14 @@ func (a *App) login(c *fiber.Ctx) error {
 	name := form(c, "username")
 	next := a.nextOf(form(c, "next"))
 	from := a.from(c)
-	from.Known = a.knownTo(c, name)
+	from.Known = a.sessions.TrustedDevice(c, name)
 
 	user, err := a.db.Authenticate(c.UserContext(), name, form(c, "password"), from)
 	if err == nil {
-		err = a.signIn(c, user)
+		err = a.signIn(c, user, next)
 	}
 	var invalid models.InvalidError
 	switch {
-	case err == nil:
-		return c.Redirect(orHome(next), fiber.StatusSeeOther)
 	case errors.Is(err, models.ErrRefused):
 		c.Status(fiber.StatusUnprocessableEntity)
 		return a.askWho(c, &LoginPage{Next: next, Error: "The username or the password is wrong."}, name, nil)
@@ -73,6 +71,16 @@ func (a *App) login(c *fiber.Ctx) error {
 		return a.askWho(c, &LoginPage{Next: next}, name, invalid)
 	}
 	return err
+}
+
+// signIn makes the session of a user who was just authenticated, and leads on.
+func (a *App) signIn(c *fiber.Ctx, user *models.User, next string) error {
+	session, err := a.sessions.SignIn(c, user)
+	if err != nil {
+		return err
+	}
+	c.Locals(sessionKey{}, session)
+	return c.Redirect(orHome(next), fiber.StatusSeeOther)
 }
 
 // askWho shows the sign-in, again or for the first time.

@@ -14,7 +14,7 @@ func (a *App) logout(c *fiber.Ctx) error {
 // Clear-Site-Data leaves the cookies alone: browsers would drop those of every
 // site of the domain with ours, which is taken away by name.
 func (a *App) leave(c *fiber.Ctx) error {
-	a.setCookie(c, "", 0)
+	a.sessions.ClearCookie(c)
 	a.clearSiteData(c, `"cache", "storage"`)
 	return c.Redirect("/login?left=1", fiber.StatusSeeOther)
 }

@@ -2,164 +2,243 @@ package handlers
 
 import (
 	"errors"
+	"log/slog"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
+	"github.com/gofiber/fiber/v2/middleware/session"
+	"github.com/maypok86/otter/v2"
 
 	"daypass/models"
 )
+
+// sessionManager knows who is asking: it reads and sets the session cookie, and
+// makes, loads and renews the session behind it.
+type sessionManager struct {
+	db       *models.DB
+	log      *slog.Logger
+	signer   *signer
+	store    *session.Store
+	loaded   *otter.Cache[string, *cachedSession]
+	secure   bool // people reach the site by https
+	lifetime time.Duration
+	client   func(*fiber.Ctx) models.Origin
+}
+
+// sessionConfig is what the manager of sessions is told at its start.
+type sessionConfig struct {
+	// Secrets sign cookies: the first signs, all verify. At least one.
+	Secrets []string
+	// Secure says that people reach the site by https.
+	Secure bool
+	// Lifetime is how long a session lasts, regardless of activity.
+	Lifetime time.Duration
+	// Client says who sent a request.
+	Client func(*fiber.Ctx) models.Origin
+	// Log takes what happens, one line per event.
+	Log *slog.Logger
+}
+
+// newSessionManager returns the one of a site.
+func newSessionManager(db *models.DB, config sessionConfig) *sessionManager {
+	m := &sessionManager{
+		db:       db,
+		log:      config.Log,
+		signer:   newSigner(config.Secrets),
+		loaded:   otter.Must(&otter.Options[string, *cachedSession]{MaximumSize: maxCachedSessions}),
+		secure:   config.Secure,
+		lifetime: config.Lifetime,
+		client:   config.Client,
+	}
+	// Fiber's session store says what a cookie holds; the table of sessions says
+	// whether a sign-in still counts, and whose it is. Both exist because the store
+	// keeps one opaque value per ID: it can neither list a user's sessions nor end them.
+	m.store = session.New(session.Config{
+		Storage:        &vault{db.Storage(), m.signer},
+		KeyLookup:      "cookie:" + m.cookieName(),
+		KeyGenerator:   func() string { return m.signer.cookie(newID()) },
+		Expiration:     config.Lifetime,
+		CookiePath:     "/",
+		CookieHTTPOnly: true,
+		CookieSecure:   m.secure,
+		CookieSameSite: fiber.CookieSameSiteLaxMode,
+	})
+	return m
+}
 
 // userKey is where a session's payload keeps whose it is.
 const userKey = "user"
 
 // cookieName is the name of the session cookie. A __Host- cookie can be set by
 // this very host alone, over https (RFC 6265bis, section 4.1.3.2).
-func (a *App) cookieName() string {
-	if a.secure() {
+func (m *sessionManager) cookieName() string {
+	if m.secure {
 		return "__Host-daypass"
 	}
 	return "daypass"
 }
 
-// holdsCookie tells whether a request has a session cookie, good or not.
-func (a *App) holdsCookie(c *fiber.Ctx) bool {
-	return len(c.Request().Header.Cookie(a.cookieName())) > 0
+// HasCookie tells whether a request has a session cookie, good or not.
+func (m *sessionManager) HasCookie(c *fiber.Ctx) bool {
+	return len(c.Request().Header.Cookie(m.cookieName())) > 0
 }
 
 // presented returns the ID under which the session of a request's cookie is
 // kept, and the place of the secret that signed it.
-func (a *App) presented(c *fiber.Ctx) (key string, secret int, ok bool) {
-	id, secret, ok := a.signer.idIn(c.Cookies(a.cookieName()))
+func (m *sessionManager) presented(c *fiber.Ctx) (key string, secret int, ok bool) {
+	id, secret, ok := m.signer.idIn(c.Cookies(m.cookieName()))
 	if !ok {
 		return "", 0, false
 	}
 	return keyOf(id), secret, true
 }
 
-// session returns the valid session of a request, or ErrNotFound. Two have to
+// Load returns the valid session of a request, or ErrNotFound. Two have to
 // agree: the table of sessions, which alone says whether a sign-in still
 // counts, and what Fiber's store holds for the cookie. Both are asked only when
 // anything was committed since they were asked last.
-func (a *App) session(c *fiber.Ctx) (*models.Session, error) {
-	key, secret, ok := a.presented(c)
+func (m *sessionManager) Load(c *fiber.Ctx) (*models.Session, error) {
+	key, secret, ok := m.presented(c)
 	if !ok {
 		return nil, models.ErrNotFound
 	}
-	state, err := a.db.State(c.UserContext())
+	state, err := m.db.State(c.UserContext())
 	if err != nil {
 		return nil, err
 	}
-	if session, ok := a.recall(key, state); ok && secret == 0 {
+	if session, ok := m.cached(key, state); ok && secret == 0 {
 		return session, nil
 	}
-	session, err := a.db.Session(c.UserContext(), key)
+	session, err := m.db.Session(c.UserContext(), key)
 	if err != nil {
 		return nil, err
 	}
-	if !a.checkedBefore(session) {
-		if err := a.checkPayload(c, session); err != nil {
+	if !m.checkedBefore(session) {
+		if err := m.checkPayload(c, session); err != nil {
 			return nil, err
 		}
 	}
 	if secret != 0 {
-		if err := a.resign(c, session); err != nil {
+		if err := m.resign(c, session); err != nil {
 			return nil, err
 		}
 	}
-	a.db.Mark(session)
-	a.remember(session, state)
+	m.db.Mark(session)
+	m.cache(session, state)
 	return session, nil
 }
 
 // checkPayload asks Fiber's store whose session it holds for the cookie. One that
 // is damaged, missing, or somebody else's ends the session, with ErrNotFound.
-func (a *App) checkPayload(c *fiber.Ctx, session *models.Session) error {
-	payload, err := a.sessions.Get(c)
+func (m *sessionManager) checkPayload(c *fiber.Ctx, session *models.Session) error {
+	payload, err := m.store.Get(c)
 	if failure := (errVault{}); errors.As(err, &failure) {
 		return err
 	}
 	if err == nil && payload.Get(userKey) == session.User.ID {
 		return nil
 	}
-	a.Log.Error("a session's payload is damaged or missing; the session was ended", "user", session.User.Name, "error", err)
-	if err := a.db.EndSession(c.UserContext(), session, a.from(c)); err != nil && !isNotFound(err) {
+	m.log.Error("a session's payload is damaged or missing; the session was ended", "user", session.User.Name, "error", err)
+	if err := m.db.EndSession(c.UserContext(), session, m.client(c)); err != nil && !isNotFound(err) {
 		return err
 	}
 	return models.ErrNotFound
 }
 
 // resign signs the cookie of a session anew, with the first of the secrets.
-func (a *App) resign(c *fiber.Ctx, session *models.Session) error {
-	id, _, _ := a.signer.idIn(c.Cookies(a.cookieName()))
-	if err := a.db.Resigned(c.UserContext(), session, a.signer.names[0]); err != nil {
+func (m *sessionManager) resign(c *fiber.Ctx, session *models.Session) error {
+	id, _, _ := m.signer.idIn(c.Cookies(m.cookieName()))
+	if err := m.db.Resigned(c.UserContext(), session, m.signer.names[0]); err != nil {
 		return err
 	}
-	session.Signer = a.signer.names[0]
-	a.setCookie(c, a.signer.cookie(id), session.Expires.Sub(a.db.Now()))
+	session.Signer = m.signer.names[0]
+	m.setCookie(c, m.signer.cookie(id), session.Expires.Sub(m.db.Now()))
 	return nil
 }
 
-// signIn makes a new session for a user who was just authenticated and gives
-// the browser its cookie. The session it had before ends. Either the whole of
-// it is kept, or there is no session and no cookie.
-func (a *App) signIn(c *fiber.Ctx, user *models.User) error {
-	replaces, _, _ := a.presented(c)
-	cookie, id, err := a.newPayload(c, user.ID, a.Lifetime)
-	if err != nil {
+// SignIn makes a new session for a user who was just authenticated, and gives
+// the browser its cookie. The session it had before ends. Either all of it is
+// stored, or there is no session and no cookie.
+func (m *sessionManager) SignIn(c *fiber.Ctx, user *models.User) (*models.Session, error) {
+	replaces, _, _ := m.presented(c)
+	var session *models.Session
+	err := m.withNewID(c, user.ID, m.lifetime, func(id, signer string) (err error) {
+		session, err = m.db.AddSession(c.UserContext(), models.SignIn{
+			ID: id, Replaces: replaces, User: user, Signer: signer, Lifetime: m.lifetime, From: m.client(c),
+		})
 		return err
-	}
-	session, err := a.db.AddSession(c.UserContext(), models.SignIn{
-		ID: id, Replaces: replaces, User: user, Signer: a.signer.names[0], Lifetime: a.Lifetime, From: a.from(c),
 	})
 	if err != nil {
-		return a.dropPayload(c, cookie, err)
+		return nil, err
 	}
-	a.rememberBrowser(c, user.Name)
-	c.Locals(sessionKey{}, session)
-	return nil
+	m.setDeviceCookie(c, user.Name)
+	return session, nil
 }
 
-// newPayload makes a new ID, stores under it whose it is, and gives the browser
-// the cookie. It returns the cookie's value and the ID that the session is to be
-// kept under; it opens nothing before a row in the table of sessions says so.
-func (a *App) newPayload(c *fiber.Ctx, user string, lifetime time.Duration) (cookie, key string, err error) {
+// Rotate gives a session a new ID, and the browser a new cookie. The change
+// moves the session in the database to that ID, with the fingerprint of the
+// secret that signs the cookie; when it fails, nothing has changed.
+func (m *sessionManager) Rotate(c *fiber.Ctx, session *models.Session, change func(id, signer string) error) error {
+	return m.withNewID(c, session.User.ID, session.Expires.Sub(m.db.Now()), func(id, signer string) error {
+		err := change(id, signer)
+		if err == nil {
+			session.ID = id
+		}
+		return err
+	})
+}
+
+// withNewID makes a new ID, stores under it whose it is, and gives the browser
+// the cookie. The ID opens nothing before store has added its row to the table
+// of sessions; when store fails, all of it is taken back.
+func (m *sessionManager) withNewID(c *fiber.Ctx, user string, lifetime time.Duration, store func(id, signer string) error) error {
+	cookie, err := m.newPayload(c, user, lifetime)
+	if err != nil {
+		return err
+	}
+	id, _, _ := m.signer.idIn(cookie) // just signed
+	err = store(keyOf(id), m.signer.names[0])
+	if err != nil {
+		m.TakeCookieBack(c)
+		if err := m.store.Delete(cookie); err != nil {
+			m.log.Warn("the payload of a session that was not made can't be deleted; it opens nothing, and will be swept", "error", err)
+		}
+	}
+	return err
+}
+
+// newPayload makes a payload under a new ID, sets its cookie, and returns the cookie's value.
+func (m *sessionManager) newPayload(c *fiber.Ctx, user string, lifetime time.Duration) (cookie string, err error) {
 	// The store must not load what the browser holds: the old session stays
-	// whole until the new one is sure.
-	held := c.Cookies(a.cookieName())
-	c.Request().Header.DelCookie(a.cookieName())
+	// whole until the new one is certain.
+	held := c.Cookies(m.cookieName())
+	c.Request().Header.DelCookie(m.cookieName())
 	defer func() {
 		if held != "" {
-			c.Request().Header.SetCookie(a.cookieName(), held)
+			c.Request().Header.SetCookie(m.cookieName(), held)
 		}
 	}()
-	fresh, err := a.sessions.Get(c)
+	fresh, err := m.store.Get(c)
 	if err != nil {
-		return "", "", err
+		return "", err
 	}
 	if err := fresh.Regenerate(); err != nil {
-		return "", "", err
+		return "", err
 	}
 	cookie = fresh.ID()
-	id, _, _ := a.signer.idIn(cookie) // just signed
 	fresh.Set(userKey, user)
 	fresh.SetExpiry(lifetime)
-	return cookie, keyOf(id), fresh.Save() // sets the cookie before it writes; fail takes it back
+	return cookie, fresh.Save() // sets the cookie before it writes; the error page takes it back
 }
 
-// dropPayload takes back what newPayload did, because of an error that it returns.
-func (a *App) dropPayload(c *fiber.Ctx, cookie string, because error) error {
-	a.takeCookieBack(c)
-	if err := a.sessions.Delete(cookie); err != nil {
-		a.logFailure(c, err) // without its row it opens nothing, and it will be swept
-	}
-	return because
-}
+// ClearCookie takes the session cookie out of the browser.
+func (m *sessionManager) ClearCookie(c *fiber.Ctx) { m.setCookie(c, "", 0) }
 
 // setCookie gives the browser the session cookie; a lifetime of zero takes it away.
-func (a *App) setCookie(c *fiber.Ctx, value string, lifetime time.Duration) {
+func (m *sessionManager) setCookie(c *fiber.Ctx, value string, lifetime time.Duration) {
 	cookie := &fiber.Cookie{
-		Name: a.cookieName(), Value: value, Path: "/",
-		HTTPOnly: true, Secure: a.secure(), SameSite: fiber.CookieSameSiteLaxMode,
+		Name: m.cookieName(), Value: value, Path: "/",
+		HTTPOnly: true, Secure: m.secure, SameSite: fiber.CookieSameSiteLaxMode,
 		MaxAge: int(lifetime.Seconds()), Expires: time.Now().Add(lifetime),
 	}
 	if lifetime <= 0 {
@@ -168,5 +247,5 @@ func (a *App) setCookie(c *fiber.Ctx, value string, lifetime time.Duration) {
 	c.Cookie(cookie)
 }
 
-// takeCookieBack removes the session cookie from a response that was not sent yet.
-func (a *App) takeCookieBack(c *fiber.Ctx) { c.Response().Header.DelCookie(a.cookieName()) }
+// TakeCookieBack removes the session cookie from a response that was not sent yet.
+func (m *sessionManager) TakeCookieBack(c *fiber.Ctx) { c.Response().Header.DelCookie(m.cookieName()) }

@@ -34,10 +34,7 @@ func (a *App) setUp(c *fiber.Ctx) error {
 		if err != nil {
 			return err
 		}
-		if err := a.signIn(c, user); err != nil {
-			return err
-		}
-		return c.Redirect("/dashboard", fiber.StatusSeeOther)
+		return a.signIn(c, user, "")
 	})
 }
 
