@@ -16,6 +16,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
 
+	"daypass/handlers/session"
 	"daypass/models"
 )
 
@@ -55,7 +56,7 @@ type App struct {
 	*fiber.App
 	Config
 	db       *models.DB
-	sessions *sessionManager
+	sessions *session.Manager
 	memory   memory
 	sitemap  sitemap
 	built    *look // what the site looks like, as it was built into the binary
@@ -87,7 +88,7 @@ func New(db *models.DB, config Config) (*App, error) {
 	if a.built, err = builtIn(); err != nil {
 		return nil, err
 	}
-	a.sessions = newSessionManager(db, sessionConfig{
+	a.sessions = session.New(db, session.Config{
 		Secrets: config.Secrets, Secure: a.secure(), Lifetime: config.Lifetime, Client: a.from, Log: config.Log,
 	})
 	a.App = fiber.New(fiber.Config{

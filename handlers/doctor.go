@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"daypass/handlers/session"
 	"daypass/models"
 )
 
@@ -31,7 +32,7 @@ func examineSecrets(ctx context.Context, db *models.DB, secrets []string) []mode
 	}
 	var found []models.Finding
 	for place, secret := range secrets {
-		name := Fingerprint(secret)
+		name := session.Fingerprint(secret)
 		finding := models.Finding{Level: models.OK, About: "secret " + name, Found: fmt.Sprintf("signs %d live sessions", signing[name])}
 		if place == 0 {
 			finding.Found += ", and all new ones"

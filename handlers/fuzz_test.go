@@ -20,12 +20,18 @@ type wire struct {
 	sent bytes.Buffer
 }
 
-func (w *wire) Write(p []byte) (int, error)    { return w.sent.Write(p) }
-func (*wire) Close() error                     { return nil }
-func (*wire) LocalAddr() net.Addr              { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 3000} }
-func (*wire) RemoteAddr() net.Addr             { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 4000} }
-func (*wire) SetDeadline(time.Time) error      { return nil }
-func (*wire) SetReadDeadline(time.Time) error  { return nil }
+func (w *wire) Write(p []byte) (int, error) { return w.sent.Write(p) }
+
+func (*wire) Close() error { return nil }
+
+func (*wire) LocalAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 3000} }
+
+func (*wire) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 4000} }
+
+func (*wire) SetDeadline(time.Time) error { return nil }
+
+func (*wire) SetReadDeadline(time.Time) error { return nil }
+
 func (*wire) SetWriteDeadline(time.Time) error { return nil }
 
 // fuzzed is a site with the user ada.

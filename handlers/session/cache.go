@@ -1,4 +1,4 @@
-package handlers
+package session
 
 import (
 	"bytes"
@@ -18,7 +18,7 @@ type cachedSession struct {
 }
 
 // cached returns the session with this key if it was read in the present state.
-func (m *sessionManager) cached(key string, state models.State) (*models.Session, bool) {
+func (m *Manager) cached(key string, state models.State) (*models.Session, bool) {
 	known, ok := m.loaded.GetIfPresent(key)
 	if !ok || known.state != state {
 		return nil, false
@@ -34,7 +34,7 @@ func (m *sessionManager) cached(key string, state models.State) (*models.Session
 }
 
 // cache keeps a session that was read after the state was taken.
-func (m *sessionManager) cache(session *models.Session, state models.State) {
+func (m *Manager) cache(session *models.Session, state models.State) {
 	known := &cachedSession{Session: *session, state: state}
 	known.seen.Store(session.Seen.Unix())
 	m.loaded.Set(session.ID, known)
@@ -42,7 +42,7 @@ func (m *sessionManager) cache(session *models.Session, state models.State) {
 
 // checkedBefore tells whether what Fiber's store keeps for a session is what was
 // found to be right before.
-func (m *sessionManager) checkedBefore(session *models.Session) bool {
+func (m *Manager) checkedBefore(session *models.Session) bool {
 	known, ok := m.loaded.GetIfPresent(session.ID)
 	return ok && len(session.Payload) > 0 && bytes.Equal(known.Payload, session.Payload)
 }

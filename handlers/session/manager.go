@@ -1,4 +1,9 @@
-package handlers
+// Package session says who is asking. [Manager] reads the session cookie, which
+// is signed as Express's cookie-signature signs it, and loads the session behind
+// it; it makes a session at sign-in, with a new ID and cookie, and gives it
+// another ID when that is due. It holds sessions in memory as long as they are
+// known to be true. It redirects nobody and renders nothing.
+package session
 
 import (
 	"errors"
@@ -12,9 +17,9 @@ import (
 	"daypass/models"
 )
 
-// sessionManager knows who is asking: it reads and sets the session cookie, and
+// Manager knows who is asking: it reads and sets the session cookie, and
 // makes, loads and renews the session behind it.
-type sessionManager struct {
+type Manager struct {
 	db       *models.DB
 	log      *slog.Logger
 	signer   *signer
@@ -25,8 +30,8 @@ type sessionManager struct {
 	client   func(*fiber.Ctx) models.Origin
 }
 
-// sessionConfig is what the manager of sessions is told at its start.
-type sessionConfig struct {
+// Config is what the manager of sessions is told at its start.
+type Config struct {
 	// Secrets sign cookies: the first signs, all verify. At least one.
 	Secrets []string
 	// Secure says that people reach the site by https.
@@ -39,9 +44,9 @@ type sessionConfig struct {
 	Log *slog.Logger
 }
 
-// newSessionManager returns the one of a site.
-func newSessionManager(db *models.DB, config sessionConfig) *sessionManager {
-	m := &sessionManager{
+// New returns the one of a site.
+func New(db *models.DB, config Config) *Manager {
+	m := &Manager{
 		db:       db,
 		log:      config.Log,
 		signer:   newSigner(config.Secrets),
@@ -54,7 +59,7 @@ func newSessionManager(db *models.DB, config sessionConfig) *sessionManager {
 	// whether a sign-in still counts, and whose it is. Both exist because the store
 	// keeps one opaque value per ID: it can neither list a user's sessions nor end them.
 	m.store = session.New(session.Config{
-		Storage:        &vault{db.Storage(), m.signer},
+		Storage:        &storage{db.Storage(), m.signer},
 		KeyLookup:      "cookie:" + m.cookieName(),
 		KeyGenerator:   func() string { return m.signer.cookie(newID()) },
 		Expiration:     config.Lifetime,
@@ -71,7 +76,7 @@ const userKey = "user"
 
 // cookieName is the name of the session cookie. A __Host- cookie can be set by
 // this very host alone, over https (RFC 6265bis, section 4.1.3.2).
-func (m *sessionManager) cookieName() string {
+func (m *Manager) cookieName() string {
 	if m.secure {
 		return "__Host-daypass"
 	}
@@ -79,13 +84,13 @@ func (m *sessionManager) cookieName() string {
 }
 
 // HasCookie tells whether a request has a session cookie, good or not.
-func (m *sessionManager) HasCookie(c *fiber.Ctx) bool {
+func (m *Manager) HasCookie(c *fiber.Ctx) bool {
 	return len(c.Request().Header.Cookie(m.cookieName())) > 0
 }
 
-// presented returns the ID under which the session of a request's cookie is
+// sessionKey returns the ID under which the session of a request's cookie is
 // kept, and the place of the secret that signed it.
-func (m *sessionManager) presented(c *fiber.Ctx) (key string, secret int, ok bool) {
+func (m *Manager) sessionKey(c *fiber.Ctx) (key string, secret int, ok bool) {
 	id, secret, ok := m.signer.idIn(c.Cookies(m.cookieName()))
 	if !ok {
 		return "", 0, false
@@ -97,8 +102,8 @@ func (m *sessionManager) presented(c *fiber.Ctx) (key string, secret int, ok boo
 // agree: the table of sessions, which alone says whether a sign-in still
 // counts, and what Fiber's store holds for the cookie. Both are asked only when
 // anything was committed since they were asked last.
-func (m *sessionManager) Load(c *fiber.Ctx) (*models.Session, error) {
-	key, secret, ok := m.presented(c)
+func (m *Manager) Load(c *fiber.Ctx) (*models.Session, error) {
+	key, secret, ok := m.sessionKey(c)
 	if !ok {
 		return nil, models.ErrNotFound
 	}
@@ -119,7 +124,7 @@ func (m *sessionManager) Load(c *fiber.Ctx) (*models.Session, error) {
 		}
 	}
 	if secret != 0 {
-		if err := m.resign(c, session); err != nil {
+		if err := m.renewSignature(c, session); err != nil {
 			return nil, err
 		}
 	}
@@ -130,23 +135,23 @@ func (m *sessionManager) Load(c *fiber.Ctx) (*models.Session, error) {
 
 // checkPayload asks Fiber's store whose session it holds for the cookie. One that
 // is damaged, missing, or somebody else's ends the session, with ErrNotFound.
-func (m *sessionManager) checkPayload(c *fiber.Ctx, session *models.Session) error {
+func (m *Manager) checkPayload(c *fiber.Ctx, session *models.Session) error {
 	payload, err := m.store.Get(c)
-	if failure := (errVault{}); errors.As(err, &failure) {
+	if failure := (storageError{}); errors.As(err, &failure) {
 		return err
 	}
 	if err == nil && payload.Get(userKey) == session.User.ID {
 		return nil
 	}
 	m.log.Error("a session's payload is damaged or missing; the session was ended", "user", session.User.Name, "error", err)
-	if err := m.db.EndSession(c.UserContext(), session, m.client(c)); err != nil && !isNotFound(err) {
+	if err := m.db.EndSession(c.UserContext(), session, m.client(c)); err != nil && !errors.Is(err, models.ErrNotFound) {
 		return err
 	}
 	return models.ErrNotFound
 }
 
-// resign signs the cookie of a session anew, with the first of the secrets.
-func (m *sessionManager) resign(c *fiber.Ctx, session *models.Session) error {
+// renewSignature signs the cookie of a session anew, with the first of the secrets.
+func (m *Manager) renewSignature(c *fiber.Ctx, session *models.Session) error {
 	id, _, _ := m.signer.idIn(c.Cookies(m.cookieName()))
 	if err := m.db.Resigned(c.UserContext(), session, m.signer.names[0]); err != nil {
 		return err
@@ -159,8 +164,8 @@ func (m *sessionManager) resign(c *fiber.Ctx, session *models.Session) error {
 // SignIn makes a new session for a user who was just authenticated, and gives
 // the browser its cookie. The session it had before ends. Either all of it is
 // stored, or there is no session and no cookie.
-func (m *sessionManager) SignIn(c *fiber.Ctx, user *models.User) (*models.Session, error) {
-	replaces, _, _ := m.presented(c)
+func (m *Manager) SignIn(c *fiber.Ctx, user *models.User) (*models.Session, error) {
+	replaces, _, _ := m.sessionKey(c)
 	var session *models.Session
 	err := m.withNewID(c, user.ID, m.lifetime, func(id, signer string) (err error) {
 		session, err = m.db.AddSession(c.UserContext(), models.SignIn{
@@ -178,7 +183,7 @@ func (m *sessionManager) SignIn(c *fiber.Ctx, user *models.User) (*models.Sessio
 // Rotate gives a session a new ID, and the browser a new cookie. The change
 // moves the session in the database to that ID, with the fingerprint of the
 // secret that signs the cookie; when it fails, nothing has changed.
-func (m *sessionManager) Rotate(c *fiber.Ctx, session *models.Session, change func(id, signer string) error) error {
+func (m *Manager) Rotate(c *fiber.Ctx, session *models.Session, change func(id, signer string) error) error {
 	return m.withNewID(c, session.User.ID, session.Expires.Sub(m.db.Now()), func(id, signer string) error {
 		err := change(id, signer)
 		if err == nil {
@@ -191,7 +196,7 @@ func (m *sessionManager) Rotate(c *fiber.Ctx, session *models.Session, change fu
 // withNewID makes a new ID, stores under it whose it is, and gives the browser
 // the cookie. The ID opens nothing before store has added its row to the table
 // of sessions; when store fails, all of it is taken back.
-func (m *sessionManager) withNewID(c *fiber.Ctx, user string, lifetime time.Duration, store func(id, signer string) error) error {
+func (m *Manager) withNewID(c *fiber.Ctx, user string, lifetime time.Duration, store func(id, signer string) error) error {
 	cookie, err := m.newPayload(c, user, lifetime)
 	if err != nil {
 		return err
@@ -208,7 +213,7 @@ func (m *sessionManager) withNewID(c *fiber.Ctx, user string, lifetime time.Dura
 }
 
 // newPayload makes a payload under a new ID, sets its cookie, and returns the cookie's value.
-func (m *sessionManager) newPayload(c *fiber.Ctx, user string, lifetime time.Duration) (cookie string, err error) {
+func (m *Manager) newPayload(c *fiber.Ctx, user string, lifetime time.Duration) (cookie string, err error) {
 	// The store must not load what the browser holds: the old session stays
 	// whole until the new one is certain.
 	held := c.Cookies(m.cookieName())
@@ -232,10 +237,10 @@ func (m *sessionManager) newPayload(c *fiber.Ctx, user string, lifetime time.Dur
 }
 
 // ClearCookie takes the session cookie out of the browser.
-func (m *sessionManager) ClearCookie(c *fiber.Ctx) { m.setCookie(c, "", 0) }
+func (m *Manager) ClearCookie(c *fiber.Ctx) { m.setCookie(c, "", 0) }
 
 // setCookie gives the browser the session cookie; a lifetime of zero takes it away.
-func (m *sessionManager) setCookie(c *fiber.Ctx, value string, lifetime time.Duration) {
+func (m *Manager) setCookie(c *fiber.Ctx, value string, lifetime time.Duration) {
 	cookie := &fiber.Cookie{
 		Name: m.cookieName(), Value: value, Path: "/",
 		HTTPOnly: true, Secure: m.secure, SameSite: fiber.CookieSameSiteLaxMode,
@@ -248,4 +253,4 @@ func (m *sessionManager) setCookie(c *fiber.Ctx, value string, lifetime time.Dur
 }
 
 // TakeCookieBack removes the session cookie from a response that was not sent yet.
-func (m *sessionManager) TakeCookieBack(c *fiber.Ctx) { c.Response().Header.DelCookie(m.cookieName()) }
+func (m *Manager) TakeCookieBack(c *fiber.Ctx) { c.Response().Header.DelCookie(m.cookieName()) }

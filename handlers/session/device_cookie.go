@@ -1,4 +1,4 @@
-package handlers
+package session
 
 import (
 	"crypto/hmac"
@@ -17,27 +17,27 @@ import (
 // one browser. (OWASP, "Slow Down Online Guessing Attacks with Device Cookies".)
 
 const (
-	knownLifetime = 400 * 24 * time.Hour // what browsers keep at most (RFC 6265bis, section 5.5)
-	knownAtMost   = 8                    // accounts in one browser
+	deviceCookieLifetime = 400 * 24 * time.Hour // what browsers keep at most (RFC 6265bis, section 5.5)
+	maxDevices           = 8                    // accounts in one browser
 )
 
-func (m *sessionManager) knownCookie() string { return m.cookieName() + "-known" }
+func (m *Manager) deviceCookieName() string { return m.cookieName() + "-known" }
 
-// knownMark is the mark of an account in a browser: the browser's ID for it, signed with the account.
-func knownMark(browser, account string, secret []byte) string {
+// deviceMark is the mark of an account in a browser: the browser's ID for it, signed with the account.
+func deviceMark(browser, account string, secret []byte) string {
 	return browser + "." + mac("known browser\x00"+browser+"\x00"+account, secret)
 }
 
 // TrustedDevice returns the ID by which a browser is known to an account, or nothing.
-func (m *sessionManager) TrustedDevice(c *fiber.Ctx, username string) string {
+func (m *Manager) TrustedDevice(c *fiber.Ctx, username string) string {
 	_, account, ok := models.Username(username)
 	if !ok {
 		return ""
 	}
-	for _, mark := range strings.Split(c.Cookies(m.knownCookie()), "~") {
+	for _, mark := range strings.Split(c.Cookies(m.deviceCookieName()), "~") {
 		browser, _, _ := strings.Cut(mark, ".")
 		for _, secret := range m.signer.secrets {
-			if hmac.Equal([]byte(mark), []byte(knownMark(browser, account, secret))) {
+			if hmac.Equal([]byte(mark), []byte(deviceMark(browser, account, secret))) {
 				return browser
 			}
 		}
@@ -52,26 +52,26 @@ func (m *sessionManager) TrustedDevice(c *fiber.Ctx, username string) string {
 }
 
 // setDeviceCookie makes a browser known to an account that was just opened there.
-func (m *sessionManager) setDeviceCookie(c *fiber.Ctx, username string) {
+func (m *Manager) setDeviceCookie(c *fiber.Ctx, username string) {
 	_, account, ok := models.Username(username)
 	if !ok {
 		return
 	}
 	secret := m.signer.secrets[0]
 	var marks []string
-	for _, mark := range strings.Split(c.Cookies(m.knownCookie()), "~") {
+	for _, mark := range strings.Split(c.Cookies(m.deviceCookieName()), "~") {
 		browser, _, _ := strings.Cut(mark, ".")
-		if hmac.Equal([]byte(mark), []byte(knownMark(browser, account, secret))) {
+		if hmac.Equal([]byte(mark), []byte(deviceMark(browser, account, secret))) {
 			return
 		}
-		if len(mark) == len(knownMark(rand.Text(), "", secret)) {
+		if len(mark) == len(deviceMark(rand.Text(), "", secret)) {
 			marks = append(marks, mark)
 		}
 	}
-	marks = append([]string{knownMark(rand.Text(), account, secret)}, marks...)
+	marks = append([]string{deviceMark(rand.Text(), account, secret)}, marks...)
 	c.Cookie(&fiber.Cookie{
-		Name: m.knownCookie(), Value: strings.Join(marks[:min(len(marks), knownAtMost)], "~"), Path: "/",
+		Name: m.deviceCookieName(), Value: strings.Join(marks[:min(len(marks), maxDevices)], "~"), Path: "/",
 		HTTPOnly: true, Secure: m.secure, SameSite: fiber.CookieSameSiteStrictMode,
-		MaxAge: int(knownLifetime.Seconds()), Expires: time.Now().Add(knownLifetime),
+		MaxAge: int(deviceCookieLifetime.Seconds()), Expires: time.Now().Add(deviceCookieLifetime),
 	})
 }

@@ -1,4 +1,4 @@
-package handlers
+package session
 
 import (
 	"fmt"
@@ -7,58 +7,58 @@ import (
 	"github.com/gofiber/fiber/v2"
 )
 
-// vault stands between Fiber's session store and the storage driver. The store
+// storage stands between Fiber's session store and the storage driver. The store
 // hands in what the cookie holds; the driver gets the hash of the ID. So neither
 // the middleware nor the driver knows of signatures, and no ID is ever stored.
-type vault struct {
+type storage struct {
 	fiber.Storage
 	signer *signer
 }
 
-// errVault marks a failure of the storage behind the vault. What Fiber's store
+// storageError marks a failure of the storage behind the vault. What Fiber's store
 // reports without it is a payload that can't be read.
-type errVault struct{ error }
+type storageError struct{ error }
 
-func (e errVault) Unwrap() error { return e.error }
+func (e storageError) Unwrap() error { return e.error }
 
 // Get returns what is stored for a cookie's value. A value that was not signed
 // here has nothing, and the database is not asked.
-func (v *vault) Get(cookie string) ([]byte, error) {
+func (v *storage) Get(cookie string) ([]byte, error) {
 	id, _, ok := v.signer.idIn(cookie)
 	if !ok {
 		return nil, nil
 	}
 	payload, err := v.Storage.Get(keyOf(id))
 	if err != nil {
-		return nil, errVault{fmt.Errorf("read a session's payload: %w", err)}
+		return nil, storageError{fmt.Errorf("read a session's payload: %w", err)}
 	}
 	return payload, nil
 }
 
-// outlives is by how much a payload outlives its row in the table of sessions,
+// payloadGrace is by how much a payload outlives its row in the table of sessions,
 // so that this alone says when a session ends, also when it was slow to write.
-const outlives = time.Minute
+const payloadGrace = time.Minute
 
 // Set stores a payload for a cookie's value that was signed here.
-func (v *vault) Set(cookie string, payload []byte, lifetime time.Duration) error {
+func (v *storage) Set(cookie string, payload []byte, lifetime time.Duration) error {
 	id, _, ok := v.signer.idIn(cookie)
 	if !ok {
-		return errVault{fmt.Errorf("store a session's payload: the ID was not made here")}
+		return storageError{fmt.Errorf("store a session's payload: the ID was not made here")}
 	}
-	if err := v.Storage.Set(keyOf(id), payload, lifetime+outlives); err != nil {
-		return errVault{fmt.Errorf("store a session's payload: %w", err)}
+	if err := v.Storage.Set(keyOf(id), payload, lifetime+payloadGrace); err != nil {
+		return storageError{fmt.Errorf("store a session's payload: %w", err)}
 	}
 	return nil
 }
 
 // Delete removes what is stored for a cookie's value.
-func (v *vault) Delete(cookie string) error {
+func (v *storage) Delete(cookie string) error {
 	id, _, ok := v.signer.idIn(cookie)
 	if !ok {
 		return nil
 	}
 	if err := v.Storage.Delete(keyOf(id)); err != nil {
-		return errVault{fmt.Errorf("delete a session's payload: %w", err)}
+		return storageError{fmt.Errorf("delete a session's payload: %w", err)}
 	}
 	return nil
 }
