@@ -16,7 +16,7 @@ const heartbeat = 25 * time.Second
 // standard, section 9.2). A page names the session that it was made for: another
 // one may have taken its place. A browser that loses the connection asks again.
 func (a *App) watch(c *fiber.Ctx) error {
-	session, err := a.session(c)
+	session, err := a.sessions.Load(c)
 	if err != nil && !isNotFound(err) {
 		return err
 	}
