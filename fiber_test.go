@@ -25,6 +25,7 @@ import (
 	"io/fs"
 	stdlog "log"
 	"log/slog"
+	"maps"
 	"math/big"
 	"net"
 	"net/http"
@@ -2145,6 +2146,32 @@ func TestUsersFromTheCommandLine(t *testing.T) {
 	}
 }
 
+func TestListsOfProgramsHaveOneForm(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "daypass.db")
+	list := func(args ...string) (rows []map[string]any) {
+		t.Helper()
+		status, out, errs := typed(t, "", append(args, "--json", "--database", file)...)
+		if err := json.Unmarshal([]byte(out), &rows); status != 0 || err != nil || rows == nil {
+			t.Fatalf("daypass %q: status %d, %v: %s%s", args, status, err, out, errs)
+		}
+		return rows
+	}
+	site := startOn(t, file)
+	if len(list("user", "list"))+len(list("session", "list")) != 0 {
+		t.Error("the lists are not empty")
+	}
+	site.add("ada", models.Admin)
+	site.signIn("ada")
+	for kind, want := range map[string]string{
+		"user":    "created disabled full_name id name role",
+		"session": "address browser created expires id seen user",
+	} {
+		if got := strings.Join(slices.Sorted(maps.Keys(list(kind, "list")[0])), " "); got != want {
+			t.Errorf("a %s has %s", kind, got)
+		}
+	}
+}
+
 func TestCommandsBesideARunningServer(t *testing.T) {
 	site := start(t)
 	beside := func(args ...string) string {
@@ -2161,7 +2188,7 @@ func TestCommandsBesideARunningServer(t *testing.T) {
 		t.Fatalf("the list is\n%s", list)
 	}
 	beside("session", "end", strings.Fields(strings.Split(list, "\n")[1])[0])
-	if left := strings.Count(beside("session", "list", "--user", "ada", "--json"), `"Browser"`); left != 1 {
+	if left := strings.Count(beside("session", "list", "--user", "ada", "--json"), `"browser": "Firefox on Linux"`); left != 1 {
 		t.Errorf("%d sessions are left", left)
 	}
 	beside("session", "end", "--user", "ada")
@@ -3318,12 +3345,39 @@ func TestWhatRepeatsWithinAMinuteIsCountedInOneRow(t *testing.T) {
 	back.get("/dashboard").says("2 times since your last visit")
 }
 
+func TestANameCanBeSeen(t *testing.T) {
+	site := start(t)
+	eve := site.add("eve", models.Member)
+	ada, hers := site.signIn("ada"), site.signIn("eve")
+	for _, name := range []string{"\u200b", "\u2060\ufeff", "\u3164", "\uffa0", "\u115f", "\u2800", "\u00ad", "\u200e", "\ufe0f", "\u0301", "\U000e0041", " \u200d "} {
+		hers.post("/account/name", "full_name", name).answers(422).says("can be seen")
+		ada.post("/admin/users/new", "username", "kim", "full_name", name, "role", "member").answers(422).says("can be seen")
+		ada.post("/admin/users/new", "username", name, "role", "member").answers(422).says("letters, digits")
+	}
+	if site.count(`SELECT COUNT(*) FROM users`) != 2 || site.user("eve").FullName != eve.FullName {
+		t.Error("a name was taken that can't be seen")
+	}
+	for _, name := range []string{"Zoe\u0308", "👩\u200d🚀", "نمی\u200cدانم", ""} {
+		hers.post("/account/name", "full_name", name).leadsTo("/account")
+	}
+}
+
+func TestAnEventOfAnotherVersionIsShownByItsName(t *testing.T) {
+	site := start(t)
+	ada := site.signIn("ada")
+	site.change(`INSERT INTO events (id, user_id, kind, at, address, browser) SELECT 'x', id, 'passkey <added>', unixepoch(), '', '' FROM users`)
+	for _, path := range []string{"/dashboard", "/activity", "/admin/activity", "/admin/users/" + site.user("ada").ID} {
+		ada.get(path).answers(200).says("passkey &lt;added&gt;")
+	}
+	ada.get("/activity.csv").answers(200).says("passkey <added>")
+}
+
 func TestOnesOwnAccount(t *testing.T) {
 	site := start(t)
 	site.add("eve", models.Member)
 	eve := site.signIn("eve")
 	eve.post("/account/name", "full_name", "Eve <i> שרה").leadsTo("/account")
-	eve.get("/account").says("Your name was changed.").says("Eve &lt;i&gt; שרה")
+	eve.get("/account").says("Your name was changed.").says("Eve &lt;i&gt; שרה").says("member, joined <time")
 	eve.post("/account/name", "full_name", strings.Repeat("x", 201)).answers(422).says("at most 200")
 	eve.post("/account/name", "full_name", "a\x00b").answers(422)
 	eve.post("/account/name", "full_name", "Eve", "role", "admin", "id", site.user("ada").ID).leadsTo("/account")

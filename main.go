@@ -524,8 +524,13 @@ func (s *sessionList) Run(ctx context.Context, at console) error {
 func (s *sessionList) print(at console, sessions []models.Session) error {
 	if s.JSON {
 		type session struct {
-			ID, User, Address, Browser string
-			Created, Seen, Expires     time.Time
+			ID      string    `json:"id"`
+			User    string    `json:"user"`
+			Address string    `json:"address"`
+			Browser string    `json:"browser"`
+			Created time.Time `json:"created"`
+			Seen    time.Time `json:"seen"`
+			Expires time.Time `json:"expires"`
 		}
 		listed := []session{}
 		for _, s := range sessions {

@@ -57,7 +57,10 @@ var looks = map[models.Kind]ShownEvent{
 func showEvents(events []models.Event) []ShownEvent {
 	var shown []ShownEvent
 	for _, event := range events {
-		look := looks[event.Kind]
+		look, ok := looks[event.Kind]
+		if !ok { // written by another version
+			look = ShownEvent{Icon: "info", Said: string(event.Kind)}
+		}
 		look.Event = event
 		shown = append(shown, look)
 	}

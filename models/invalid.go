@@ -33,7 +33,7 @@ func (e InvalidError) OrNil() error {
 	return e
 }
 
-// Text refuses a text that is empty, has more than most characters, or is not
+// Text refuses a text in which there is nothing to see, has more than most characters, or is not
 // one line of text. What is left has the form in which it is kept: NFC, without
 // space around it.
 func (e InvalidError) Text(field string, typed *string, most int) {
@@ -41,7 +41,7 @@ func (e InvalidError) Text(field string, typed *string, most int) {
 	switch {
 	case !ok:
 		e[field] = "This has characters that can't be shown."
-	case text == "":
+	case !visible(text):
 		e[field] = "This is needed."
 	case utf8.RuneCountInString(text) > most:
 		e[field] = fmt.Sprintf("Use at most %d characters.", most)
@@ -76,4 +76,18 @@ func oneLine(typed string) (text string, ok bool) {
 		return "", false
 	}
 	return norm.NFC.String(strings.TrimSpace(typed)), true
+}
+
+// visible tells whether a text has a character that can be seen by itself. Spaces
+// can't, nor accents without a letter, nor what Unicode says is shown as nothing:
+// zero-width characters, Hangul fillers, variation selectors.
+func visible(text string) bool {
+	return strings.ContainsFunc(text, func(r rune) bool {
+		return unicode.In(r, unicode.L, unicode.N, unicode.P, unicode.S) && !ignorable(r) && r != '\u2800' // Braille without a dot
+	})
+}
+
+// ignorable tells whether a character is shown as nothing (Unicode, Default_Ignorable_Code_Point).
+func ignorable(r rune) bool {
+	return unicode.In(r, unicode.Cf, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
 }

@@ -100,7 +100,7 @@ const (
 func checked(asked NewUser) (user *User, compared string, err error) {
 	refused := InvalidError{}
 	name, compared, ok := Username(asked.Name)
-	if !ok {
+	if !ok || !visible(name) {
 		refused["username"] = usernameRule
 	}
 	full, complaint := fullName(asked.FullName)
@@ -188,7 +188,7 @@ func (db *DB) userWhere(ctx context.Context, condition string, args ...any) (*Us
 
 // Users returns all users by name.
 func (db *DB) Users(ctx context.Context) ([]User, error) {
-	var users []User
+	users := []User{} // which is a list in JSON, too, when there are none
 	err := db.sql.SelectContext(ctx, &users, `SELECT `+userColumns+` FROM users ORDER BY name_key`)
 	return users, err
 }
