@@ -1921,7 +1921,60 @@ func openFiles(most int) int {
 	return len(files)
 }
 
-// TestManyIdlePages holds pages open that watch their session, and ends one from outside.
+// TestAPageMoreThanASessionMayWatchGoesOn: a session has so many event streams and
+// a user so many; one that is closed makes room at once.
+func TestAPageMoreThanASessionMayWatchGoesOn(t *testing.T) {
+	site := start(t)
+	watch := func(cookie string) (status int, closing func() error) {
+		connection, err := net.Dial("tcp", strings.TrimPrefix(site.url, "http://"))
+		must(t, err)
+		t.Cleanup(func() { connection.Close() })
+		fmt.Fprintf(connection, "GET /session/watch HTTP/1.1\r\nHost: x\r\nCookie: daypass=%s\r\n\r\n", cookie)
+		response, err := http.ReadResponse(bufio.NewReader(connection), nil)
+		must(t, err)
+		return response.StatusCode, connection.Close
+	}
+	opened := func(cookie string, most int) (leave func() error) {
+		t.Helper()
+		for range most {
+			status, closing := watch(cookie)
+			if status != 200 {
+				t.Fatalf("a stream is answered %d", status)
+			}
+			leave = closing
+		}
+		if status, _ := watch(cookie); status != 429 {
+			t.Errorf("after %d streams a further one is answered %d", most, status)
+		}
+		return leave
+	}
+	_, cookie := site.session(site.user("ada"))
+	leave := opened(cookie, models.MaxWatchers)
+	site.withCookie(cookie).get("/dashboard").answers(200)
+	if got := site.withCookie(cookie).do("HEAD", "/session/watch", nil).http.StatusCode; got != 200 {
+		t.Errorf("HEAD is answered %d", got)
+	}
+	must(t, leave())
+	for began := time.Now(); ; { // well within the heartbeat
+		if status, _ := watch(cookie); status == 200 {
+			break
+		} else if time.Since(began) > 15*time.Second {
+			t.Fatal("a stream that was closed is still counted")
+		}
+	}
+	open := models.MaxWatchers
+	for open+models.MaxWatchers < models.MaxWatchersPerUser {
+		_, cookie := site.session(site.user("ada"))
+		opened(cookie, models.MaxWatchers)
+		open += models.MaxWatchers
+	}
+	_, last := site.session(site.user("ada"))
+	opened(last, models.MaxWatchersPerUser-open)
+	_, eve := site.session(site.add("eve", models.Member))
+	opened(eve, models.MaxWatchers)
+}
+
+// TestManyIdlePages holds pages open that watch the sessions of many users, and ends those from outside.
 func TestManyIdlePages(t *testing.T) {
 	pages := 2000
 	if testing.Short() {
@@ -1932,7 +1985,19 @@ func TestManyIdlePages(t *testing.T) {
 		t.Logf("only %d files may be open here: %d pages", most, pages)
 	}
 	site := start(t)
-	_, cookie := site.session(site.user("ada"))
+	var users []*models.User
+	var cookies []string // of each page
+	for i := range pages {
+		if i%models.MaxWatchersPerUser == 0 {
+			users = append(users, site.add(fmt.Sprint("user", i), models.Member))
+		}
+		if i%models.MaxWatchersPerUser%models.MaxWatchers == 0 {
+			_, cookie := site.session(users[len(users)-1])
+			cookies = append(cookies, cookie)
+		} else {
+			cookies = append(cookies, cookies[i-1])
+		}
+	}
 	_, other := site.session(site.user("ada"))
 	var told, opened atomic.Int32
 	var open sync.WaitGroup
@@ -1962,7 +2027,7 @@ func TestManyIdlePages(t *testing.T) {
 			}
 		}
 	}
-	for range pages {
+	for _, cookie := range cookies {
 		open.Go(func() { page(cookie, &told) })
 	}
 	var otherTold atomic.Int32
@@ -1970,9 +2035,12 @@ func TestManyIdlePages(t *testing.T) {
 	for opened.Load() < int32(pages+1) {
 		time.Sleep(10 * time.Millisecond)
 	}
-	site.withCookie(cookie).get("/dashboard").answers(200)
-	site.withCookie(cookie).post("/logout")
+	site.withCookie(cookies[0]).get("/dashboard").answers(200)
 	ended := time.Now()
+	for _, user := range users {
+		_, err := site.db.EndSessionsOf(t.Context(), user, models.CommandLine)
+		must(t, err)
+	}
 	for told.Load() < int32(pages) && time.Since(ended) < 30*time.Second {
 		time.Sleep(10 * time.Millisecond)
 	}

@@ -26,10 +26,23 @@ func (a *App) watch(c *fiber.Ctx) error {
 	if named := query(c, "session"); err != nil || named != "" && named != session.ID {
 		return c.SendString(tellEnded)
 	}
-	ended, stop := a.db.Watch(session)
+	if c.Method() == fiber.MethodHead {
+		return nil
+	}
+	ended, stop, ok := a.db.Watch(session)
+	if !ok {
+		return fiber.ErrTooManyRequests // the page asks again later
+	}
 	connection := c.Context().Conn()
+	c.Context().SetConnectionClose()
 	c.Context().SetBodyStreamWriter(func(w *bufio.Writer) {
 		defer stop()
+		gone := make(chan struct{})
+		go func() { // who has left must not count as one that watches
+			defer close(gone)
+			connection.SetReadDeadline(time.Time{})
+			connection.Read(make([]byte, 1))
+		}()
 		send := func(text string) bool {
 			connection.SetWriteDeadline(time.Now().Add(writeTimeout))
 			fmt.Fprint(w, text)
@@ -44,6 +57,8 @@ func (a *App) watch(c *fiber.Ctx) error {
 			select {
 			case <-a.stopping:
 				return // the page asks again, and finds the next process
+			case <-gone:
+				return
 			case <-ended:
 				send(tellEnded)
 				return

@@ -85,7 +85,7 @@ func Open(ctx context.Context, path string) (*DB, error) {
 		hashing:    newGate(),
 		decoy:      decoy(),
 	}
-	db.watchers.waiting = make(map[string]map[chan struct{}]bool)
+	db.watchers.waiting, db.watchers.ofUser = make(map[string]map[chan struct{}]bool), make(map[string]int)
 	db.tries.open = make(map[string]*tally)
 	db.tries.ended.L = &db.tries
 	err = db.migrate(ctx)

@@ -14,15 +14,26 @@ const watchEvery = time.Second
 type watchers struct {
 	sync.Mutex
 	waiting map[string]map[chan struct{}]bool // by session ID
+	ofUser  map[string]int                    // how many, by user ID
 }
 
+// How many may wait for the end of one session, and for those of one user.
+const (
+	MaxWatchers        = 16
+	MaxWatchersPerUser = 100
+)
+
 // Watch returns a channel that is closed when a session ends, however that
-// happens, and a function to stop watching. All are looked after by one
-// goroutine, with one query for hundreds of them.
-func (db *DB) Watch(session *Session) (ended <-chan struct{}, stop func()) {
+// happens, and a function to stop watching; or false when too many watch
+// already. All are looked after by one goroutine, with one query for hundreds of them.
+func (db *DB) Watch(session *Session) (ended <-chan struct{}, stop func(), ok bool) {
 	w := &db.watchers
 	w.Lock()
 	defer w.Unlock()
+	if len(w.waiting[session.ID]) >= MaxWatchers || w.ofUser[session.User.ID] >= MaxWatchersPerUser {
+		return nil, nil, false
+	}
+	w.ofUser[session.User.ID]++
 	channel := make(chan struct{})
 	if w.waiting[session.ID] == nil {
 		w.waiting[session.ID] = make(map[chan struct{}]bool)
@@ -35,7 +46,10 @@ func (db *DB) Watch(session *Session) (ended <-chan struct{}, stop func()) {
 		if len(w.waiting[session.ID]) == 0 {
 			delete(w.waiting, session.ID)
 		}
-	}
+		if w.ofUser[session.User.ID]--; w.ofUser[session.User.ID] == 0 {
+			delete(w.ofUser, session.User.ID)
+		}
+	}, true
 }
 
 // lookAfter tells the watchers of sessions that have ended.
