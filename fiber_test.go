@@ -3758,6 +3758,36 @@ func TestTheDashboardSaysWhatNeedsAttention(t *testing.T) {
 	}
 }
 
+func TestOnesOwnMistypingRaisesNoAlarm(t *testing.T) {
+	site := start(t)
+	eve := site.add("eve", models.Member)
+	mine := site.signIn("ada")
+	site.later(time.Hour)
+	mine.login("ada", "not the password").answers(422)
+	mine.post("/logout")
+	mine.login("ada", "not the password").answers(422)
+	mine.login("ada", password).leadsTo("/dashboard")
+	mine.post("/account/password", "current", "not the password", "password", "another walk in the grass").answers(422)
+	site.later(16 * time.Minute)
+	mine.post("/admin/users/"+eve.ID+"/disable", "confirm", "not the password").answers(422)
+	quiet := func() {
+		t.Helper()
+		if page := mine.get("/dashboard"); strings.Contains(page.body, "failed to sign in") {
+			t.Errorf("one's own mistyping raises the alarm:\n%s", page.body)
+		}
+	}
+	quiet()
+	if failed := site.count(`SELECT SUM(count) FROM events WHERE kind = 'failed sign-in'`); failed != 4 {
+		t.Errorf("%d of 4 failures are in the activity", failed)
+	}
+
+	// Somebody else's does, also when it is counted within the same minute.
+	mine.login("ada", "not the password").answers(422)
+	site.visitor().login("ada", "not the password").answers(422)
+	mine.login("ada", "not the password").answers(422)
+	mine.get("/dashboard").says("failed to sign in to your account once")
+}
+
 // TestTheReadmesPageWorks adds the page of the README's section "Add a page" to
 // a copy of the tree by hand, as that tells to, builds the copy and uses the page.
 // What the command writes is the same to the letter.

@@ -62,6 +62,7 @@ type Event struct {
 	Browser  string  `db:"browser"`
 	AuthorID string  `db:"author_id"` // who did it to the user; empty: the user
 	Author   string  `db:"author"`    // the same by username, or "removed user"
+	Known    bool    `db:"known"`     // of a failed sign-in: in a browser in which this account has signed in before
 	Count    int     `db:"count"`     // how often it happened within a minute
 	Name     string  `db:"name"`      // username of whose event it is, where that was asked for
 }
@@ -69,7 +70,7 @@ type Event struct {
 // eventColumns and eventTables read an event with the name of its author, which
 // stands with the author alone: it goes when that user is removed.
 const (
-	eventColumns = `e.id, e.user_id, e.kind, e.at, e.address, e.browser, e.author_id, e.count,
+	eventColumns = `e.id, e.user_id, e.kind, e.at, e.address, e.browser, e.author_id, e.known, e.count,
 		CASE WHEN e.author_id IN ('', '` + byCommandLine + `') THEN e.author_id ELSE COALESCE(a.name, 'removed user') END AS author`
 	eventTables = ` FROM events e LEFT JOIN users a ON a.id = e.author_id`
 )
@@ -112,6 +113,7 @@ func (db *DB) writeWithEvents(ctx context.Context, from Origin, change func(*sql
 		}
 		return change(tx, func(kind Kind, user *User) error {
 			event := Event{ID: newRowID(), Kind: kind, At: db.now(), Address: from.Address, Browser: from.Browser, AuthorID: from.Author, Count: 1}
+			event.Known = kind == SignInFailed && from.Known != ""
 			name := "(nobody)"
 			if user != nil {
 				event.UserID, name = &user.ID, user.Name
@@ -147,6 +149,7 @@ func addEvent(ctx context.Context, tx *sqlx.Tx, event Event) error {
 	where.add(event.UserID != nil, `user_id = `, event.UserID)
 	where.add(true, `kind = `, event.Kind)
 	where.add(true, `author_id = `, event.AuthorID)
+	where.add(true, `known = `, event.Known)
 	where.add(true, `at > `, Time{event.At.Add(-repeatWithin)})
 	where.add(true, `at <= `, event.At) // the clock may have been put back
 	if event.Kind == SignInFailed && event.UserID != nil {
@@ -165,7 +168,7 @@ func addEvent(ctx context.Context, tx *sqlx.Tx, event Event) error {
 		return must(ctx, tx, `UPDATE events SET count = count + 1 WHERE id = $1`, lately[like].ID)
 	}
 	_, err = tx.NamedExecContext(ctx,
-		`INSERT INTO events (id, user_id, kind, at, address, browser, author_id, count) VALUES (:id, :user_id, :kind, :at, :address, :browser, :author_id, :count)`, event)
+		`INSERT INTO events (id, user_id, kind, at, address, browser, author_id, known, count) VALUES (:id, :user_id, :kind, :at, :address, :browser, :author_id, :known, :count)`, event)
 	return err
 }
 

@@ -54,7 +54,7 @@ func (db *DB) CountSignIns(ctx context.Context, user *User, span time.Duration, 
 
 // Attention is what a user should look at after signing in.
 type Attention struct {
-	Failed     int  // failed sign-ins since the one before this
+	Failed     int  // failed sign-ins since the one before this, in browsers that this account has not signed in with
 	NewBrowser bool // nobody signed in with such a browser before
 }
 
@@ -70,7 +70,7 @@ func (db *DB) NeedsAttention(ctx context.Context, session *Session) (Attention, 
 		return Attention{}, err
 	}
 	attention := Attention{NewBrowser: !before.Known}
-	err = db.sql.GetContext(ctx, &attention.Failed, `SELECT CAST(COALESCE(SUM(count), 0) AS BIGINT) FROM events WHERE user_id = $1 AND kind = $2 AND at >= $3`,
+	err = db.sql.GetContext(ctx, &attention.Failed, `SELECT CAST(COALESCE(SUM(count), 0) AS BIGINT) FROM events WHERE user_id = $1 AND kind = $2 AND at >= $3 AND NOT known`,
 		session.User.ID, SignInFailed, before.Last)
 	return attention, err
 }

@@ -24,3 +24,7 @@ CREATE TRIGGER users_authors_version_update AFTER UPDATE OF name ON users BEGIN
 	UPDATE users SET version = random() WHERE id IN (SELECT user_id FROM events WHERE author_id = OLD.id AND author_id NOT IN ('', 'command line'));
 END;
 -- +goose StatementEnd
+
+-- A failed sign-in in a browser in which the account has signed in before, or in
+-- a session of it, is most likely its owner's, and no reason to be alarmed.
+ALTER TABLE events ADD COLUMN known BOOLEAN NOT NULL DEFAULT FALSE;
