@@ -1323,7 +1323,7 @@ func TestAPanicIsAPageAndALine(t *testing.T) {
 func TestAProxyIsBelievedOnlyWhenTrusted(t *testing.T) {
 	claim := func(site *testSite, forwarded string) string {
 		ada := site.visitor()
-		ada.header.Set("X-Forwarded-For", forwarded)
+		ada.header["X-Forwarded-For"] = strings.Split(forwarded, " & ")
 		ada.login("ada", password).leadsTo("/dashboard")
 		sessions, _, err := site.db.SessionsOf(t.Context(), site.user("ada"), models.MaxSessions)
 		must(t, err)
@@ -1338,6 +1338,9 @@ func TestAProxyIsBelievedOnlyWhenTrusted(t *testing.T) {
 		"203.0.113.9, 127.0.0.2":          "203.0.113.9", // through two of our proxies
 		"2001:db8::1":                     "2001:db8::1",
 		"::ffff:203.0.113.9":              "203.0.113.9",
+		"198.51.100.1 & 203.0.113.9":      "203.0.113.9", // in a line of its own, as HAProxy writes it
+		"203.0.113.9 & 127.0.0.2":         "203.0.113.9",
+		"198.51.100.1, 203.0.113.9 & ":    "127.0.0.1",
 		"nonsense":                        "127.0.0.1",
 		"203.0.113.9, <script>, 10.1.1.1": "10.1.1.1",
 		"":                                "127.0.0.1",
@@ -2971,7 +2974,7 @@ var proxies = map[string]struct {
 				ssl_certificate %[2]s; ssl_certificate_key %[3]s;
 				location / {
 					proxy_pass http://%[4]s;
-					proxy_set_header Host $http_host;
+					proxy_set_header Host $host;
 					proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
 					proxy_set_header X-Forwarded-Proto $scheme;
 				}
@@ -2987,6 +2990,21 @@ var proxies = map[string]struct {
 			tls %[2]s %[3]s
 			reverse_proxy %[4]s
 		}`, []string{"run", "--adapter", "caddyfile", "--config"}},
+	"haproxy": {"haproxy", "haproxy.cfg", `
+		global
+			log stderr format raw local0
+		defaults
+			mode http
+			timeout connect 5s
+			timeout client 60s
+			timeout server 60s
+		frontend public
+			bind %[1]s ssl crt %[2]s
+			option forwardfor
+			http-request set-header X-Forwarded-Proto https
+			default_backend daypass
+		backend daypass
+			server daypass %[4]s`, []string{"-db", "-f"}},
 }
 
 func TestBehindARealProxy(t *testing.T) {
@@ -3006,7 +3024,7 @@ func TestBehindARealProxy(t *testing.T) {
 			trusting := start(t, func(c *handlers.Config) { c.URL, c.TrustedProxies = public, prefixes(t, "127.0.0.1/32") })
 			folder := t.TempDir()
 			config := filepath.Join(folder, proxy.file)
-			must(t, os.WriteFile(config, fmt.Appendf(nil, proxy.config, front, certificate, key, strings.TrimPrefix(trusting.url, "http://"), folder), 0o600))
+			must(t, os.WriteFile(config, fmt.Appendf(nil, proxy.config+"\n", front, certificate, key, strings.TrimPrefix(trusting.url, "http://"), folder), 0o600))
 			process := exec.Command(path, append(proxy.args, config)...)
 			process.Env = append(os.Environ(), "HOME="+folder)
 			var said lockedBuffer
@@ -3020,10 +3038,13 @@ func TestBehindARealProxy(t *testing.T) {
 				TLSClientConfig: &tls.Config{InsecureSkipVerify: true},
 				DialContext:     (&net.Dialer{LocalAddr: from}).DialContext,
 			}
-			for range 200 {
+			for tries := 0; ; tries++ {
 				if connection, err := net.Dial("tcp", front); err == nil {
 					connection.Close()
 					break
+				}
+				if tries == 500 {
+					t.Fatalf("%s does not start:\n%s", name, &said)
 				}
 				time.Sleep(20 * time.Millisecond)
 			}
@@ -3042,6 +3063,25 @@ func TestBehindARealProxy(t *testing.T) {
 				t.Error("no HSTS")
 			}
 			ada.get("/dashboard").answers(200).says("127.0.0.2")
+
+			// Nor does the request line choose the name.
+			absolute, err := tls.Dial("tcp", front, &tls.Config{InsecureSkipVerify: true})
+			must(t, err)
+			fmt.Fprintf(absolute, "GET https://%s/login HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n", front)
+			if said, err := io.ReadAll(absolute); err != nil || strings.Contains(string(said), "another name") {
+				t.Errorf("an absolute request line: %v\n%s", err, said)
+			}
+
+			// An open page hears through the proxy that its session has ended.
+			watch, err := http.NewRequest("GET", public.String()+"/session/watch", nil)
+			must(t, err)
+			stream, err := ada.client.Do(watch)
+			must(t, err)
+			defer stream.Body.Close()
+			events := bufio.NewReader(stream.Body)
+			if line, err := events.ReadString('\n'); err != nil || line != "retry: 1000\n" {
+				t.Fatalf("the stream begins with %q, %v", line, err)
+			}
 			sessions, err := trusting.db.Sessions(t.Context(), "", 10)
 			must(t, err)
 			if sessions[0].Address != "127.0.0.2" || !strings.Contains(trusting.log.String(), "address=127.0.0.2") {
@@ -3049,6 +3089,9 @@ func TestBehindARealProxy(t *testing.T) {
 			}
 			ada.post("/logout").leadsTo("/login?left=1")
 			ada.get("/dashboard").isTurnedAway()
+			if rest, err := io.ReadAll(events); err != nil || !strings.Contains(string(rest), "event: ended") {
+				t.Errorf("the stream ends with %q, %v", rest, err)
+			}
 		})
 	}
 }
@@ -3077,6 +3120,7 @@ func selfSigned(t *testing.T) (certificate, key string) {
 	must(t, err)
 	certificate, key = filepath.Join(t.TempDir(), "certificate.pem"), filepath.Join(t.TempDir(), "key.pem")
 	must(t, os.WriteFile(certificate, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: signed}), 0o600))
+	must(t, os.WriteFile(certificate+".key", pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: encoded}), 0o600)) // where HAProxy looks for it
 	must(t, os.WriteFile(key, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: encoded}), 0o600))
 	return certificate, key
 }

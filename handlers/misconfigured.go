@@ -28,7 +28,7 @@ func (a *App) misconfigured(c *fiber.Ctx) *Misconfigured {
 		return &Misconfigured{Sentence: "A proxy leads here that this site does not trust, so it can't tell people apart. Whoever runs the site names it with --trusted-proxy."}
 	case a.secure() && !cameEncrypted(c, trusted):
 		return &Misconfigured{Sentence: "You came unencrypted, and signing in only works at", Link: a.URL.String()}
-	case !sameHost(host, a.URL.Host) && !(IsLocal(hostname(host)) && IsLocal(a.URL.Hostname())):
+	case hostname(host) != a.URL.Hostname() && !(IsLocal(hostname(host)) && IsLocal(a.URL.Hostname())): // a proxy may leave out the port
 		return &Misconfigured{Sentence: "You came by another name. This site is at", Link: a.URL.String()}
 	}
 	return nil
@@ -42,13 +42,6 @@ func cameEncrypted(c *fiber.Ctx, trusted bool) bool {
 		return strings.EqualFold(scheme, "https")
 	}
 	return trusted || c.Get("Sec-Fetch-Site") != ""
-}
-
-func sameHost(a, b string) bool {
-	plain := func(host string) string {
-		return strings.TrimSuffix(strings.TrimSuffix(host, ":443"), ":80")
-	}
-	return plain(a) == plain(b)
 }
 
 // hostname is a host without its port.

@@ -27,7 +27,10 @@ func (a *App) addressOf(c *fiber.Ctx) string {
 		return ""
 	}
 	address := peer.AddrPort().Addr().Unmap().WithZone("")
-	hops := strings.Split(c.Get(fiber.HeaderXForwardedFor), ",")
+	var hops []string
+	for _, line := range c.Request().Header.PeekAll(fiber.HeaderXForwardedFor) { // one list (RFC 9110, section 5.3)
+		hops = append(hops, strings.Split(string(line), ",")...)
+	}
 	for _, hop := range slices.Backward(hops) {
 		if !a.trusts(address) {
 			break
