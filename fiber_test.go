@@ -3722,8 +3722,9 @@ func TestTheNameOfARemovedUserStandsNowhere(t *testing.T) {
 func TestUsersAreFoundAndPaged(t *testing.T) {
 	site := start(t)
 	site.change(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 120)
-		INSERT INTO users (id, name, name_key, full_name, role, disabled, created, password)
-		SELECT printf('id%03d', i), printf('User%03d', i), printf('user%03d', i), CASE WHEN i % 2 THEN 'Odd_100%' ELSE 'Even' END, 'member', FALSE, i / 7, 'x' FROM n`)
+		INSERT INTO users (id, name, name_key, full_name, search_key, role, disabled, created, password)
+		SELECT printf('id%03d', i), printf('User%03d', i), printf('user%03d', i), CASE WHEN i % 2 THEN 'Odd_100%' ELSE 'Even' END,
+			printf('user%03d', i) || CASE WHEN i % 2 THEN ' odd_100%' ELSE ' even' END, 'member', FALSE, i / 7, 'x' FROM n`)
 	ada := site.signIn("ada")
 	for _, sort := range []string{"", "newest"} {
 		seen, pages := map[string]bool{}, 0
@@ -3755,6 +3756,44 @@ func TestUsersAreFoundAndPaged(t *testing.T) {
 	ada.get("/admin/sessions?text=FIREFOX").answers(200).says("Firefox on Linux")
 	ada.get("/admin/sessions?text=127.0.0").says("Firefox on Linux")
 	ada.get("/admin/sessions?text=nobody").says("No session matches")
+}
+
+func TestNamesOfAllScriptsAreFoundWordByWord(t *testing.T) {
+	site := start(t)
+	ada := site.signIn("ada")
+	for name, full := range map[string]string{"ivan": "Иван Петров", "mesut": "Mesut Özil", "greta": "Greta Weiß", "kim": "ＫＩＭ Ｍinsu", "eve": ""} {
+		_, err := site.db.AddUser(t.Context(), models.NewUser{Name: name, FullName: full, Password: password, Role: models.Member}, models.CommandLine)
+		must(t, err)
+		site.signIn(name)
+	}
+	hers := site.signIn("eve")
+	hers.post("/account/name", "full_name", "Ève İpek").leadsTo("/account")
+	for text, want := range map[string]string{
+		"Иван": "ivan", "иван": "ivan", "ПЕТРОВ": "ivan", "петров  иван": "ivan", "ivan петров": "ivan",
+		"Özil": "mesut", "O\u0308zil": "mesut", "özil": "mesut", "o\u0308ZIL mes": "mesut", "WEISS": "greta", "weiß": "greta", "kim": "kim", "ｍinsu": "kim",
+		"ève": "eve", "E\u0300VE": "eve", "Çan": "", "иван özil": "",
+	} {
+		found := func(path, pattern string) string {
+			t.Helper()
+			names := map[string]bool{}
+			for _, name := range regexp.MustCompile(pattern).FindAllStringSubmatch(ada.get(path+url.QueryEscape(text)).answers(200).body, -1) {
+				names[name[1]] = true
+			}
+			return strings.Join(slices.Sorted(maps.Keys(names)), " ")
+		}
+		for path, pattern := range map[string]string{
+			"/admin/users?text=":    `<span class="detail"><bdi>(\w+)</bdi></span>`,
+			"/admin/activity?name=": `Signed in · <bdi>(\w+)</bdi>`,
+		} {
+			if got := found(path, pattern); got != want {
+				t.Errorf("%s%q finds %q, not %q", path, text, got, want)
+			}
+		}
+		if got := strings.Count(ada.get("/admin/sessions?text="+url.QueryEscape(text)).body, "End it now"); want != "" && (got < 1 || got > 2) || want == "" && got != 0 {
+			t.Errorf("%q finds %d sessions", text, got)
+		}
+	}
+	ada.get("/admin/sessions?text=" + url.QueryEscape("firefox Иван 127.0.0")).says("Иван Петров")
 }
 
 func TestSensitiveChangesAskForThePasswordAgain(t *testing.T) {

@@ -105,6 +105,14 @@
 //
 //	page.Notes, page.Older = onePage(c, notes, func(note models.Note) string { return note.ID })
 //
+// # A search
+//
+// A database folds upper and lower case of ASCII at most. In the model, keep what
+// is to be found in a column of its own, search_key, written with the row as
+// searchKey(note.Title), and ask for it word by word, in whatever case and script:
+//
+//	where.addText(text, `search_key`)
+//
 // # A chart
 //
 // signInChart makes of counted sign-ins a [Chart], which partials/chart shows as

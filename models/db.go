@@ -90,6 +90,9 @@ func Open(ctx context.Context, path string) (*DB, error) {
 	db.tries.ended.L = &db.tries
 	err = db.migrate(ctx)
 	if err == nil {
+		err = db.fillSearchKeys(ctx)
+	}
+	if err == nil {
 		err = db.watchTables(ctx)
 	}
 	if err == nil {

@@ -152,6 +152,18 @@ func TestAuthorsByNameBecomeAuthorsByID(t *testing.T) {
 	}
 }
 
+func TestUsersOfBeforeAreFound(t *testing.T) {
+	db := openAt(t, 6, `INSERT INTO users (id, name, name_key, full_name, role, disabled, created, password) VALUES
+		('I', 'Ivan', 'ivan', 'Иван Петров', 'admin', FALSE, 100, ''), ('E', 'eve', 'eve', '', 'member', FALSE, 100, '')`)
+	for text, want := range map[string]string{"иван": "I", "ПЕТРОВ ivan": "I", "EVE": "E"} {
+		found, err := db.SearchUsers(t.Context(), UserFilter{Text: text}, 10)
+		check(t, err)
+		if len(found) != 1 || found[0].ID != want {
+			t.Errorf("%q finds %v", text, found)
+		}
+	}
+}
+
 func TestSeveralProcessesMayStartAtOnce(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "daypass.db")
 	var wg sync.WaitGroup

@@ -2,8 +2,12 @@ package models
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 	"strings"
+
+	"golang.org/x/text/cases"
+	"golang.org/x/text/unicode/norm"
 )
 
 // Lists are read a page at a time, from a cursor on: the place of the last row
@@ -12,7 +16,7 @@ import (
 // EventFilter says which events are asked for. The zero value means all.
 type EventFilter struct {
 	UserID string
-	Name   string // part of the username
+	Name   string // words of the username and the full name
 	Kind   Kind
 	Before string // ID of the event that the page before ended with
 }
@@ -23,7 +27,7 @@ func (db *DB) Events(ctx context.Context, filter EventFilter, limit int) ([]Even
 	where.add(filter.UserID != "", `e.user_id = `, filter.UserID)
 	where.add(filter.Kind != "", `e.kind = `, filter.Kind)
 	where.add(filter.Before != "", `e.id < `, filter.Before)
-	where.addText(filter.Name, `u.name_key`)
+	where.addText(filter.Name, `u.search_key`)
 	var events []Event
 	err := db.sql.SelectContext(ctx, &events, `SELECT `+eventColumns+`, COALESCE(u.name, '') AS name`+eventTables+` LEFT JOIN users u ON u.id = e.user_id`+where.text()+` ORDER BY e.id DESC LIMIT `+where.place(limit), where.values...)
 	return events, err
@@ -31,7 +35,7 @@ func (db *DB) Events(ctx context.Context, filter EventFilter, limit int) ([]Even
 
 // UserFilter says which users are asked for. The zero value means all.
 type UserFilter struct {
-	Text   string // part of the username or the full name
+	Text   string // words of the username and the full name
 	Role   Role
 	State  string // "enabled", "disabled" or "invited"
 	Newest bool   // sorted by when they were added; else by username
@@ -45,7 +49,7 @@ func (db *DB) SearchUsers(ctx context.Context, filter UserFilter, limit int) ([]
 	where.addIf(filter.State == "enabled", `NOT disabled AND password <> ''`)
 	where.addIf(filter.State == "disabled", `disabled`)
 	where.addIf(filter.State == "invited", `NOT disabled AND password = ''`)
-	where.addText(filter.Text, `name_key`, `lower(full_name)`)
+	where.addText(filter.Text, `search_key`)
 	order := `name_key`
 	if filter.Newest {
 		order = `created DESC, id DESC`
@@ -86,18 +90,54 @@ func (c *conditions) addIf(when bool, condition string) {
 	}
 }
 
-// addText asks for a text in any of some lower-case columns.
+// addText asks for all words of a text, each as a part of one of some columns,
+// which hold what searchKey returned or lower-case ASCII.
 func (c *conditions) addText(text string, columns ...string) {
-	text = strings.ToLower(strings.TrimSpace(text))
-	if text == "" {
-		return
+	for word := range strings.FieldsSeq(searchKey(text)) {
+		place := c.place("%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(word) + "%")
+		var any []string
+		for _, column := range columns {
+			any = append(any, column+` LIKE `+place+` ESCAPE '\'`)
+		}
+		c.texts = append(c.texts, `(`+strings.Join(any, ` OR `)+`)`)
 	}
-	place := c.place("%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(text) + "%")
-	var any []string
-	for _, column := range columns {
-		any = append(any, column+` LIKE `+place+` ESCAPE '\'`)
+}
+
+// searchKey returns texts as they are searched: what differs only in case, in how
+// accents were typed, in width or in characters that are shown as nothing is the
+// same (Unicode, NFKC_Casefold). A table that can be searched keeps it in a column
+// beside what is shown, for addText: a database folds as its build happens to.
+func searchKey(texts ...string) string {
+	key := cases.Fold().String(norm.NFKC.String(strings.Join(texts, " ")))
+	return norm.NFKC.String(strings.Map(func(r rune) rune {
+		if ignorable(r) {
+			return -1
+		}
+		return r
+	}, key))
+}
+
+// fillSearchKeys gives a search key to the users who were added before there was one.
+func (db *DB) fillSearchKeys(ctx context.Context) error {
+	var missing bool
+	if err := db.sql.GetContext(ctx, &missing, `SELECT EXISTS (SELECT 1 FROM users WHERE search_key = '')`); err != nil || !missing {
+		return err
 	}
-	c.texts = append(c.texts, `(`+strings.Join(any, ` OR `)+`)`)
+	tx, err := db.sql.BeginTxx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("fill search keys: %w", err)
+	}
+	defer tx.Rollback() // does nothing after Commit
+	var users []User
+	if err := tx.SelectContext(ctx, &users, `SELECT `+userColumns+` FROM users WHERE search_key = ''`); err != nil {
+		return fmt.Errorf("fill search keys: %w", err)
+	}
+	for _, user := range users {
+		if _, err := tx.ExecContext(ctx, `UPDATE users SET search_key = $1 WHERE id = $2`, searchKey(user.Name, user.FullName), user.ID); err != nil {
+			return fmt.Errorf("fill search keys: %w", err)
+		}
+	}
+	return tx.Commit()
 }
 
 func (c *conditions) text() string {

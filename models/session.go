@@ -147,12 +147,12 @@ func (db *DB) someSessions(ctx context.Context, user *User, except string, limit
 }
 
 // Sessions returns the valid sessions of everybody, last seen first, at most
-// limit. With a text, only those whose user, address or browser has it.
+// limit. With a text, only those whose user, address or browser has its words.
 func (db *DB) Sessions(ctx context.Context, text string, limit int) ([]Session, error) {
 	where := conditions{}
 	where.add(true, `s.expires > `, db.now())
 	where.addIf(true, `NOT u.disabled`)
-	where.addText(text, `u.name_key`, `lower(u.full_name)`, `s.address`, `lower(s.browser)`)
+	where.addText(text, `u.search_key`, `s.address`, `lower(s.browser)`)
 	return db.sessions(ctx, where.text()+` ORDER BY s.seen DESC, s.created DESC LIMIT `+where.place(limit), where.values...)
 }
 

@@ -119,9 +119,9 @@ func checked(asked NewUser) (user *User, compared string, err error) {
 // insertUser adds a user. It returns ErrNotFound when the username is taken or
 // the condition does not hold.
 func insertUser(ctx context.Context, tx *sqlx.Tx, user *User, compared, condition string) error {
-	return must(ctx, tx, `INSERT INTO users (id, name, name_key, full_name, role, disabled, created, password)
-		SELECT $1, $2, $3, $4, $5, FALSE, CAST($6 AS BIGINT), $7`+condition+` ON CONFLICT (name_key) DO NOTHING`,
-		user.ID, user.Name, compared, user.FullName, user.Role, user.Created, user.Password)
+	return must(ctx, tx, `INSERT INTO users (id, name, name_key, full_name, search_key, role, disabled, created, password)
+		SELECT $1, $2, $3, $4, $5, $6, FALSE, CAST($7 AS BIGINT), $8`+condition+` ON CONFLICT (name_key) DO NOTHING`,
+		user.ID, user.Name, compared, user.FullName, searchKey(user.Name, user.FullName), user.Role, user.Created, user.Password)
 }
 
 func (db *DB) addUser(ctx context.Context, asked NewUser, from Origin, condition string) (*User, error) {
@@ -415,7 +415,7 @@ func (db *DB) SetFullName(ctx context.Context, user *User, name string, from Ori
 		return InvalidError{"full_name": complaint}
 	}
 	return db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, note note) error {
-		if err := must(ctx, tx, `UPDATE users SET full_name = $1 WHERE id = $2`, name, user.ID); err != nil {
+		if err := must(ctx, tx, `UPDATE users SET full_name = $1, search_key = $2 WHERE id = $3`, name, searchKey(user.Name, name), user.ID); err != nil {
 			return err
 		}
 		return note(NameChanged, user)

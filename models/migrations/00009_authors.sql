@@ -28,3 +28,9 @@ END;
 -- A failed sign-in in a browser in which the account has signed in before, or in
 -- a session of it, is most likely its owner's, and no reason to be alarmed.
 ALTER TABLE events ADD COLUMN known BOOLEAN NOT NULL DEFAULT FALSE;
+
+-- What of a user is searched: username and full name as the program folds them.
+-- SQLite alone knows upper and lower case of ASCII only. The program fills it in
+-- where it is empty, when it starts.
+ALTER TABLE users ADD COLUMN search_key TEXT NOT NULL DEFAULT '';
+CREATE INDEX users_without_search_key ON users (id) WHERE search_key = '';
