@@ -3,6 +3,7 @@ package models
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -46,8 +47,28 @@ func TestS10ValuesOfOneSessionDoNotUndoEachOther(t *testing.T) {
 	if _, err := db.Value(t.Context(), session, "name1"); !errors.Is(err, ErrNotFound) {
 		t.Error(err)
 	}
-	if err := db.SetValue(t.Context(), session, "large", string(make([]byte, MaxValue+1))); err == nil {
+	check(t, db.SetValue(t.Context(), session, "large", string(make([]byte, 16384))))
+	if err := db.SetValue(t.Context(), session, "large", string(make([]byte, 16385))); err == nil {
 		t.Error("a value of any size is kept")
+	}
+}
+
+// TestS10ValuesAreTheirSessionsAlone: also those of another session of the same user.
+func TestS10ValuesAreTheirSessionsAlone(t *testing.T) {
+	db := open(t)
+	one := aSession(t, db)
+	two := begun(t, db, "two", &one.User, time.Hour)
+	check(t, db.SetValue(t.Context(), one, "confirmed", "one's"))
+	if value, err := db.Value(t.Context(), two, "confirmed"); !errors.Is(err, ErrNotFound) {
+		t.Errorf("another session reads %q, %v", value, err)
+	}
+	if value, err := db.TakeValue(t.Context(), two, "confirmed"); !errors.Is(err, ErrNotFound) {
+		t.Errorf("another session takes %q, %v", value, err)
+	}
+	check(t, db.SetValue(t.Context(), two, "confirmed", "two's"))
+	check(t, db.DeleteValue(t.Context(), two, "confirmed"))
+	if value, err := db.TakeValue(t.Context(), one, "confirmed"); err != nil || value != "one's" {
+		t.Errorf("what is left to take is %q, %v", value, err)
 	}
 }
 
@@ -98,23 +119,31 @@ func TestS11ADamagedRowHarmsItsSessionAlone(t *testing.T) {
 	db := open(t)
 	session := aSession(t, db)
 	for _, damage := range []string{`expires = 'never'`, `seen = X'00'`, `created = 'x'`} {
-		_, err := db.AddSession(t.Context(), SignIn{ID: "other", User: &session.User, Lifetime: time.Hour})
-		check(t, err)
-		_, err = db.sql.Exec(`UPDATE sessions SET ` + damage + ` WHERE id = 'other'`)
-		check(t, err)
-		if damage != `seen = X'00'` {
-			if _, err := db.Session(t.Context(), "other"); !errors.Is(err, ErrNotFound) {
-				t.Errorf("%s: %v", damage, err)
+		for what, ask := range map[string]func() []string{
+			"asked for by its ID": func() []string {
+				_, err := db.Session(t.Context(), "other")
+				if !errors.Is(err, ErrNotFound) {
+					t.Errorf("%s: %v", damage, err)
+				}
+				return []string{"one"}
+			},
+			"asked for by its user": func() []string {
+				all, _, err := db.SessionsOf(t.Context(), &session.User, 10)
+				return ids(t, all, err)
+			},
+			"asked for by an administrator": func() []string {
+				all, err := db.Sessions(t.Context(), "", 10)
+				return ids(t, all, err)
+			},
+		} {
+			begun(t, db, "other", &session.User, time.Hour)
+			raw(t, db, `UPDATE sessions SET `+damage+` WHERE id = 'other'`)
+			if found := ask(); !slices.Equal(found, []string{"one"}) {
+				t.Errorf("%s, %s: %q", damage, what, found)
 			}
-		}
-		all, _, err := db.SessionsOf(t.Context(), &session.User, MaxSessions)
-		if err != nil || len(all) != 1 || all[0].ID != "one" {
-			t.Errorf("%s: %v, %v", damage, all, err)
-		}
-		var rows int
-		check(t, db.sql.Get(&rows, `SELECT COUNT(*) FROM sessions`))
-		if rows != 1 {
-			t.Errorf("%s: the damaged session is kept", damage)
+			if rows := number(t, db, `SELECT COUNT(*) FROM sessions`); rows != 1 {
+				t.Errorf("%s, %s: the damaged session is kept", damage, what)
+			}
 		}
 	}
 }

@@ -1,0 +1,194 @@
+package models
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+)
+
+// added adds an administrator whose password is goodPassword.
+func added(t *testing.T, db *DB, name string) *User {
+	t.Helper()
+	user, err := db.AddUser(t.Context(), NewUser{Name: name, Password: goodPassword, Role: Admin}, CommandLine)
+	check(t, err)
+	return user
+}
+
+// begun begins a session.
+func begun(t *testing.T, db *DB, id string, user *User, lifetime time.Duration) *Session {
+	t.Helper()
+	session, err := db.AddSession(t.Context(), SignIn{ID: id, User: user, Signer: "old", Lifetime: lifetime})
+	check(t, err)
+	return session
+}
+
+// raw changes the database as another program may.
+func raw(t *testing.T, db *DB, statement string, args ...any) {
+	t.Helper()
+	_, err := db.sql.Exec(statement, args...)
+	check(t, err)
+}
+
+// number is what a query for one number finds.
+func number(t *testing.T, db *DB, query string, args ...any) (found int64) {
+	t.Helper()
+	check(t, db.sql.Get(&found, query, args...))
+	return found
+}
+
+// ids are the IDs of sessions, sorted.
+func ids(t *testing.T, sessions []Session, err error) []string {
+	t.Helper()
+	check(t, err)
+	found := []string{}
+	for _, session := range sessions {
+		found = append(found, session.ID)
+	}
+	slices.Sort(found)
+	return found
+}
+
+// TestS8AnExpiredSessionIsNowhere, also before it is swept.
+func TestS8AnExpiredSessionIsNowhere(t *testing.T) {
+	t.Parallel()
+	db, later := clockwork(t)
+	ada := added(t, db, "ada")
+	begun(t, db, "short", ada, time.Hour)
+	begun(t, db, "long", ada, 2*time.Hour)
+	for _, step := range []struct {
+		by   time.Duration
+		left []string
+	}{
+		{time.Hour - time.Second, []string{"long", "short"}},
+		{time.Second, []string{"long"}},
+		{time.Hour, []string{}},
+	} {
+		later(step.by)
+		of, more, err := db.SessionsOf(t.Context(), ada, 1)
+		if left := ids(t, of, err); len(left)+more != len(step.left) {
+			t.Errorf("the user has %q and %d more, not %q", left, more, step.left)
+		}
+		all, err := db.Sessions(t.Context(), "", 10)
+		if left := ids(t, all, err); !slices.Equal(left, step.left) {
+			t.Errorf("all are %q, not %q", left, step.left)
+		}
+		signers, err := db.Signers(t.Context())
+		if check(t, err); signers["old"] != len(step.left) {
+			t.Errorf("the secret signs %d, not %d", signers["old"], len(step.left))
+		}
+		for _, id := range []string{"short", "long"} {
+			if _, err := db.Session(t.Context(), id); errors.Is(err, ErrNotFound) == slices.Contains(step.left, id) {
+				t.Errorf("%s: %v", id, err)
+			}
+		}
+	}
+}
+
+func TestS6OneCookieIsSignedAnewAndNoOther(t *testing.T) {
+	t.Parallel()
+	db, _ := clockwork(t)
+	ada, eve := added(t, db, "ada"), added(t, db, "eve")
+	renewed := begun(t, db, "one", ada, time.Hour)
+	begun(t, db, "two", ada, time.Hour)
+	begun(t, db, "three", eve, time.Hour)
+	check(t, db.Resigned(t.Context(), renewed, "new"))
+	signers, err := db.Signers(t.Context())
+	if check(t, err); signers["new"] != 1 || signers["old"] != 2 {
+		t.Errorf("the secrets sign %v", signers)
+	}
+}
+
+// TestS8ASightingCountsBeforeItIsWritten: a session that is used must not idle out.
+func TestS8ASightingCountsBeforeItIsWritten(t *testing.T) {
+	t.Parallel()
+	db, later := clockwork(t)
+	db.Idle = 30 * time.Minute
+	session := begun(t, db, "one", added(t, db, "ada"), 24*time.Hour)
+	later(20 * time.Minute)
+	db.Mark(session)
+	if !session.Seen.Equal(db.now().Time) {
+		t.Errorf("it was seen %s, and now is %s", session.Seen, db.now())
+	}
+	later(20 * time.Minute)
+	anew, err := db.Session(t.Context(), "one")
+	check(t, err)
+	if !anew.Seen.Equal(session.Seen.Time) {
+		t.Errorf("read anew it was seen %s, not %s", anew.Seen, session.Seen)
+	}
+	later(20 * time.Minute)
+	if _, err := db.Session(t.Context(), "one"); !errors.Is(err, ErrNotFound) {
+		t.Errorf("left alone for 40 minutes: %v", err)
+	}
+}
+
+func TestASightingNeverGoesBack(t *testing.T) {
+	t.Parallel()
+	db, later := clockwork(t)
+	session := begun(t, db, "one", added(t, db, "ada"), 24*time.Hour)
+	later(time.Hour)
+	db.Mark(session)
+	latest := session.Seen.Unix() + 60 // by another process
+	raw(t, db, `UPDATE sessions SET seen = $1`, latest)
+	check(t, db.writeMarks(t.Context()))
+	if seen := number(t, db, `SELECT seen FROM sessions`); seen != latest {
+		t.Errorf("it was seen at %d, not at %d", seen, latest)
+	}
+}
+
+func TestS10SightingsAreOneWriteAMinuteAtMost(t *testing.T) {
+	t.Parallel()
+	db, later := clockwork(t)
+	session := begun(t, db, "one", added(t, db, "ada"), 24*time.Hour)
+	writes := func() (writes int) {
+		for range 60 { // twice a second for half a minute
+			before, err := db.State(t.Context())
+			check(t, err)
+			db.Mark(session)
+			check(t, db.writeMarks(context.Background()))
+			if after, err := db.State(t.Context()); err != nil || after != before {
+				writes++
+			}
+			later(time.Second / 2)
+		}
+		return writes
+	}
+	for half, want := range []int{0, 0, 1, 0, 1, 0} {
+		if wrote := writes(); wrote != want {
+			t.Errorf("in half minute %d there are %d writes, not %d", half, wrote, want)
+		}
+	}
+}
+
+// TestSweepingTakesWhatIsOverAlone: to the second, from every table that has an end.
+func TestSweepingTakesWhatIsOverAlone(t *testing.T) {
+	t.Parallel()
+	db, later := clockwork(t)
+	ada := added(t, db, "ada")
+	begin := db.now().Unix()
+	raw(t, db, `DELETE FROM events`)
+	for second := range int64(2) {
+		begun(t, db, fmt.Sprint("s", second), ada, time.Duration(10+second)*time.Second)
+		raw(t, db, `INSERT INTO session_payloads (k, v, e) VALUES ($1, 'x', $2)`, fmt.Sprint("p", second), begin+10+second)
+		raw(t, db, `INSERT INTO failures (key, last, forgiven) VALUES ($1, $2, $3)`, fmt.Sprint("f", second), begin, begin+10+second)
+		raw(t, db, `INSERT INTO events (id, kind, at, address, browser) VALUES ($1, 'x', $2, '', '')`, fmt.Sprint("e", second), begin+10+second-int64(db.KeepEvents.Seconds()))
+	}
+	raw(t, db, `INSERT INTO session_payloads (k, v, e) VALUES ('endless', 'x', 0)`)
+	later(10 * time.Second)
+	check(t, db.Sweep(t.Context()))
+	for query, want := range map[string][]string{
+		`SELECT id FROM sessions ORDER BY id`:                        {"s1"},
+		`SELECT k FROM session_payloads ORDER BY k`:                  {"endless", "p1"},
+		`SELECT key FROM failures ORDER BY key`:                      {"f1"},
+		`SELECT id FROM events WHERE id IN ('e0', 'e1') ORDER BY id`: {"e1"},
+		`SELECT name FROM users ORDER BY id`:                         {"ada"},
+	} {
+		var left []string
+		check(t, db.sql.Select(&left, query))
+		if !slices.Equal(left, want) {
+			t.Errorf("%s finds %q, not %q", query, left, want)
+		}
+	}
+}
