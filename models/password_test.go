@@ -3,6 +3,7 @@ package models
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -30,12 +31,60 @@ func TestAHashIsInPHCForm(t *testing.T) {
 	}
 }
 
+// TestHashesOfOnePasswordDiffer: a copy of the database does not tell who has the same one.
+func TestHashesOfOnePasswordDiffer(t *testing.T) {
+	seen := map[string]bool{}
+	var both [2][saltBytes]byte // bits that were set, and bits that were not
+	for range 24 {
+		hash, err := hashPassword(goodPassword)
+		check(t, err)
+		read, err := readHash(hash)
+		check(t, err)
+		if seen[string(read.salt)] || seen[string(read.hash)] || len(read.salt) != 16 || len(read.hash) != 32 {
+			t.Fatalf("the hash %s", hash)
+		}
+		seen[string(read.salt)], seen[string(read.hash)] = true, true
+		for i, b := range read.salt {
+			both[0][i], both[1][i] = both[0][i]|b, both[1][i]|^b
+		}
+	}
+	for i := range saltBytes { // 24 times the same bit: once in 65,000 runs at a byte that is random
+		if both[0][i] == 0 || both[1][i] == 0 {
+			t.Errorf("byte %d of the salt does not change", i)
+		}
+	}
+}
+
+// TestAHashOfOtherCostsIsOutdated: each cost alone.
+func TestAHashOfOtherCostsIsOutdated(t *testing.T) {
+	for what, change := range map[string]func(*parameters){
+		"less memory":    func(p *parameters) { p.memory-- },
+		"more memory":    func(p *parameters) { p.memory++ },
+		"a pass less":    func(p *parameters) { p.time-- },
+		"a pass more":    func(p *parameters) { p.time++ },
+		"another lane":   func(p *parameters) { p.lanes++ },
+		"a shorter salt": func(p *parameters) { p.salt = p.salt[1:] },
+		"a shorter hash": func(p *parameters) { p.hash = p.hash[1:] },
+	} {
+		p := decoy()
+		if p.outdated() {
+			t.Fatal("a new hash is outdated")
+		}
+		if change(&p); !p.outdated() {
+			t.Errorf("%s is not outdated", what)
+		}
+	}
+}
+
 func TestAPlantedHashDoesNotExhaustTheServer(t *testing.T) {
 	good, _ := hashPassword("a walk in the wet grass")
 	for _, hash := range []string{
 		"", "$", "$$$$$", "plain", good + "$", good[1:],
 		strings.Replace(good, "m=19456", "m=4294967295", 1),
 		strings.Replace(good, "m=19456", "m=99999999999", 1),
+		strings.Replace(good, "m=19456", "m=262145", 1),
+		strings.Replace(good, "t=2", "t=17", 1),
+		strings.Replace(good, "p=1", "p=17", 1),
 		strings.Replace(good, "m=19456", "m=7", 1),
 		strings.Replace(good, "m=19456", "m=-1", 1),
 		strings.Replace(good, "m=19456", "m=019456", 1),
@@ -51,6 +100,30 @@ func TestAPlantedHashDoesNotExhaustTheServer(t *testing.T) {
 		if _, err := readHash(hash); err == nil {
 			t.Errorf("%q was read", hash)
 		}
+	}
+	for _, most := range []string{"m=262144,t=2,p=1", "m=19456,t=16,p=1", "m=19456,t=2,p=16"} {
+		_, err := readHash(strings.Replace(good, "m=19456,t=2,p=1", most, 1))
+		check(t, err)
+	}
+}
+
+// TestAnOldHashDoesNotReplaceANewPassword that was set while the old one was verified.
+func TestAnOldHashDoesNotReplaceANewPassword(t *testing.T) {
+	db := open(t)
+	added(t, db, "ada")
+	weak := argon2.IDKey([]byte(goodPassword), []byte("0123456789abcdef"), 1, 64, 1, 32)
+	raw(t, db, `UPDATE users SET password = $1`, "$argon2id$v=19$m=64,t=1,p=1$MDEyMzQ1Njc4OWFiY2RlZg$"+encodeForTest(weak))
+	next, err := hashPassword("another walk in the grass")
+	check(t, err)
+	err = hashes(t, db, func() error {
+		_, err := db.Authenticate(t.Context(), "ada", goodPassword, CommandLine)
+		return err
+	}, func() { raw(t, db, `UPDATE users SET password = $1`, next) })
+	if !errors.Is(err, ErrRefused) {
+		t.Errorf("the sign-in with the old password ends with: %v", err)
+	}
+	if kept := number(t, db, `SELECT COUNT(*) FROM users WHERE password = $1`, next); kept != 1 {
+		t.Error("the new password is gone")
 	}
 }
 
@@ -102,6 +175,9 @@ func TestTheGateRefusesWhatItCannotCheckInGoodTime(t *testing.T) {
 	if err := g.run(t.Context(), func() error { return nil }); !errors.As(err, &busy) || busy.After <= 0 {
 		t.Errorf("with a full queue: %v", err)
 	}
+	if most := newGate().room; most != 128*int64(runtime.GOMAXPROCS(0)) {
+		t.Errorf("%d may wait", most)
+	}
 	g.cores.Release(int64(cores))
 	<-entered
 	close(hold)
@@ -120,6 +196,23 @@ func TestPasswordsThatAreRefused(t *testing.T) {
 	} {
 		if complaint := complainOfPassword(password, "ada", "Ada Lovelace"); !strings.Contains(complaint, part) {
 			t.Errorf("%.20q: %q", password, complaint)
+		}
+	}
+	for _, test := range []struct{ password, name, full string }{
+		{"banana banana 12", "ada", "Ada Lovelace"},    // repeats itself
+		{"charlottelovelace", "eve", ""},               // common names
+		{"ada lovelace 1815!", "ada", "Ada Lovelace"},  // made of the names of its user
+		{"augusta.king@1815", "augusta.king@1815", ""}, // the username
+		{"wxnthjqpv12345678", "ada", "Wxnthjqpv"},      // the name, and what is easy
+		{"daypass lovelace", "ada", "Ada Lovelace"},    // made of the name of the site, too
+	} {
+		if complaint := complainOfPassword(test.password, test.name, test.full); !strings.Contains(complaint, "easy to guess") {
+			t.Errorf("%q of %s: %q", test.password, test.name, complaint)
+		}
+	}
+	for _, password := range []string{"ada lovelace 1815!", "wxnthjqpv12345678", "augusta.king@1815"} { // of somebody else
+		if complaint := complainOfPassword(password, "grace", "Grace Hopper"); complaint != "" {
+			t.Errorf("%q of somebody else: %s", password, complaint)
 		}
 	}
 	for _, password := range []string{"fifteen chars!!", "пятнадцать букв", "一二三四五六七八九十一二三四五", "🙂🐌🌧🎻🦊🚲🥨🌵🪁🧵🦉🍋🛶🪴🔭"} {

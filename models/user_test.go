@@ -188,7 +188,66 @@ func TestSecrets(t *testing.T) {
 			t.Errorf("the error tells the secret: %v", err)
 		}
 	}
+	if CheckSecret(strings.Repeat("abcdefg", 5)) == nil || CheckSecret(strings.Repeat("abcdefgh", 4)) != nil {
+		t.Error("8 different characters are the least")
+	}
+	if CheckSecret("3Yx1dQ8mVt0sGpB7nKcJ5wLhRzE2aUf") == nil {
+		t.Error("31 bytes are enough")
+	}
 	check(t, CheckSecret("3Yx1dQ8mVt0sGpB7nKcJ5wLhRzE2aUfI"))
+}
+
+// TestSecretsThatAreMadeHave256Bits: every letter of base32 differs from file to file.
+func TestSecretsThatAreMadeHave256Bits(t *testing.T) {
+	letters := map[int]map[byte]bool{}
+	for range 16 {
+		secrets, err := SecretFile(filepath.Join(t.TempDir(), "secret"))
+		check(t, err)
+		if len(secrets) != 1 || len(secrets[0]) != 52 {
+			t.Fatalf("the secret is %q", secrets)
+		}
+		for place, letter := range []byte(secrets[0]) {
+			if letters[place] == nil {
+				letters[place] = map[byte]bool{}
+			}
+			letters[place][letter] = true
+		}
+	}
+	for place, seen := range letters {
+		if len(seen) < 4 {
+			t.Errorf("letter %d is one of %d", place, len(seen))
+		}
+	}
+}
+
+// TestTwoWhoMakeTheFirstAccountAtOnce: both have been let in before there was one.
+func TestTwoWhoMakeTheFirstAccountAtOnce(t *testing.T) {
+	db := open(t)
+	check(t, db.hashing.cores.Acquire(t.Context(), db.hashing.size))
+	var wg sync.WaitGroup
+	done := make(chan error, 4)
+	for i := range 4 {
+		wg.Go(func() {
+			_, err := db.SetUp(t.Context(), NewUser{Name: "ada" + strings.Repeat("x", i), Password: goodPassword}, Origin{})
+			done <- err
+		})
+	}
+	for db.hashing.waiting.Load() < 4 {
+		time.Sleep(time.Millisecond)
+	}
+	db.hashing.cores.Release(db.hashing.size)
+	wg.Wait()
+	made := 0
+	for range 4 {
+		if err := <-done; err == nil {
+			made++
+		} else if !errors.Is(err, ErrNotFound) {
+			t.Error(err)
+		}
+	}
+	if users := number(t, db, `SELECT COUNT(*) FROM users`); made != 1 || users != 1 {
+		t.Errorf("%d made an account, and there are %d", made, users)
+	}
 }
 
 func TestTheSecretFile(t *testing.T) {
