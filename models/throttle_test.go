@@ -1,6 +1,7 @@
 package models
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -47,6 +48,99 @@ func TestDelaysGrow(t *testing.T) {
 	}
 }
 
+// TestTheLimitsAreWhatIsPromised, in figures.
+func TestTheLimitsAreWhatIsPromised(t *testing.T) {
+	if DefaultThrottle != (Throttle{Account: 5, Address: 20, Delay: time.Second, Longest: 15 * time.Minute}) {
+		t.Errorf("the defaults are %+v", DefaultThrottle)
+	}
+	keys := map[string]bool{}
+	for _, kind := range []string{"account", "address", "browser"} {
+		keys[failureKey(kind, "x")] = true
+	}
+	if len(keys) != 3 {
+		t.Error("an account, an address and a browser of one name share a count")
+	}
+}
+
+// TestASuccessClearsWhatIsItsOwn: a known browser's count, and an account's without an address.
+func TestASuccessClearsWhatIsItsOwn(t *testing.T) {
+	for what, from := range map[string]Origin{"a known browser": {Address: "203.0.113.9", Known: "laptop"}, "no address": {}} {
+		db, _ := clockwork(t)
+		added(t, db, "ada")
+		for range 3 {
+			for range 4 {
+				if wait := fail(t, db, "ada", from); wait != 0 {
+					t.Fatalf("%s: a wait of %s", what, wait)
+				}
+			}
+			_, err := db.Authenticate(t.Context(), "ada", goodPassword, from)
+			check(t, err)
+		}
+		if rows := number(t, db, `SELECT COUNT(*) FROM failures`); rows != 0 {
+			t.Errorf("%s: %d counts are left", what, rows)
+		}
+	}
+}
+
+// TestASuccessLeavesTheCountOfItsAddress to those who try from there at that moment.
+func TestASuccessLeavesTheCountOfItsAddress(t *testing.T) {
+	db, _ := clockwork(t)
+	from := Origin{Address: "203.0.113.9"}
+	for i := range DefaultThrottle.Address - 2 {
+		fail(t, db, fmt.Sprint("user", i), from)
+	}
+	mine, theirs := db.limits("ada", from), db.limits("eve", from)
+	check(t, db.begin(t.Context(), mine))
+	check(t, db.begin(t.Context(), theirs))
+	db.end(mine, succeeded)
+	address := db.tries.open[theirs[1].key]
+	if address == nil || db.Throttle.count(address.failures, db.now()) != DefaultThrottle.Address-2 {
+		t.Error("the address was cleared")
+	}
+	db.end(theirs, undecided)
+}
+
+// TestABoundedNumberWaitsAtOneAccount: in the queue of the gate, and before it.
+func TestABoundedNumberWaitsAtOneAccount(t *testing.T) {
+	db, _ := clockwork(t)
+	added(t, db, "ada")
+	db.hashing.room = 8
+	check(t, db.hashing.cores.Acquire(t.Context(), db.hashing.size))
+	var wg sync.WaitGroup
+	for range 5 + 8 { // as many as may fail at a time, and as many as may wait for them
+		wg.Go(func() {
+			if _, err := db.Authenticate(t.Context(), "ada", goodPassword, Origin{}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	waiting := func() int {
+		db.tries.Lock()
+		defer db.tries.Unlock()
+		return db.tries.waiting
+	}
+	for waiting() < 8 {
+		time.Sleep(time.Millisecond)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	refused := make(chan error, 1)
+	go func() {
+		_, err := db.Authenticate(ctx, "ada", goodPassword, Origin{})
+		refused <- err
+	}()
+	select {
+	case err := <-refused:
+		if !errors.As(err, new(*BusyError)) {
+			t.Errorf("one too many: %v", err)
+		}
+	case <-ctx.Done():
+		t.Error("one too many waits")
+	}
+	db.hashing.cores.Release(db.hashing.size)
+	wg.Wait()
+}
+
 func TestManyAddressesAtOneAccountAreSlowed(t *testing.T) {
 	for _, name := range []string{"ada", "nobody"} { // it does not tell who exists
 		t.Run(name, func(t *testing.T) {
@@ -75,11 +169,16 @@ func TestManyAddressesAtOneAccountAreSlowed(t *testing.T) {
 			if _, err := db.Authenticate(t.Context(), name, goodPassword, Origin{Address: "203.0.113.200"}); !errors.As(err, new(*ThrottledError)) {
 				t.Errorf("the right password is not throttled: %v", err)
 			}
-			later(24 * time.Hour)
-			check(t, db.Sweep(t.Context()))
-			for range 5 {
-				if wait := next(); wait != 0 {
-					t.Errorf("a day later the wait is %s", wait)
+			for _, sweep := range []func(context.Context) error{func(context.Context) error { return nil }, db.Sweep} {
+				later(24 * time.Hour)
+				check(t, sweep(t.Context()))
+				for range 5 {
+					if wait := next(); wait != 0 {
+						t.Errorf("a day later the wait is %s", wait)
+					}
+				}
+				if next() == 0 {
+					t.Error("a day later the sixth failure is free")
 				}
 			}
 		})
