@@ -51,7 +51,10 @@ func FuzzNewPassword(f *testing.F) {
 		f.Add(seed, "ada")
 	}
 	f.Fuzz(func(t *testing.T, password, name string) {
-		complaint := complainOfPassword(password, name)
+		complaint := complainOfPassword(password)
+		if complaint == "" {
+			complaint = whyGuessable(password, name)
+		}
 		if complaint == "" && (utf8.RuneCount(normalPassword(password)) < MinPassword || len(password) > MaxPassword || !utf8.ValidString(password)) {
 			t.Errorf("%q is accepted", password)
 		}

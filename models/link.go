@@ -84,10 +84,7 @@ func (db *DB) UseLink(ctx context.Context, token, password string, from Origin) 
 	if err != nil {
 		return nil, err
 	}
-	if complaint := complainOfPassword(password, user.Name, user.FullName); complaint != "" {
-		return nil, InvalidError{"password": complaint}
-	}
-	if err := db.hash(ctx, user, password); err != nil {
+	if err := db.choosePassword(ctx, user, password); err != nil {
 		return nil, err
 	}
 	err = db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, note note) error {

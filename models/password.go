@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -93,12 +94,9 @@ func (p parameters) outdated() bool {
 	return p.memory != hashMemory || p.time != hashTime || p.lanes != hashLanes || len(p.salt) != saltBytes || len(p.hash) != hashBytes
 }
 
-// complainOfPassword returns what is wrong with a password that somebody
-// chose, or nothing. There are no rules of composition; what is refused is what
-// is guessed first: zxcvbn knows 30,000 common and breached passwords, words,
-// names, keyboard walks, dates and repetitions (NIST SP 800-63B-4, section
-// 3.1.1.2; ASVS 5.0, 6.2.4, 6.2.11 and 6.2.12).
-func complainOfPassword(password string, names ...string) string {
+// complainOfPassword returns what is wrong with the length or the characters of a
+// password that somebody chose, or nothing. There are no rules of composition.
+func complainOfPassword(password string) string {
 	switch {
 	case password == "":
 		return "Choose a password."
@@ -107,16 +105,48 @@ func complainOfPassword(password string, names ...string) string {
 	case !utf8.ValidString(password) || strings.ContainsRune(password, 0):
 		return "This has characters that no keyboard types."
 	}
-	letters := []rune(string(normalPassword(password)))
-	if len(letters) < MinPassword {
+	if utf8.RuneCount(normalPassword(password)) < MinPassword {
 		return fmt.Sprintf("Use at least %d characters; a few words are easy to remember.", MinPassword)
 	}
+	return ""
+}
+
+// The time of zxcvbn grows with the square of the length, and with the number of
+// ways to read signs as letters ("p@$$w0rd"), which doubles with each further
+// sign that is one. Within these bounds no password takes longer than a hash. The
+// beginning and the first signs are telling enough.
+const (
+	strengthLength = 48 // characters that are looked at
+	strengthSigns  = 3  // different signs that may be letters
+)
+
+// boundedForStrength returns as much of a password as its strength is told by.
+func boundedForStrength(password []rune) string {
+	var signs []rune
+	return strings.Map(func(letter rune) rune {
+		if !strings.ContainsRune("@([{<!|$+%", letter) || slices.Contains(signs, letter) {
+			return letter
+		}
+		if len(signs) == strengthSigns {
+			return '_'
+		}
+		signs = append(signs, letter)
+		return letter
+	}, string(password[:min(len(password), strengthLength)]))
+}
+
+// whyGuessable returns why a password is guessed first, or nothing: zxcvbn
+// knows 30,000 common and breached passwords, words, names, keyboard walks,
+// dates and repetitions (NIST SP 800-63B-4, section 3.1.1.2; ASVS 5.0, 6.2.4,
+// 6.2.11 and 6.2.12). It takes about as long as a hash; only the gate may call
+// it for a request.
+func whyGuessable(password string, names ...string) string {
+	letters := []rune(string(normalPassword(password)))
 	known := []string{"daypass"}
 	for _, name := range names {
 		known = append(known, strings.Fields(name)...)
 	}
-	// Its time grows with the cube of the length; the beginning is telling enough.
-	guessed := zxcvbn.PasswordStrength(string(letters[:min(len(letters), 64)]), known)
+	guessed := zxcvbn.PasswordStrength(boundedForStrength(letters), known)
 	if guessed.Score >= 3 && !madeOf(string(letters), known) {
 		return ""
 	}

@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -194,7 +195,7 @@ func TestPasswordsThatAreRefused(t *testing.T) {
 		"fifteen chars\x00 and more":   "no keyboard",
 		"fifteen chars\xff and more":   "no keyboard",
 	} {
-		if complaint := complainOfPassword(password, "ada", "Ada Lovelace"); !strings.Contains(complaint, part) {
+		if complaint := complainOfPassword(password); !strings.Contains(complaint, part) {
 			t.Errorf("%.20q: %q", password, complaint)
 		}
 	}
@@ -206,18 +207,71 @@ func TestPasswordsThatAreRefused(t *testing.T) {
 		{"wxnthjqpv12345678", "ada", "Wxnthjqpv"},      // the name, and what is easy
 		{"daypass lovelace", "ada", "Ada Lovelace"},    // made of the name of the site, too
 	} {
-		if complaint := complainOfPassword(test.password, test.name, test.full); !strings.Contains(complaint, "easy to guess") {
+		if complaint := whyGuessable(test.password, test.name, test.full); !strings.Contains(complaint, "easy to guess") {
 			t.Errorf("%q of %s: %q", test.password, test.name, complaint)
 		}
 	}
 	for _, password := range []string{"ada lovelace 1815!", "wxnthjqpv12345678", "augusta.king@1815"} { // of somebody else
-		if complaint := complainOfPassword(password, "grace", "Grace Hopper"); complaint != "" {
+		if complaint := whyGuessable(password, "grace", "Grace Hopper"); complaint != "" {
 			t.Errorf("%q of somebody else: %s", password, complaint)
 		}
 	}
 	for _, password := range []string{"fifteen chars!!", "пятнадцать букв", "一二三四五六七八九十一二三四五", "🙂🐌🌧🎻🦊🚲🥨🌵🪁🧵🦉🍋🛶🪴🔭"} {
-		if complaint := complainOfPassword(password); complaint != "" {
+		if complaint := complainOfPassword(password) + whyGuessable(password, "ada"); complaint != "" {
 			t.Errorf("%q: %s", password, complaint)
 		}
+	}
+}
+
+func TestNoPasswordTakesLongToJudge(t *testing.T) {
+	// The processor's time for both, five times: other programs don't change it.
+	spent := func(work func()) time.Duration {
+		var before, after syscall.Rusage
+		check(t, syscall.Getrusage(syscall.RUSAGE_SELF, &before))
+		for range 5 {
+			work()
+		}
+		check(t, syscall.Getrusage(syscall.RUSAGE_SELF, &after))
+		return time.Duration(after.Utime.Nano() - before.Utime.Nano())
+	}
+	hash := spent(func() { hashPassword("a walk in the wet grass") })
+	for _, password := range []string{
+		"4@8(i[<369da|70$é+%24@[v{xo369o1670$5zh2hh8é{z<3é(!1|70$t+%23@8(",
+		"6@8(i[_369dzhehh6é_24@yvioo369o1670_5zyehh6é_z_3", // what a search for the slowest found
+		strings.Repeat("4@8([{<3691!|70$5+%2", 51), strings.Repeat("a", 1024), strings.Repeat("1234567890", 102),
+	} {
+		if judged := spent(func() { whyGuessable(password, "ada") }); judged > 3*hash {
+			t.Errorf("to judge %.64q takes %s, a hash %s", password, judged/5, hash/5)
+		}
+	}
+	for _, password := range []string{"p@$$w0rdp@$$w0rd", "P@$$w0rd!P@$$w0rd!", "passwordpassword", "1qaz2wsx3edc4rfv", "qwertyuiopasdfgh"} {
+		if whyGuessable(password) == "" {
+			t.Errorf("%s is accepted", password)
+		}
+	}
+}
+
+func TestTheStrengthIsJudgedAfterTheCurrentPassword(t *testing.T) {
+	db := open(t)
+	user, err := db.AddUser(t.Context(), NewUser{Name: "ada", Password: goodPassword, Role: Admin}, CommandLine)
+	check(t, err)
+	session, err := db.AddSession(t.Context(), SignIn{ID: "x", User: user, Lifetime: time.Hour})
+	check(t, err)
+	change := func(current, password string) InvalidError {
+		refused := InvalidError{}
+		if err := db.ChangePassword(t.Context(), NewPassword{Session: session, Current: current, Password: password, ID: "y"}); !errors.As(err, &refused) {
+			t.Fatal(err)
+		}
+		return refused
+	}
+	if refused := change("not the password", "passwordpassword"); refused["current"] == "" || refused["password"] != "" {
+		t.Errorf("with both wrong: %v", refused)
+	}
+	if refused := change(goodPassword, "passwordpassword"); refused["password"] == "" {
+		t.Errorf("with a weak one: %v", refused)
+	}
+	db.hashing.room = 0
+	if _, err := db.AddUser(t.Context(), NewUser{Name: "eve", Password: "passwordpassword", Role: Member}, CommandLine); !errors.As(err, new(*BusyError)) {
+		t.Errorf("the strength is judged outside of the gate: %v", err)
 	}
 }

@@ -130,14 +130,14 @@ func (db *DB) addUser(ctx context.Context, asked NewUser, from Origin, condition
 	if err != nil && !errors.As(err, &refused) {
 		return nil, err
 	}
-	if complaint := complainOfPassword(asked.Password, asked.Name, asked.FullName); complaint != "" {
+	if complaint := complainOfPassword(asked.Password); complaint != "" {
 		refused["password"] = complaint
 	}
 	if len(refused) > 0 {
 		return nil, refused
 	}
 	user.Created = db.now()
-	if err := db.hash(ctx, user, asked.Password); err != nil {
+	if err := db.choosePassword(ctx, user, asked.Password); err != nil {
 		return nil, err
 	}
 	err = db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, note note) error {
@@ -156,7 +156,23 @@ func (db *DB) addUser(ctx context.Context, asked NewUser, from Origin, condition
 	return user, nil
 }
 
-// hash gives the user a new password hash, through the gate.
+// choosePassword gives the user the hash of a new password, or returns an
+// InvalidError when that is refused. Whether it is guessed first is judged in
+// the gate too: that costs about what a hash costs.
+func (db *DB) choosePassword(ctx context.Context, user *User, password string) error {
+	if complaint := complainOfPassword(password); complaint != "" {
+		return InvalidError{"password": complaint}
+	}
+	return db.hashing.run(ctx, func() (err error) {
+		if complaint := whyGuessable(password, user.Name, user.FullName); complaint != "" {
+			return InvalidError{"password": complaint}
+		}
+		user.Password, err = hashPassword(password)
+		return err
+	})
+}
+
+// hash gives the user a new hash of the same password, through the gate.
 func (db *DB) hash(ctx context.Context, user *User, password string) error {
 	return db.hashing.run(ctx, func() (err error) {
 		user.Password, err = hashPassword(password)
@@ -301,10 +317,7 @@ func (db *DB) rehash(ctx context.Context, user *User, password string) error {
 // links that the user has.
 // It returns an InvalidError when the password is refused.
 func (db *DB) SetPassword(ctx context.Context, user *User, password string, from Origin) error {
-	if complaint := complainOfPassword(password, user.Name, user.FullName); complaint != "" {
-		return InvalidError{"password": complaint}
-	}
-	if err := db.hash(ctx, user, password); err != nil {
+	if err := db.choosePassword(ctx, user, password); err != nil {
 		return err
 	}
 	if err := db.forgive(ctx, db.limits(user.compared(), Origin{})); err != nil {
@@ -340,7 +353,7 @@ func (db *DB) ChangePassword(ctx context.Context, asked NewPassword) error {
 	if complaint := untypable(asked.Current); complaint != "" {
 		refused["current"] = complaint
 	}
-	if complaint := complainOfPassword(asked.Password, asked.Session.User.Name, asked.Session.User.FullName); complaint != "" {
+	if complaint := complainOfPassword(asked.Password); complaint != "" {
 		refused["password"] = complaint
 	} else if asked.Password == asked.Current {
 		refused["password"] = "This is the current password."
@@ -353,7 +366,7 @@ func (db *DB) ChangePassword(ctx context.Context, asked NewPassword) error {
 	}
 	user := asked.Session.User
 	before := user.Password
-	if err := db.hash(ctx, &user, asked.Password); err != nil {
+	if err := db.choosePassword(ctx, &user, asked.Password); err != nil {
 		return err
 	}
 	return db.writeWithEvents(ctx, asked.From, func(tx *sqlx.Tx, note note) error {
