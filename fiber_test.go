@@ -2456,6 +2456,37 @@ func TestFailedSignInsSlowDownFurtherOnes(t *testing.T) {
 	forger.login("eve", password).answers(429)
 }
 
+// TestAMadeUpCookieCostsNothing sends cookies as long as a header may be, each
+// part of which looks as if its signature had to be verified.
+func TestAMadeUpCookieCostsNothing(t *testing.T) {
+	site := start(t)
+	mark := strings.Repeat("A", 26) + "." + strings.Repeat("B", 43)
+	spent := func(cookie ...string) time.Duration {
+		stranger := site.visitor()
+		stranger.header["Cookie"] = cookie
+		var before, after syscall.Rusage
+		must(t, syscall.Getrusage(syscall.RUSAGE_SELF, &before))
+		for range 20 {
+			stranger.post("/login", "username", "ada").answers(422)
+		}
+		must(t, syscall.Getrusage(syscall.RUSAGE_SELF, &after))
+		return time.Duration(after.Utime.Nano()-before.Utime.Nano()) / 20
+	}
+	spent("")
+	for what, cookie := range map[string][]string{
+		"empty marks":       {"daypass-known=" + strings.Repeat("~", 14_000)},
+		"short marks":       {"daypass-known=" + strings.Repeat("x.y~", 3500)},
+		"whole marks":       {"daypass-known=" + strings.Repeat(mark+"~", 14_000/71)},
+		"one session":       {"daypass=s:" + strings.Repeat("x", 14_000) + ".y"},
+		"many cookies":      {strings.Repeat("daypass-known=x;", 900)},
+		"many header lines": slices.Repeat([]string{"daypass=s:x.y"}, 600),
+	} {
+		if each := spent(cookie...); each > 5*time.Millisecond {
+			t.Errorf("%s take %s of the processor", what, each)
+		}
+	}
+}
+
 func TestOneBrowserOfSeveralPeople(t *testing.T) {
 	site := start(t)
 	kiosk := site.visitor()

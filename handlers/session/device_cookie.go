@@ -28,13 +28,31 @@ func deviceMark(browser, account string, secret []byte) string {
 	return browser + "." + mac("known browser\x00"+browser+"\x00"+account, secret)
 }
 
+// markLength is how long a mark is: an ID of 26 letters, a dot, and a signature.
+const markLength = 26 + 1 + 43
+
+// deviceMarks returns what can be marks in a request's cookie. Each costs a
+// signature to verify, so there are no more of them than were ever set.
+func (m *Manager) deviceMarks(c *fiber.Ctx) (marks []string) {
+	cookie := c.Cookies(m.deviceCookieName())
+	if len(cookie) > maxDevices*(markLength+1) {
+		return nil
+	}
+	for mark := range strings.SplitSeq(cookie, "~") {
+		if len(mark) == markLength {
+			marks = append(marks, mark)
+		}
+	}
+	return marks
+}
+
 // TrustedDevice returns the ID by which a browser is known to an account, or nothing.
 func (m *Manager) TrustedDevice(c *fiber.Ctx, username string) string {
 	_, account, ok := models.Username(username)
 	if !ok {
 		return ""
 	}
-	for _, mark := range strings.Split(c.Cookies(m.deviceCookieName()), "~") {
+	for _, mark := range m.deviceMarks(c) {
 		browser, _, _ := strings.Cut(mark, ".")
 		for _, secret := range m.signer.secrets {
 			if hmac.Equal([]byte(mark), []byte(deviceMark(browser, account, secret))) {
@@ -59,14 +77,12 @@ func (m *Manager) setDeviceCookie(c *fiber.Ctx, username string) {
 	}
 	secret := m.signer.secrets[0]
 	var marks []string
-	for _, mark := range strings.Split(c.Cookies(m.deviceCookieName()), "~") {
+	for _, mark := range m.deviceMarks(c) {
 		browser, _, _ := strings.Cut(mark, ".")
 		if hmac.Equal([]byte(mark), []byte(deviceMark(browser, account, secret))) {
 			return
 		}
-		if len(mark) == len(deviceMark(rand.Text(), "", secret)) {
-			marks = append(marks, mark)
-		}
+		marks = append(marks, mark)
 	}
 	marks = append([]string{deviceMark(rand.Text(), account, secret)}, marks...)
 	c.Cookie(&fiber.Cookie{

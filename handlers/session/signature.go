@@ -64,9 +64,16 @@ func unsign(signed string, secret []byte) (value string, ok bool) {
 // cookie returns what the session cookie holds for an ID.
 func (s *signer) cookie(id string) string { return "s:" + sign(id, s.secrets[0]) }
 
+// maxCookie is how many bytes a cookie may have in a browser (RFC 6265bis,
+// section 5.6). To verify a longer one would only cost time.
+const maxCookie = 4096
+
 // idIn returns the ID that a cookie's value holds, percent-encoded or not, and
 // which of the secrets signed it. It is ok only for what this server signed.
 func (s *signer) idIn(cookie string) (id string, secret int, ok bool) {
+	if len(cookie) > maxCookie {
+		return "", 0, false
+	}
 	if strings.IndexByte(cookie, '%') >= 0 {
 		decoded, err := url.PathUnescape(cookie)
 		if err != nil {
