@@ -339,6 +339,9 @@ func (b *browser) do(method, path string, fields url.Values) *answer {
 	defer response.Body.Close()
 	content, err := io.ReadAll(response.Body)
 	must(b.t, err)
+	if method == http.MethodPost && response.StatusCode == http.StatusOK {
+		b.t.Errorf("POST %s answers with a page: loading it again would do again what was done", path)
+	}
 	for _, name := range []string{"password", "current", "token"} {
 		b.site.keepsSecret(fields.Get(name))
 	}
@@ -1067,7 +1070,10 @@ func TestS13ChangesComeFromThisSiteAlone(t *testing.T) {
 		})
 	}
 	ada := site.signIn("ada")
-	for _, method := range []string{"GET", "HEAD", "OPTIONS", "PUT", "DELETE", "PATCH", "TRACE"} {
+	for _, method := range []string{"GET", "HEAD"} {
+		ada.do(method, "/logout", nil).leadsTo("/")
+	}
+	for _, method := range []string{"OPTIONS", "PUT", "DELETE", "PATCH", "TRACE"} {
 		ada.do(method, "/logout", nil).answers(405)
 	}
 	ada.get("/dashboard").answers(200)
@@ -1687,6 +1693,12 @@ func TestFlowsInARealBrowser(t *testing.T) {
 			w.press("eve")
 			w.enter()
 			link := ask[string](w, "document.getElementById('link').value")
+			w.open(site.url + "/dashboard")
+			w.back()
+			if again := ask[string](w, "document.getElementById('link').value"); again != link {
+				t.Error("going back made another link")
+			}
+			w.open(site.url + "/dashboard")
 			w.signOut()
 			w.open(link)
 			w.press(password)
@@ -3243,9 +3255,28 @@ func TestHeadIsGetWithoutBody(t *testing.T) {
 			}
 		}
 	}
-	if got := ada.get("/logout").answers(405).http.Header.Get("Allow"); got != "POST" {
-		t.Errorf("/logout allows %q", got)
+}
+
+// TestTheAddressOfAFormLeadsToItsPage: people load it again, or find it in their
+// history.
+func TestTheAddressOfAFormLeadsToItsPage(t *testing.T) {
+	site := start(t)
+	ada := site.signIn("ada")
+	for path, page := range map[string]string{
+		"/logout": "/", "/account/name": "/account", "/account/password": "/account", "/sessions/end": "/sessions", "/sessions/x/end": "/sessions",
+		"/admin/users/x/disable": "/admin/users/x", "/admin/sessions/end": "/admin/sessions", "/admin/sessions/x/end": "/admin/sessions",
+	} {
+		ada.get(path).leadsTo(page)
+		ada.do("HEAD", path, nil).leadsTo(page)
+		next := "/login?next=" + url.QueryEscape(page)
+		if page == "/" {
+			next = "/login"
+		}
+		site.visitor().get(path).leadsTo(next)
+		site.visitor().post(path).leadsTo(next)
 	}
+	ada.get("/account/nothing").answers(404)
+	ada.post("/dashboard").answers(405)
 }
 
 func TestTheDoctor(t *testing.T) {
@@ -3551,8 +3582,9 @@ func TestOnesOwnAccount(t *testing.T) {
 func TestInvitationsAndLinks(t *testing.T) {
 	site := start(t)
 	ada := site.signIn("ada")
-	link := func(page *answer) string {
+	link := func(posted *answer) string {
 		t.Helper()
+		page := ada.get(posted.answers(303).http.Header.Get("Location")).answers(200)
 		found := regexp.MustCompile(`value="` + regexp.QuoteMeta(site.url) + `(/link\?token=(\w+))"`).FindStringSubmatch(page.body)
 		if found == nil {
 			t.Fatalf("no link on the page:\n%s", page.body)
@@ -3565,12 +3597,12 @@ func TestInvitationsAndLinks(t *testing.T) {
 	ada.post("/admin/users/new", "username", "a b", "role", "member").answers(422).says("without spaces")
 	ada.post("/admin/users/new", "username", "ADA", "role", "member").answers(422).says("taken")
 	ada.post("/admin/users/new", "username", "eve", "role", "owner").answers(422).says("member or an admin")
-	first := link(ada.post("/admin/users/new", "username", "eve", "full_name", "Eve", "role", "member").answers(200))
+	first := link(ada.post("/admin/users/new", "username", "eve", "full_name", "Eve", "role", "member"))
 	site.visitor().login("eve", password).answers(422)
 	site.visitor().login("eve", "").answers(422)
 
 	// A new link replaces the old one.
-	second := link(ada.post("/admin/users/" + site.user("eve").ID + "/link").answers(200))
+	second := link(ada.post("/admin/users/" + site.user("eve").ID + "/link"))
 	site.visitor().get(first).answers(404).says("counts no more")
 	guest := site.visitor()
 	guest.get(second).answers(200).says("eve").hasNoCookie()
@@ -3602,18 +3634,18 @@ func TestInvitationsAndLinks(t *testing.T) {
 
 	// A link for a forgotten password ends the sessions, and lasts a day.
 	eve := site.signIn("eve")
-	third := link(ada.post("/admin/users/" + site.user("eve").ID + "/link").answers(200))
+	third := link(ada.post("/admin/users/" + site.user("eve").ID + "/link"))
 	eve.get("/dashboard").answers(200)
 	fresh := site.visitor()
 	fresh.post("/link", "token", token(third), "password", "another walk in the grass").leadsTo("/dashboard")
 	fresh.get("/dashboard").answers(200).says("Password changed")
 	eve.get("/dashboard").isTurnedAway()
-	fourth := link(ada.post("/admin/users/" + site.user("eve").ID + "/link").answers(200))
+	fourth := link(ada.post("/admin/users/" + site.user("eve").ID + "/link"))
 	must(t, site.db.SetDisabled(t.Context(), site.user("eve"), true, models.CommandLine))
 	fresh.get(fourth).answers(404)
 	must(t, site.db.SetDisabled(t.Context(), site.user("eve"), false, models.CommandLine))
 	fresh.get(fourth).answers(404) // what disabling ended does not come back
-	fifth := link(ada.post("/admin/users/" + site.user("eve").ID + "/link").answers(200))
+	fifth := link(ada.post("/admin/users/" + site.user("eve").ID + "/link"))
 	fresh.get(fifth).answers(200)
 	site.later(24*time.Hour + time.Second)
 	site.visitor().get(fifth).answers(404)
@@ -3665,6 +3697,68 @@ func TestAPasswordLinkEndsWithTheSessions(t *testing.T) {
 			t.Errorf("%s: the link sets a password (%d)", act.name, status)
 		}
 	}
+}
+
+// TestALinkStaysWhereItIsShown: loading its page again, or going back to it, must
+// not make another link and so end the one that was passed on.
+func TestALinkStaysWhereItIsShown(t *testing.T) {
+	site := start(t)
+	ada, other := site.signIn("ada"), site.signIn("ada")
+	ada.post("/admin/users/new", "username", "eve", "role", "member")
+	at := "/admin/users/" + site.user("eve").ID + "/link"
+	linkAt := regexp.MustCompile(`value="` + regexp.QuoteMeta(site.url) + `(/link\?token=(\w+))"`)
+	shown := func() (link string) {
+		t.Helper()
+		found := linkAt.FindStringSubmatch(ada.get(at).answers(200).body)
+		if found == nil {
+			t.Fatal("no link is shown")
+		}
+		site.keepsSecret(found[2])
+		return found[1]
+	}
+	gone := func(b *browser) {
+		t.Helper()
+		if page := b.get(at).answers(404).says("No link to show"); linkAt.MatchString(page.body) {
+			t.Error("a link is shown")
+		}
+	}
+	first := shown()
+	before := site.rows()
+	for range 3 {
+		if again := shown(); again != first {
+			t.Fatalf("%s became %s", first, again)
+		}
+	}
+	site.visitor().get(first).answers(200)
+	if after := site.rows(); after != before {
+		t.Errorf("reading wrote: %s, and before %s", after, before)
+	}
+
+	// Nobody else, and no copy of the database, reads it.
+	gone(other)
+	token := strings.TrimPrefix(first, "/link?token=")
+	for _, suffix := range []string{"", "-wal"} {
+		if content, err := os.ReadFile(site.file + suffix); err != nil || bytes.Contains(content, []byte(token)) {
+			t.Errorf("daypass.db%s: %v, or it holds the token", suffix, err)
+		}
+	}
+
+	// Another link takes its place; one that was used is shown no more; nor is any after a while.
+	ada.post(at).leadsTo(at)
+	second := shown()
+	site.visitor().get(first).answers(404)
+	other.post(at).leadsTo(at)
+	gone(ada)
+	ada.post(at).leadsTo(at)
+	site.visitor().get(second).answers(404)
+	site.visitor().post("/link", "token", strings.TrimPrefix(shown(), "/link?token="), "password", "another walk in the grass").leadsTo("/dashboard")
+	gone(ada)
+	ada.post(at).leadsTo(at)
+	site.later(15*time.Minute - time.Second)
+	shown()
+	site.later(time.Second)
+	gone(ada)
+	ada.get("/admin/users/nobody/link").answers(404)
 }
 
 func TestAdministeringUsers(t *testing.T) {

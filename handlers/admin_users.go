@@ -3,6 +3,7 @@ package handlers
 import (
 	"errors"
 	"net/url"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -60,7 +61,7 @@ func (a *App) invite(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	return a.showLink(c, user, token)
+	return a.goToLink(c, user, token)
 }
 
 func (a *App) askInvite(c *fiber.Ctx, asked models.NewUser, invalid models.InvalidError) error {
@@ -70,16 +71,44 @@ func (a *App) askInvite(c *fiber.Ctx, asked models.NewUser, invalid models.Inval
 	})})
 }
 
-// LinkPage shows a link once, to be passed on to the person it is for.
+// LinkPage shows a link that is to be passed on to the person it is for.
 type LinkPage struct {
 	Page
 	Whose *models.User
-	Link  string
+	Link  string // empty: it is not shown any more
 }
 
-// showLink shows the link on the answer itself: it is kept nowhere.
-func (a *App) showLink(c *fiber.Ctx, user *models.User, token string) error {
-	return a.render(c, "admin-link", &LinkPage{Page: Page{Title: "A link for " + user.Called()}, Whose: user, Link: a.URL.String() + "/link?token=" + token})
+// linkShown is how long the page of a link shows it, to the session that made it.
+const linkShown = 15 * time.Minute
+
+func linkValue(user *models.User) string { return "link " + user.ID }
+
+// goToLink leads to the page of a new link. Loading that page again, or going
+// back to it, makes no further link.
+func (a *App) goToLink(c *fiber.Ctx, user *models.User, token string) error {
+	if err := a.sessions.SetSecret(c, sessionOf(c), linkValue(user), token, linkShown); err != nil {
+		return err
+	}
+	return c.Redirect("/admin/users/"+user.ID+"/link", fiber.StatusSeeOther)
+}
+
+func (a *App) showLink(c *fiber.Ctx) error {
+	whose, err := a.db.UserByID(c.UserContext(), c.Params("id"))
+	if err != nil {
+		return err
+	}
+	token, err := a.sessions.Secret(c, sessionOf(c), linkValue(whose))
+	if err == nil {
+		_, err = a.db.UserOfLink(c.UserContext(), token) // used, or replaced by another one
+	}
+	if isNotFound(err) {
+		c.Status(fiber.StatusNotFound)
+		return a.render(c, "admin-link", &LinkPage{Page: Page{Title: "No link to show"}, Whose: whose})
+	}
+	if err != nil {
+		return err
+	}
+	return a.render(c, "admin-link", &LinkPage{Page: Page{Title: "A link for " + whose.Called()}, Whose: whose, Link: a.URL.String() + "/link?token=" + token})
 }
 
 // AdminUserPage shows a user to an administrator.
@@ -130,7 +159,7 @@ func (a *App) changeUser(c *fiber.Ctx) error {
 		if err != nil {
 			return err
 		}
-		return a.showLink(c, user, token)
+		return a.goToLink(c, user, token)
 	case "make-admin":
 		done, err = "is an administrator now.", a.db.SetRole(ctx, user, models.Admin, from)
 	case "make-member":

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"path"
 	"strings"
 	"sync"
 	"time"
@@ -188,6 +189,22 @@ func (a *App) allowed(path string) string {
 		}
 	}
 	return strings.Join(methods, ", ")
+}
+
+// pageOf returns the path of the page that a path is about: itself; or, when it
+// only takes a form, the nearest one above it. It returns nothing when the map of
+// the site has no such path.
+func (a *App) pageOf(of string) string {
+	switch {
+	case a.leads(fiber.MethodGet, of):
+		return of
+	case !a.leads(fiber.MethodPost, of):
+		return ""
+	}
+	for of = path.Dir(of); !a.leads(fiber.MethodGet, of); {
+		of = path.Dir(of)
+	}
+	return of
 }
 
 // leads tells whether the map of the site has a page for a method and a path.

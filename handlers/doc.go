@@ -73,6 +73,9 @@
 //	return a.flashAndGo(c, "The note was saved.", "/notes")
 //
 // leads to a page, which shows the message once. flash does the first half alone.
+// Every POST that changes something ends in a redirect, so that loading again and
+// going back repeat nothing. A secret that the next page shows, such as a link,
+// goes there by a.sessions.SetSecret and Secret.
 //
 // # A form
 //

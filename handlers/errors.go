@@ -65,10 +65,14 @@ func (a *App) fail(c *fiber.Ctx, err error) error {
 	if after := retryAfter(err, status); after > 0 {
 		c.Set(fiber.HeaderRetryAfter, strconv.Itoa(int(math.Ceil(after.Seconds()))))
 	}
+	a.setHeaders(c)
 	if status == fiber.StatusMethodNotAllowed {
+		// Somebody opens the address that a form was sent to.
+		if page := a.pageOf(c.Path()); page != "" && page != c.Path() && (c.Method() == fiber.MethodGet || c.Method() == fiber.MethodHead) {
+			return c.Redirect(page, fiber.StatusSeeOther)
+		}
 		c.Set(fiber.HeaderAllow, a.allowed(c.Path()))
 	}
-	a.setHeaders(c)
 	c.Status(status)
 	if wrong := a.viewErrorIn(err); wrong != nil {
 		return a.showViewError(c, wrong)

@@ -108,6 +108,7 @@ var gallery = map[string]interface{ frame() *Page }{
 	"admin-invite: first":   &InvitePage{Page: signedIn("Add a user"), Fields: someFields},
 	"admin-invite: refused": &InvitePage{Page: signedIn("Add a user"), Fields: someFields, Admin: true, Error: "No such role."},
 	"admin-link: link":      &LinkPage{Page: signedIn("A link"), Whose: someUser, Link: "https://dash.example.org/link?token=x"},
+	"admin-link: gone":      &LinkPage{Page: signedIn("No link to show"), Whose: someUser},
 	"admin-user: full":      &AdminUserPage{Page: signedIn("Ada"), Whose: &someUsers[0], Self: true, Sessions: []ShownSession{showSession(someSession, &someSession)}, More: 4, Activity: showEvents(allEvents())},
 	"admin-user: invited":   &AdminUserPage{Page: signedIn("Eve"), Whose: &someUsers[1]},
 	"admin-user: disabled":  &AdminUserPage{Page: signedIn("Bob"), Whose: &someUsers[2]},

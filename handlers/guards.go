@@ -101,8 +101,12 @@ func (a *App) requireSession(c *fiber.Ctx) error {
 	session, err := a.sessions.Load(c)
 	if isNotFound(err) {
 		query := url.Values{}
-		if a.leads(fiber.MethodGet, c.Path()) && c.Path() != "/" {
+		switch page := a.pageOf(c.Path()); page {
+		case "", "/":
+		case c.Path():
 			query.Set("next", c.OriginalURL())
+		default:
+			query.Set("next", page)
 		}
 		if a.sessions.HasCookie(c) {
 			query.Set("ended", "1")

@@ -47,6 +47,7 @@ func (a *App) routes() {
 	a.Get("/admin/users/new", a.showInvite)
 	a.Post("/admin/users/new", a.invite)
 	a.Get("/admin/users/:id", a.user)
+	a.Get("/admin/users/:id/link", a.showLink)
 	a.Post("/admin/users/:id/:act", a.changeUser)
 	a.Get("/admin/sessions", a.allSessions)
 	a.Post("/admin/sessions/end", a.endEverySession)

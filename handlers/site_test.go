@@ -73,6 +73,9 @@ func (v *visitor) do(method, path string, fields url.Values) *answer {
 	if err != nil {
 		v.t.Fatal(err)
 	}
+	if method == http.MethodPost && response.StatusCode == http.StatusOK {
+		v.t.Errorf("POST %s answers with a page: loading it again would do again what was done", path)
+	}
 	return &answer{v.t, method + " " + path, response.StatusCode, response.Header, string(body)}
 }
 
