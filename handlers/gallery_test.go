@@ -44,12 +44,13 @@ func newAppOn(t testing.TB, file string) *App {
 }
 
 var (
+	someHash  = func() (hash models.PasswordHash) { hash.Scan("x"); return hash }()
 	someTime  = models.Time{Time: time.Date(2026, 3, 14, 9, 26, 53, 0, time.UTC)}
 	someUser  = &models.User{ID: "u", Name: "ada", FullName: "Ada Lovelace", Role: models.Admin, Created: someTime}
 	someUsers = []models.User{
-		{ID: "a", Name: "ada", FullName: "Ada Lovelace", Role: models.Admin, Created: someTime, Password: "x"},
+		{ID: "a", Name: "ada", FullName: "Ada Lovelace", Role: models.Admin, Created: someTime, Password: someHash},
 		{ID: "e", Name: "eve", Role: models.Member, Created: someTime},
-		{ID: "b", Name: "<bob>", Role: models.Member, Created: someTime, Password: "x", Disabled: true},
+		{ID: "b", Name: "<bob>", Role: models.Member, Created: someTime, Password: someHash, Disabled: true},
 	}
 	someSession = models.Session{ID: "s", Address: "203.0.113.9", Browser: "Safari on iOS", Created: someTime, Seen: someTime, Expires: someTime, User: *someUser}
 	someFields  = []Field{

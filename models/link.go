@@ -91,7 +91,7 @@ func (db *DB) UseLink(ctx context.Context, token, password string, from Origin) 
 		if err := must(ctx, tx, `DELETE FROM links WHERE key = $1 AND expires > $2`, linkKey(token), db.now()); err != nil {
 			return err
 		}
-		if err := must(ctx, tx, `UPDATE users SET password = $1 WHERE id = $2 AND NOT disabled`, user.Password, user.ID); err != nil {
+		if err := must(ctx, tx, `UPDATE users SET password = $1 WHERE id = $2 AND NOT disabled`, user.Password.text(), user.ID); err != nil {
 			return err
 		}
 		if _, err := endAccess(ctx, tx, user, ""); err != nil {

@@ -3,9 +3,11 @@ package models
 import (
 	"crypto/rand"
 	"crypto/subtle"
+	"database/sql"
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -39,6 +41,39 @@ type parameters struct {
 	memory, time uint32
 	lanes        uint8
 	salt, hash   []byte
+}
+
+// PasswordHash is what is kept of a user's password: argon2id in PHC form, or
+// nothing as long as none was set. Whatever prints, logs or encodes it gets
+// "***", and it has no method that returns it: templates can call those. It
+// points to its text because fmt looks into fields that are not exported.
+type PasswordHash struct{ phc *string }
+
+func newPasswordHash(password string) (PasswordHash, error) {
+	phc, err := hashPassword(password)
+	return PasswordHash{&phc}, err
+}
+
+// Scan reads what the database holds.
+func (h *PasswordHash) Scan(from any) error {
+	var phc sql.NullString
+	err := phc.Scan(from)
+	h.phc = &phc.String
+	return err
+}
+
+// Format prints "***", whatever is asked for.
+func (PasswordHash) Format(to fmt.State, _ rune) { io.WriteString(to, "***") }
+
+// MarshalText encodes it as "***".
+func (PasswordHash) MarshalText() ([]byte, error) { return []byte("***"), nil }
+
+// text is what the database holds.
+func (h PasswordHash) text() string {
+	if h.phc == nil {
+		return ""
+	}
+	return *h.phc
 }
 
 // hashPassword returns the hash of a password with a new salt, in PHC form. It

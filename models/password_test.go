@@ -1,8 +1,13 @@
 package models
 
 import (
+	"encoding/hex"
+	"encoding/json"
+	"encoding/xml"
 	"errors"
 	"fmt"
+	"html/template"
+	"log/slog"
 	"runtime"
 	"strings"
 	"sync"
@@ -128,6 +133,38 @@ func TestAnOldHashDoesNotReplaceANewPassword(t *testing.T) {
 	}
 }
 
+func TestAPasswordHashIsShownToNobody(t *testing.T) {
+	db := open(t)
+	user, err := db.AddUser(t.Context(), NewUser{Name: "ada", Password: goodPassword, Role: Admin}, CommandLine)
+	check(t, err)
+	session := sessionIn(t, db, user)
+	var shown strings.Builder
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%T", "%p", "%U"} {
+		hidden := struct{ user User }{*user}
+		fmt.Fprintf(&shown, verb+verb+verb+verb+verb, user.Password, &user.Password, *user, *session, hidden)
+	}
+	for _, log := range []*slog.Logger{slog.New(slog.NewTextHandler(&shown, nil)), slog.New(slog.NewJSONHandler(&shown, nil))} {
+		log.Info("x", "hash", user.Password, "user", user, "session", session)
+	}
+	for _, marshal := range []func(any) ([]byte, error){json.Marshal, xml.Marshal} {
+		for _, value := range []any{user.Password, struct{ Password PasswordHash }{user.Password}, map[string]any{"user": user}} {
+			text, _ := marshal(value) // XML knows no maps
+			shown.Write(text)
+		}
+	}
+	page := `{{.}} {{.User}} {{.User.Password}} {{printf "%s" .User.Password}} <a title="{{.User.Password}}" href="?{{.User.Password}}"><script>{{.User.Password}}</script>`
+	check(t, template.Must(template.New("").Parse(page)).Execute(&shown, session))
+	for _, call := range []string{"phc", "text", "String", "Value", "Text"} {
+		template.Must(template.New("").Parse(`{{.User.Password.`+call+`}}`)).Execute(&shown, session)
+	}
+	if strings.Contains(shown.String(), "argon2id") || strings.Contains(shown.String(), hex.EncodeToString([]byte("argon2id"))) {
+		t.Errorf("the hash is shown: %s", shown.String())
+	}
+	if got := fmt.Sprint(user.Password); got != "***" {
+		t.Errorf("a hash prints as %s", got)
+	}
+}
+
 func TestAnOldHashIsMadeAnewAtSignIn(t *testing.T) {
 	db := open(t)
 	const password = "a walk in the wet grass"
@@ -139,12 +176,12 @@ func TestAnOldHashIsMadeAnewAtSignIn(t *testing.T) {
 	check(t, err)
 
 	_, err = db.Authenticate(t.Context(), "ada", "not the password", CommandLine)
-	if user, _ := db.User(t.Context(), "ada"); !errors.Is(err, ErrRefused) || user.Password != old {
+	if user, _ := db.User(t.Context(), "ada"); !errors.Is(err, ErrRefused) || user.Password.text() != old {
 		t.Fatal("a refused sign-in changed the hash")
 	}
 	user, err := db.Authenticate(t.Context(), "ada", password, CommandLine)
 	check(t, err)
-	if kept, _ := db.User(t.Context(), "ada"); kept.Password == old || kept.Password != user.Password {
+	if kept, _ := db.User(t.Context(), "ada"); kept.Password.text() == old || kept.Password.text() != user.Password.text() {
 		t.Error("the hash was not made anew")
 	}
 	_, err = db.AddSession(t.Context(), SignIn{ID: "x", User: user, Lifetime: time.Hour})

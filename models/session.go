@@ -70,7 +70,7 @@ func (db *DB) AddSession(ctx context.Context, in SignIn) (*Session, error) {
 	err := db.writeWithEvents(ctx, in.From, func(tx *sqlx.Tx, note note) error {
 		err := must(ctx, tx, `INSERT INTO sessions (id, signer, address, browser, created, seen, expires, user_id)
 			SELECT $1, $2, $3, $4, CAST($5 AS BIGINT), CAST($5 AS BIGINT), CAST($6 AS BIGINT), id FROM users WHERE id = $7 AND password = $8 AND NOT disabled`,
-			session.ID, session.Signer, session.Address, session.Browser, now, session.Expires, in.User.ID, in.User.Password)
+			session.ID, session.Signer, session.Address, session.Browser, now, session.Expires, in.User.ID, in.User.Password.text())
 		if errors.Is(err, ErrNotFound) {
 			return ErrRefused
 		}

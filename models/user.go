@@ -23,18 +23,21 @@ const (
 
 // User is a person who may sign in.
 type User struct {
-	ID       string `db:"id" json:"id"`
-	Name     string `db:"name" json:"name"`
-	FullName string `db:"full_name" json:"full_name"`
-	Role     Role   `db:"role" json:"role"`
-	Disabled bool   `db:"disabled" json:"disabled"`
-	Created  Time   `db:"created" json:"created"`
-	Password string `db:"password" json:"-"` // argon2id in PHC form
-	Version  int64  `db:"version" json:"-"`  // another one with every change of what pages show about the user
+	ID       string       `db:"id" json:"id"`
+	Name     string       `db:"name" json:"name"`
+	FullName string       `db:"full_name" json:"full_name"`
+	Role     Role         `db:"role" json:"role"`
+	Disabled bool         `db:"disabled" json:"disabled"`
+	Created  Time         `db:"created" json:"created"`
+	Password PasswordHash `db:"password" json:"-"`
+	Version  int64        `db:"version" json:"-"` // another one with every change of what pages show about the user
 }
 
 // IsAdmin tells whether the user administers the site.
 func (u *User) IsAdmin() bool { return u.Role == Admin }
+
+// HasPassword tells whether the user has set a password: who was invited has none yet.
+func (u *User) HasPassword() bool { return u.Password.text() != "" }
 
 // Called is what to call the user: the full name, or else the username.
 func (u *User) Called() string {
@@ -121,7 +124,7 @@ func checked(asked NewUser) (user *User, compared string, err error) {
 func insertUser(ctx context.Context, tx *sqlx.Tx, user *User, compared, condition string) error {
 	return must(ctx, tx, `INSERT INTO users (id, name, name_key, full_name, search_key, role, disabled, created, password)
 		SELECT $1, $2, $3, $4, $5, $6, FALSE, CAST($7 AS BIGINT), $8`+condition+` ON CONFLICT (name_key) DO NOTHING`,
-		user.ID, user.Name, compared, user.FullName, searchKey(user.Name, user.FullName), user.Role, user.Created, user.Password)
+		user.ID, user.Name, compared, user.FullName, searchKey(user.Name, user.FullName), user.Role, user.Created, user.Password.text())
 }
 
 func (db *DB) addUser(ctx context.Context, asked NewUser, from Origin, condition string) (*User, error) {
@@ -167,7 +170,7 @@ func (db *DB) choosePassword(ctx context.Context, user *User, password string) e
 		if complaint := whyGuessable(password, user.Name, user.FullName); complaint != "" {
 			return InvalidError{"password": complaint}
 		}
-		user.Password, err = hashPassword(password)
+		user.Password, err = newPasswordHash(password)
 		return err
 	})
 }
@@ -175,7 +178,7 @@ func (db *DB) choosePassword(ctx context.Context, user *User, password string) e
 // hash gives the user a new hash of the same password, through the gate.
 func (db *DB) hash(ctx context.Context, user *User, password string) error {
 	return db.hashing.run(ctx, func() (err error) {
-		user.Password, err = hashPassword(password)
+		user.Password, err = newPasswordHash(password)
 		return err
 	})
 }
@@ -255,7 +258,7 @@ func untypable(password string) string {
 func (db *DB) verify(ctx context.Context, user *User, account, password string, from Origin) (err error) {
 	stored := db.decoy
 	if user != nil {
-		if stored, err = readHash(user.Password); user.Password == "" {
+		if stored, err = readHash(user.Password.text()); !user.HasPassword() {
 			stored = db.decoy // invited, and has set none yet
 		} else if err != nil {
 			db.Log.Error("a user's password hash is damaged; set a new password", "user", user.Name)
@@ -300,12 +303,12 @@ func (db *DB) verify(ctx context.Context, user *User, account, password string, 
 
 // rehash keeps a password that was just verified with the costs of today.
 func (db *DB) rehash(ctx context.Context, user *User, password string) error {
-	before := user.Password
+	before := user.Password.text()
 	if err := db.hash(ctx, user, password); err != nil {
 		return err
 	}
 	return db.write(ctx, func(tx *sqlx.Tx) error {
-		err := must(ctx, tx, `UPDATE users SET password = $1 WHERE id = $2 AND password = $3`, user.Password, user.ID, before)
+		err := must(ctx, tx, `UPDATE users SET password = $1 WHERE id = $2 AND password = $3`, user.Password.text(), user.ID, before)
 		if errors.Is(err, ErrNotFound) {
 			return ErrRefused // changed in the meantime: what was verified no longer holds
 		}
@@ -324,7 +327,7 @@ func (db *DB) SetPassword(ctx context.Context, user *User, password string, from
 		return err
 	}
 	return db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, note note) error {
-		if err := must(ctx, tx, `UPDATE users SET password = $1 WHERE id = $2`, user.Password, user.ID); err != nil {
+		if err := must(ctx, tx, `UPDATE users SET password = $1 WHERE id = $2`, user.Password.text(), user.ID); err != nil {
 			return err
 		}
 		if _, err := endAccess(ctx, tx, user, ""); err != nil {
@@ -365,12 +368,12 @@ func (db *DB) ChangePassword(ctx context.Context, asked NewPassword) error {
 		return err
 	}
 	user := asked.Session.User
-	before := user.Password
+	before := user.Password.text()
 	if err := db.choosePassword(ctx, &user, asked.Password); err != nil {
 		return err
 	}
 	return db.writeWithEvents(ctx, asked.From, func(tx *sqlx.Tx, note note) error {
-		if err := must(ctx, tx, `UPDATE users SET password = $1 WHERE id = $2 AND password = $3 AND NOT disabled`, user.Password, user.ID, before); err != nil {
+		if err := must(ctx, tx, `UPDATE users SET password = $1 WHERE id = $2 AND password = $3 AND NOT disabled`, user.Password.text(), user.ID, before); err != nil {
 			return err
 		}
 		if err := moveSession(ctx, tx, asked.Session.ID, asked.ID, asked.Signer); err != nil {
@@ -451,7 +454,7 @@ func (db *DB) RemoveSelf(ctx context.Context, session *Session, password string,
 	return db.removeUser(ctx, &session.User, from, func(tx *sqlx.Tx) error {
 		var holds bool
 		err := tx.GetContext(ctx, &holds, `SELECT EXISTS (SELECT 1 FROM sessions s JOIN users u ON u.id = s.user_id
-			WHERE s.id = $1 AND u.password = $2 AND NOT u.disabled)`, session.ID, session.User.Password)
+			WHERE s.id = $1 AND u.password = $2 AND NOT u.disabled)`, session.ID, session.User.Password.text())
 		if err == nil && !holds {
 			return ErrNotFound // ended, disabled or given another password while this one was looked at
 		}
