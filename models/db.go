@@ -115,9 +115,21 @@ type Storage struct {
 	db *DB
 }
 
-// Set stores a value for so long.
+// Get returns a value, or nil when there is none or its time is over by the
+// clock of the database.
+func (s *Storage) Get(key string) (value []byte, err error) {
+	err = s.db.sql.Get(&value, `SELECT v FROM `+payloads+` WHERE k = $1 AND (e = 0 OR e > $2)`, key, s.db.now())
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	return value, err
+}
+
+// Set stores a value for so long, by the clock of the database.
 func (s *Storage) Set(key string, value []byte, lifetime time.Duration) error {
-	return s.db.inTurn(context.Background(), func() error { return s.Storage.Set(key, value, lifetime) })
+	return s.db.inTurn(context.Background(), func() error {
+		return s.Storage.Set(key, value, lifetime+time.Until(s.db.Now()))
+	})
 }
 
 // Delete removes a value.

@@ -88,6 +88,6 @@ func (m *Manager) setDeviceCookie(c *fiber.Ctx, username string) {
 	c.Cookie(&fiber.Cookie{
 		Name: m.deviceCookieName(), Value: strings.Join(marks[:min(len(marks), maxDevices)], "~"), Path: "/",
 		HTTPOnly: true, Secure: m.secure, SameSite: fiber.CookieSameSiteStrictMode,
-		MaxAge: int(deviceCookieLifetime.Seconds()), Expires: time.Now().Add(deviceCookieLifetime),
+		MaxAge: int(deviceCookieLifetime.Seconds()),
 	})
 }

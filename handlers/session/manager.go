@@ -244,7 +244,7 @@ func (m *Manager) setCookie(c *fiber.Ctx, value string, lifetime time.Duration) 
 	cookie := &fiber.Cookie{
 		Name: m.cookieName(), Value: value, Path: "/",
 		HTTPOnly: true, Secure: m.secure, SameSite: fiber.CookieSameSiteLaxMode,
-		MaxAge: int(lifetime.Seconds()), Expires: time.Now().Add(lifetime),
+		MaxAge: int(lifetime.Seconds()), // by which the clock of the browser makes no difference
 	}
 	if lifetime <= 0 {
 		cookie.MaxAge, cookie.Expires = 0, time.Unix(1, 0)
