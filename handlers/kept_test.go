@@ -3,6 +3,7 @@ package handlers
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -62,6 +63,36 @@ func TestKeptPagesAreMadeOnce(t *testing.T) {
 	ada.visit("/counted").says("made 9")
 	ahead.Store(int64(24*time.Hour + time.Second))
 	ada.visit("/counted").answers(http.StatusSeeOther)
+}
+
+// TestACachedPageIsOfOneSession, and no older than the next end of a session of its user.
+func TestACachedPageIsOfOneSession(t *testing.T) {
+	t.Parallel()
+	site := newClockSite(t)
+	one := site.signedIn("ada", models.Member)
+	ada, sessions := sessionsOf(t, site.app, "ada")
+	cookie, _, _ := strings.Cut(site.post("/login", "username", "ada", "password", testPassword).header.Get("Set-Cookie"), ";")
+	two := site.with(cookie)
+	marked := map[string]int{}
+	for range 3 {
+		for _, v := range []*visitor{one, two} {
+			marked[v.visit("/sessions").first(`(?s)this one</span></span>.*?action="/sessions/([^/]+)/end"`)]++
+		}
+	}
+	if len(marked) != 2 || marked[sessions[0].ID] != 3 {
+		t.Errorf("marked as this one are %v", marked)
+	}
+
+	if _, err := site.app.db.AddSession(t.Context(), models.SignIn{ID: "short", User: ada, Lifetime: 30 * time.Second, From: models.Origin{Browser: "a browser that soon ends"}}); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		one.visit("/sessions").says("a browser that soon ends")
+	}
+	site.later(29 * time.Second)
+	one.visit("/sessions").says("a browser that soon ends")
+	site.later(time.Second)
+	one.visit("/sessions").saysNot("a browser that soon ends")
 }
 
 // TestMenusShowWhereOneIs, also when they are kept.
