@@ -38,6 +38,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime/debug"
+	"runtime/metrics"
 	"slices"
 	"strconv"
 	"strings"
@@ -3457,6 +3459,99 @@ func TestActivityIsFilteredPagedAndDownloaded(t *testing.T) {
 	}
 }
 
+// TestLargeFilesAreDownloadedWhole, in memory that does not grow with them, while
+// the database goes on; and one that breaks off is known to be broken.
+func TestLargeFilesAreDownloadedWhole(t *testing.T) {
+	const events, notes = 60_000, 1_234
+	file := filepath.Join(t.TempDir(), "daypass.db")
+	first := startOn(t, file)
+	first.add("eve", models.Member)
+	first.change(`CREATE TABLE sample_notes (user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE, part BIGINT NOT NULL, place BIGINT NOT NULL, title TEXT NOT NULL, PRIMARY KEY (part, place))`)
+	first.change(`CREATE TABLE sample_marks (user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE, mark TEXT NOT NULL)`)
+	for table, values := range map[string]string{"sample_notes": `u.id, i % 7, i, 'a note'`, "sample_marks": `u.id, 'a mark'`} {
+		first.change(fmt.Sprintf(`WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d) INSERT INTO %s SELECT %s FROM n, users u WHERE u.name = 'eve'`, notes, table, values))
+	}
+	first.change(fmt.Sprintf(`WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d)
+		INSERT INTO events (id, user_id, kind, at, address, browser) SELECT printf('0%%09d', i), u.id, 'sign-out', 1700000000 + i, '203.0.113.9', 'Firefox on Linux' FROM n, users u WHERE u.name = 'eve'`, events))
+	first.stop()
+	site := startOn(t, file)
+	site.add("ada", models.Admin)
+	eve, ada := site.signIn("eve"), site.signIn("ada")
+
+	all := site.count(`SELECT COUNT(*) FROM events`)
+	for path, rows := range map[string]int{"/activity.csv": events + 2, "/admin/activity.csv": all, "/admin/activity.csv?name=eve&kind=sign-out": events} {
+		who := eve
+		if strings.HasPrefix(path, "/admin") {
+			who = ada
+		}
+		table, err := csv.NewReader(strings.NewReader(who.get(path).answers(200).body)).ReadAll()
+		must(t, err)
+		if len(table) != rows+1 {
+			t.Errorf("%s has %d rows, not %d", path, len(table)-1, rows)
+		}
+	}
+	var data struct {
+		Sessions, Events []map[string]any
+		Notes            []map[string]any `json:"sample_notes"`
+		Marks            []map[string]any `json:"sample_marks"`
+	}
+	must(t, json.Unmarshal([]byte(eve.post("/account/data.json").answers(200).body), &data))
+	if len(data.Sessions) != 1 || len(data.Events) != events+3 || len(data.Notes) != notes || len(data.Marks) != notes {
+		t.Errorf("the data has %d sessions, %d events, %d notes and %d marks", len(data.Sessions), len(data.Events), len(data.Notes), len(data.Marks))
+	}
+	if note := data.Notes[0]; len(note) != 3 || note["title"] != "a note" || len(data.Marks[0]) != 1 {
+		t.Errorf("the first note is %v, the first mark %v", note, data.Marks[0])
+	}
+	data.Events, data.Notes, data.Marks = nil, nil, nil
+
+	// Ten who take their time.
+	held := func() uint64 {
+		debug.FreeOSMemory()
+		sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+		metrics.Read(sample)
+		return sample[0].Value.Uint64()
+	}
+	before := held()
+	for range 10 {
+		connection, err := net.Dial("tcp", strings.TrimPrefix(site.url, "http://"))
+		must(t, err)
+		defer connection.Close()
+		must(t, connection.(*net.TCPConn).SetReadBuffer(4096))
+		fmt.Fprintf(connection, "POST /account/data.json HTTP/1.1\r\nHost: x\r\nSec-Fetch-Site: same-origin\r\nCookie: daypass=%s\r\nContent-Length: 0\r\n\r\n", eve.cookie())
+		line, err := bufio.NewReaderSize(connection, 16).ReadString('\n')
+		must(t, err)
+		if !strings.Contains(line, "200") {
+			t.Fatal(line)
+		}
+	}
+	if after := held(); after > before+10<<20 {
+		t.Errorf("ten downloads hold %d MiB", (after-before)>>20)
+	}
+	db, err := sql.Open("sqlite3", site.file)
+	must(t, err)
+	defer db.Close()
+	var busy, pages, written int
+	must(t, db.QueryRow(`PRAGMA wal_checkpoint(TRUNCATE)`).Scan(&busy, &pages, &written))
+	if busy != 0 {
+		t.Error("a slow download keeps the log from being written back")
+	}
+
+	site.change(`UPDATE events SET at = 'never' WHERE id = '0000000001'`) // the last one to be read
+	request, err := http.NewRequest("POST", site.url+"/account/data.json", nil)
+	must(t, err)
+	response, err := eve.client.Do(request)
+	must(t, err)
+	defer response.Body.Close()
+	if n, err := io.Copy(io.Discard, response.Body); err == nil {
+		t.Errorf("the file ends after %d bytes as if it were whole", n)
+	}
+	if !strings.Contains(site.log.String(), "download failed") {
+		t.Error("the log does not say that a download failed")
+	}
+	site.change(`DELETE FROM events WHERE at = 'never'`)
+	eve.get("/activity.csv").answers(200)
+}
+
 // TestWhatRepeatsWithinAMinuteIsCountedInOneRow, on pages and in files, and stays
 // bounded when the browser calls itself something else each time.
 func TestWhatRepeatsWithinAMinuteIsCountedInOneRow(t *testing.T) {
@@ -3564,7 +3659,12 @@ func TestOnesOwnAccount(t *testing.T) {
 		Sessions []map[string]any
 		Events   []map[string]any
 	}
-	file := eve.get("/account/data.json").answers(200)
+	before := site.rows()
+	eve.get("/account/data.json").leadsTo("/account") // what is noted is no GET
+	if after := site.rows(); after != before {
+		t.Errorf("a GET of the data wrote: %s, before %s", after, before)
+	}
+	file := eve.post("/account/data.json", "download", "json").answers(200)
 	must(t, json.Unmarshal([]byte(file.body), &data))
 	if data.User["name"] != "eve" || len(data.Sessions) != 1 || len(data.Events) < 4 || strings.Contains(file.body, "argon2") || strings.Contains(file.body, site.user("ada").ID) {
 		t.Errorf("the data is %s", file.body)
@@ -3824,14 +3924,15 @@ func TestTheNameOfARemovedUserStandsNowhere(t *testing.T) {
 	his.post("/admin/users/" + eve.ID + "/make-admin").leadsTo("/admin/users/" + eve.ID)
 	his.post("/admin/users/" + eve.ID + "/make-member").leadsTo("/admin/users/" + eve.ID)
 	his.post("/admin/users/" + bob.ID + "/make-member").leadsTo("/admin/users/" + bob.ID)
-	for _, path := range []string{"/account/data.json", "/activity.csv", "/dashboard", "/activity"} {
+	for _, path := range []string{"/activity.csv", "/dashboard", "/activity"} {
 		hers.get(path).answers(200).says("bobby").says("command line")
 	}
+	hers.post("/account/data.json").answers(200).says("bobby").says("command line")
 	ada.post("/admin/users/" + bob.ID + "/remove").leadsTo("/admin/users")
 	namesNobody := func() {
 		t.Helper()
-		for _, path := range []string{"/dashboard", "/activity", "/activity.csv", "/account/data.json"} {
-			if page := hers.get(path).answers(200).says("removed user").says("command line"); strings.Contains(page.body, "bobby") {
+		for path, method := range map[string]string{"/dashboard": "GET", "/activity": "GET", "/activity.csv": "GET", "/account/data.json": "POST"} {
+			if page := hers.do(method, path, nil).answers(200).says("removed user").says("command line"); strings.Contains(page.body, "bobby") {
 				t.Errorf("%s names who was removed:\n%s", path, page.body)
 			}
 		}
@@ -4075,7 +4176,7 @@ func TestTheReadmesPageWorks(t *testing.T) {
 		t.Fatal("a long list has no second page")
 	}
 	ada.get(older[1]).answers(200).says("milk").says("note 0")
-	ada.get("/account/data.json").answers(200).says(`"notes": [`).says("milk")
+	ada.post("/account/data.json").answers(200).says(`"notes": [`).says("milk")
 	site.visitor().get("/notes").leadsTo("/login?next=%2Fnotes")
 
 	w := chromium(t, 390, 800, true)

@@ -1,8 +1,8 @@
 package handlers
 
 import (
-	"encoding/json"
 	"errors"
+	"io"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -50,19 +50,15 @@ func (a *App) changePassword(c *fiber.Ctx) error {
 	return c.Redirect("/account", fiber.StatusSeeOther)
 }
 
+// toAccount leads to the button of a download, which is noted and so no GET.
+func (a *App) toAccount(c *fiber.Ctx) error { return c.Redirect("/account", fiber.StatusSeeOther) }
+
 // accountData sends all that is held about a user.
 func (a *App) accountData(c *fiber.Ctx) error {
-	data, err := a.db.Export(c.UserContext(), sessionOf(c), a.from(c))
-	if err != nil {
-		return err
-	}
-	file, err := json.MarshalIndent(data, "", "  ")
-	if err != nil {
-		return err
-	}
-	c.Attachment("daypass-data.json")
-	c.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSONCharsetUTF8)
-	return c.Send(append(file, '\n'))
+	ctx, session, from := c.UserContext(), sessionOf(c), a.from(c)
+	return a.sendFile(c, "daypass-data.json", fiber.MIMEApplicationJSONCharsetUTF8, func(to io.Writer) error {
+		return a.db.Export(ctx, session, from, to)
+	})
 }
 
 func (a *App) removeAccount(c *fiber.Ctx) error {

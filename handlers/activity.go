@@ -1,8 +1,9 @@
 package handlers
 
 import (
-	"bytes"
 	"encoding/csv"
+	"errors"
+	"io"
 	"net/url"
 	"slices"
 	"strconv"
@@ -14,11 +15,8 @@ import (
 	"daypass/models"
 )
 
-// Lists show so many rows a page, and a file has at most so many.
-const (
-	rowsPerPage = 50
-	rowsPerFile = 50_000
-)
+// rowsPerPage is how many rows a list shows on a page.
+const rowsPerPage = 50
 
 // ActivityPage lists events, newest first: one's own, or everybody's.
 type ActivityPage struct {
@@ -93,22 +91,18 @@ func (a *App) listEvents(c *fiber.Ctx, page *ActivityPage, filter models.EventFi
 // eventFile sends events as a table for other programs (RFC 4180).
 func (a *App) eventFile(c *fiber.Ctx, filter models.EventFilter) error {
 	filter.Before = ""
-	events, err := a.db.Events(c.UserContext(), filter, rowsPerFile)
-	if err != nil {
-		return err
-	}
-	var file bytes.Buffer
-	table := csv.NewWriter(&file)
-	table.Write([]string{"time", "user", "event", "browser", "address", "by", "count"})
-	for _, event := range events {
-		table.Write([]string{
-			event.At.Format(time.RFC3339), cell(event.Name), string(event.Kind), cell(event.Browser), event.Address, cell(event.Author), strconv.Itoa(event.Count),
+	ctx := c.UserContext()
+	return a.sendFile(c, "activity.csv", "text/csv; charset=utf-8", func(to io.Writer) error {
+		table := csv.NewWriter(to)
+		table.Write([]string{"time", "user", "event", "browser", "address", "by", "count"})
+		err := a.db.EachEvent(ctx, filter, func(event *models.Event) error {
+			return table.Write([]string{
+				event.At.Format(time.RFC3339), cell(event.Name), string(event.Kind), cell(event.Browser), event.Address, cell(event.Author), strconv.Itoa(event.Count),
+			})
 		})
-	}
-	table.Flush()
-	c.Attachment("activity.csv")
-	c.Set(fiber.HeaderContentType, "text/csv; charset=utf-8")
-	return c.Send(file.Bytes())
+		table.Flush()
+		return errors.Join(err, table.Error())
+	})
 }
 
 // cell keeps a spreadsheet from taking somebody's text for a formula (OWASP, CSV Injection).

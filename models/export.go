@@ -2,20 +2,17 @@ package models
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
+	"maps"
 	"math"
+	"slices"
+	"strings"
 
 	"github.com/jmoiron/sqlx"
 )
-
-// Export is all that is held about a user, for that user (GDPR, articles 15 and 20).
-type Export struct {
-	User     User            `json:"user"`
-	Sessions []ExportSession `json:"sessions"`
-	Events   []ExportEvent   `json:"events"`
-	// Further are the user's rows in the tables of further pages, by table.
-	Further map[string][]map[string]any `json:"further,omitempty"`
-}
 
 // ExportSession is a session without what names it.
 type ExportSession struct {
@@ -36,65 +33,140 @@ type ExportEvent struct {
 	Count   int    `json:"count"` // how often it happened within a minute
 }
 
-// Export returns all that is held about the user of a session.
-func (db *DB) Export(ctx context.Context, session *Session, from Origin) (*Export, error) {
-	err := db.writeWithEvents(ctx, from, func(_ *sqlx.Tx, note note) error { return note(DataDownloaded, &session.User) })
+// Export writes all that is stored about the user of a session as JSON, for that
+// user (GDPR, articles 15 and 20), and notes that it did. It reads so many rows
+// at a time and holds no transaction while a slow reader takes them: what happens
+// meanwhile may be in it or not.
+func (db *DB) Export(ctx context.Context, session *Session, from Origin, to io.Writer) error {
+	user := &session.User
+	err := db.writeWithEvents(ctx, from, func(_ *sqlx.Tx, note note) error { return note(DataDownloaded, user) })
 	if err != nil {
-		return nil, err
+		return err
 	}
-	sessions, _, err := db.SessionsOf(ctx, &session.User, math.MaxInt32)
+	tables, err := db.furtherTables(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	events, err := db.EventsOf(ctx, &session.User, math.MaxInt32)
+	about, err := json.Marshal(user)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	further, err := db.further(ctx, &session.User)
+	if _, err := fmt.Fprintf(to, "{\n  \"user\": %s", about); err != nil {
+		return err
+	}
+	err = writeList(to, "sessions", func(add func(any) error) error {
+		sessions, _, err := db.SessionsOf(ctx, user, math.MaxInt32)
+		for _, s := range sessions {
+			if err := add(ExportSession{s.Address, s.Browser, s.Created, s.Seen, s.Expires}); err != nil {
+				return err
+			}
+		}
+		return err
+	})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	export := &Export{User: session.User, Sessions: []ExportSession{}, Events: []ExportEvent{}, Further: further}
-	for _, s := range sessions {
-		export.Sessions = append(export.Sessions, ExportSession{s.Address, s.Browser, s.Created, s.Seen, s.Expires})
+	err = writeList(to, "events", func(add func(any) error) error {
+		return db.EachEvent(ctx, EventFilter{UserID: user.ID}, func(e *Event) error {
+			return add(ExportEvent{e.Kind, e.At, e.Address, e.Browser, e.Author, e.Count})
+		})
+	})
+	if err != nil {
+		return err
 	}
-	for _, e := range events {
-		export.Events = append(export.Events, ExportEvent{e.Kind, e.At, e.Address, e.Browser, e.Author, e.Count})
+	for _, table := range tables {
+		if err := writeList(to, table, func(add func(any) error) error { return db.eachRow(ctx, table, user, add) }); err != nil {
+			return err
+		}
 	}
-	return export, nil
+	_, err = io.WriteString(to, "\n}\n")
+	return err
 }
 
-// further returns all rows of a user in tables that refer to users by a column
-// user_id and are not named here. So a page's own table is exported without a
-// word in this file.
-func (db *DB) further(ctx context.Context, user *User) (map[string][]map[string]any, error) {
+// writeList writes a further field of an object: a list, each of whose items has a line.
+func writeList(to io.Writer, name string, each func(add func(any) error) error) error {
+	if _, err := fmt.Fprintf(to, ",\n  %q: [", name); err != nil {
+		return err
+	}
+	before, end := "\n", "]"
+	err := each(func(item any) error {
+		text, err := json.Marshal(item)
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(to, "%s    %s", before, text)
+		before, end = ",\n", "\n  ]"
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	_, err = io.WriteString(to, end)
+	return err
+}
+
+// furtherTables returns the tables that refer to users by a column user_id and
+// are not named here. So a page's own table is exported without a word in this file.
+func (db *DB) furtherTables(ctx context.Context) ([]string, error) {
 	var tables []string
 	err := db.sql.SelectContext(ctx, &tables, ofUsers)
+	return slices.DeleteFunc(tables, func(table string) bool {
+		return table == "sessions" || table == "events" || table == "links" // which have a form of their own, or are nobody's business
+	}), err
+}
+
+// eachRow does something with each row of a user in a table, in the order of its primary key.
+func (db *DB) eachRow(ctx context.Context, table string, user *User, do func(any) error) error {
+	var key []string
+	if err := db.sql.SelectContext(ctx, &key, `SELECT name FROM pragma_table_info($1) WHERE pk > 0 ORDER BY pk`, table); err != nil {
+		return err
+	}
+	columns := `*`
+	if len(key) == 0 {
+		key, columns = []string{"rowid"}, `rowid, *`
+	}
+	order := `"` + strings.Join(key, `", "`) + `"`
+	for last := map[string]any(nil); ; {
+		where := conditions{}
+		where.add(true, `user_id = `, user.ID)
+		if last != nil {
+			var places []string
+			for _, name := range key {
+				places = append(places, where.place(last[name]))
+			}
+			where.addIf(true, `(`+order+`) > (`+strings.Join(places, `, `)+`)`)
+		}
+		rows, err := db.readRows(ctx, `SELECT `+columns+` FROM "`+table+`"`+where.text()+` ORDER BY `+order+` LIMIT `+where.place(rowsAtATime), where.values...)
+		if err != nil {
+			return err
+		}
+		for _, row := range rows {
+			shown := maps.Clone(row)
+			delete(shown, "user_id")
+			delete(shown, "rowid")
+			if err := do(shown); err != nil {
+				return err
+			}
+		}
+		if len(rows) < rowsAtATime {
+			return nil
+		}
+		last = rows[len(rows)-1]
+	}
+}
+
+func (db *DB) readRows(ctx context.Context, statement string, args ...any) (all []map[string]any, err error) {
+	rows, err := db.sql.QueryxContext(ctx, statement, args...)
 	if err != nil {
 		return nil, err
 	}
-	all := make(map[string][]map[string]any)
-	for _, table := range tables {
-		if table == "sessions" || table == "events" || table == "links" {
-			continue // which have a form of their own, or are nobody's business
-		}
-		rows, err := db.sql.QueryxContext(ctx, `SELECT * FROM "`+table+`" WHERE user_id = $1`, user.ID)
-		if err != nil {
+	defer rows.Close()
+	for rows.Next() {
+		row := make(map[string]any)
+		if err := rows.MapScan(row); err != nil {
 			return nil, err
 		}
-		defer rows.Close()
-		all[table] = []map[string]any{}
-		for rows.Next() {
-			row := make(map[string]any)
-			if err := rows.MapScan(row); err != nil {
-				return nil, err
-			}
-			delete(row, "user_id")
-			all[table] = append(all[table], row)
-		}
-		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
-			return nil, err
-		}
+		all = append(all, row)
 	}
-	return all, nil
+	return all, errors.Join(rows.Err(), rows.Close())
 }

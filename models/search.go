@@ -33,6 +33,29 @@ func (db *DB) Events(ctx context.Context, filter EventFilter, limit int) ([]Even
 	return events, err
 }
 
+// rowsAtATime is how many rows are read at a time where all are needed.
+const rowsAtATime = 500
+
+// EachEvent does something with each event, newest first. While it does, nothing
+// in the database is held.
+func (db *DB) EachEvent(ctx context.Context, filter EventFilter, do func(*Event) error) error {
+	for {
+		events, err := db.Events(ctx, filter, rowsAtATime)
+		if err != nil {
+			return err
+		}
+		for i := range events {
+			if err := do(&events[i]); err != nil {
+				return err
+			}
+		}
+		if len(events) < rowsAtATime {
+			return nil
+		}
+		filter.Before = events[len(events)-1].ID
+	}
+}
+
 // UserFilter says which users are asked for. The zero value means all.
 type UserFilter struct {
 	Text   string // words of the username and the full name

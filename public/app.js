@@ -96,8 +96,8 @@ if (watched) {
 		}
 	};
 	shared?.addEventListener("message", leave);
-	addEventListener("submit", () => {
-		answering = true;
+	addEventListener("submit", (event) => {
+		answering = !("download" in event.target.dataset); // a download leaves the page as it is
 	});
 	addEventListener("pagehide", () => stop());
 	document.addEventListener("visibilitychange", start);
