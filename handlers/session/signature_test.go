@@ -1,9 +1,12 @@
 package session
 
 import (
+	"encoding/base64"
 	"encoding/json"
+	"net/url"
 	"os"
 	"regexp"
+	"strings"
 	"testing"
 )
 
@@ -66,14 +69,52 @@ func TestAKeyMayBeTyped(t *testing.T) {
 	}
 }
 
+// TestIDsDiffer in each of their 256 bits.
 func TestIDsDiffer(t *testing.T) {
 	seen := map[string]bool{}
+	var set, unset [32]byte
 	for range 10_000 {
 		id := newID()
-		if len(id) != 43 || seen[id] || seen[keyOf(id)] {
+		bits, err := base64.RawURLEncoding.DecodeString(id)
+		if err != nil || len(bits) != 32 || seen[id] || seen[keyOf(id)] {
 			t.Fatalf("the ID %q", id)
 		}
 		seen[id], seen[keyOf(id)] = true, true
+		for i, b := range bits {
+			set[i], unset[i] = set[i]|b, unset[i]|^b
+		}
+	}
+	for i := range 32 {
+		if set[i] != 0xff || unset[i] != 0xff {
+			t.Errorf("byte %d has bits that never change", i)
+		}
+	}
+}
+
+// TestADeviceMarkIsNoSessionCookie, nor the other way round: both are signed with
+// the same secrets, for purposes of their own.
+func TestADeviceMarkIsNoSessionCookie(t *testing.T) {
+	secret := "3Yx1dQ8mVt0sGpB7nKcJ5wLhRzE2aUfI"
+	s := newSigner([]string{secret})
+	browser, account := "BROWSER", "ada"
+	_, signature, _ := strings.Cut(deviceMark(browser, account, []byte(secret)), ".")
+	for _, value := range []string{browser, account, browser + account, browser + "\x00" + account, account + "\x00" + browser, browser + "." + account} {
+		if id, _, ok := s.idIn("s:" + value + "." + signature); ok {
+			t.Errorf("a mark opens the session %q", id)
+		}
+		_, cookie, _ := strings.Cut(s.cookie(value), ".")
+		if deviceMark(browser, account, []byte(secret)) == browser+"."+cookie {
+			t.Errorf("the cookie of the session %q is a mark", value)
+		}
+	}
+}
+
+// TestAFingerprintIsNoPlainHash: a table of hashes of known secrets finds none by it.
+func TestAFingerprintIsNoPlainHash(t *testing.T) {
+	for secret, want := range map[string]string{"keyboard cat": "d53299dc", "3Yx1dQ8mVt0sGpB7nKcJ5wLhRzE2aUfI": "71eb6b37"} {
+		if got := Fingerprint(secret); got != want {
+			t.Errorf("the fingerprint of %q is %s, not %s", secret, got, want)
+		}
 	}
 }
 
@@ -90,19 +131,10 @@ func FuzzCookie(f *testing.F) {
 		if !ok {
 			return
 		}
-		// Whatever is accepted is what one of the secrets would sign.
-		if signed := "s:" + sign(id, s.secrets[place]); id == "" || signed != cookie && !mayEncode(signed, cookie) {
+		// Whatever is accepted is what one of the secrets would sign, as it is or percent-encoded.
+		signed := "s:" + sign(id, s.secrets[place])
+		if decoded, err := url.PathUnescape(cookie); id == "" || signed != cookie && (err != nil || signed != decoded) {
 			t.Errorf("%q opens %q", cookie, id)
 		}
 	})
-}
-
-// mayEncode tells whether cookie holds an escape at all, and is not shorter than what it encodes.
-func mayEncode(signed, cookie string) bool {
-	for _, letter := range cookie {
-		if letter == '%' {
-			return len(cookie) > len(signed)
-		}
-	}
-	return false
 }
