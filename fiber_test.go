@@ -212,6 +212,7 @@ func startOn(t *testing.T, file string, set ...func(*handlers.Config)) *testSite
 		return time.Now().Add(time.Duration(site.offset.Load()))
 	}
 	site.db.Log = slog.New(slog.NewTextHandler(site.log, nil))
+	must(t, site.db.CheckRestored(t.Context()))
 
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
@@ -604,9 +605,10 @@ func TestS5OnlyWhatWasSignedHereOpensASession(t *testing.T) {
 	site.withCookie(url.QueryEscape(cookie)).get("/dashboard").answers(200)
 
 	// A bad signature never reaches the database: it is not missed.
-	site.change(`ALTER TABLE sessions RENAME TO out_of_reach`)
-	site.withCookie(cookie).get("/dashboard").answers(503).hasNoCookie()
+	mend := site.damage()
+	site.withCookie(cookie).get("/sessions?anew").answers(503).hasNoCookie()
 	site.withCookie(other).get("/dashboard").isTurnedAway()
+	mend()
 }
 
 // sessionID is the name under which the only session is kept.
@@ -856,25 +858,73 @@ func TestS10ReadingWritesNothing(t *testing.T) {
 	}
 }
 
+// TestS11WithoutTheDatabaseThereIsAnAnswer: its pages are damaged, as by a
+// failing disk. When they were mended, a restart finds all that was kept.
 func TestS11WithoutTheDatabaseThereIsAnAnswer(t *testing.T) {
 	site := start(t)
 	ada := site.signIn("ada")
-	site.change(`ALTER TABLE sessions RENAME TO out_of_reach`)
-	for range 3 {
-		answer := ada.get("/dashboard").answers(503).says("Nothing was lost").hasNoCookie()
+	mend := site.damage()
+	for i := range 3 {
+		answer := ada.get(fmt.Sprintf("/sessions?%d", i)).answers(503).says("Nothing was lost").hasNoCookie()
 		if answer.http.Header.Get("Retry-After") == "" {
 			t.Error("no Retry-After")
 		}
 		ada.login("ada", password).answers(503).hasNoCookie()
 		ada.post("/logout").answers(503).hasNoCookie()
 		site.visitor().get("/login").answers(200)
+		site.visitor().get("/healthz").answers(503) // as the pages
 	}
-	site.change(`ALTER TABLE out_of_reach RENAME TO sessions`)
-	ada.get("/dashboard").answers(200)
+	mend()
+	site.stop()
+	again := startOn(t, site.file)
+	again.visitor().get("/healthz").answers(200)
+	again.withCookie(ada.cookie()).get("/dashboard").answers(200)
+	again.signIn("ada")
+}
 
-	site.visitor().get("/healthz").answers(200)
-	site.change(`ALTER TABLE goose_db_version RENAME TO out_of_reach`)
-	site.visitor().get("/healthz").answers(503)
+// TestHealthzIsIllWhenPagesAre: whatever of what they read is damaged.
+func TestHealthzIsIllWhenPagesAre(t *testing.T) {
+	for _, table := range []string{"users", "sessions", "sqlite_autoindex_sessions_1", "session_payloads", "events_user"} {
+		site := start(t)
+		site.add("bob", models.Member)
+		site.signIn("bob")
+		ada := site.signIn("ada")
+		site.visitor().get("/healthz").answers(200)
+		mend := site.damage(table)
+		if status := ada.get("/dashboard?anew").http.StatusCode; status != 503 {
+			t.Errorf("%s: the page answers %d", table, status)
+		}
+		if status := site.visitor().get("/healthz").http.StatusCode; status != 503 {
+			t.Errorf("%s: healthz answers %d", table, status)
+		}
+		mend()
+	}
+}
+
+// damage spoils all pages of the database but the first, or the roots of some
+// tables and indexes, and returns a function that mends them. Other programs do
+// it: if this process closed the file, SQLite would lose its locks on it.
+func (s *testSite) damage(roots ...string) (mend func()) {
+	s.t.Helper()
+	tool := func(name string, args ...string) {
+		s.t.Helper()
+		if out, err := exec.Command(name, args...).CombinedOutput(); err != nil {
+			s.t.Fatalf("%s: %v\n%s", name, err, out)
+		}
+	}
+	spoil := func(first, pages int) {
+		tool("dd", "if=/dev/urandom", "of="+s.file, "bs=4096", fmt.Sprintf("seek=%d", first-1), fmt.Sprintf("count=%d", pages), "conv=notrunc")
+	}
+	s.change(`PRAGMA wal_checkpoint(TRUNCATE)`) // no page is only in the log
+	whole := filepath.Join(s.t.TempDir(), "whole")
+	tool("cp", s.file, whole)
+	for _, name := range roots {
+		spoil(s.count(`SELECT rootpage FROM sqlite_schema WHERE name = '`+name+`'`), 1)
+	}
+	if len(roots) == 0 {
+		spoil(2, s.count(`PRAGMA page_count`)-1)
+	}
+	return func() { tool("dd", "if="+whole, "of="+s.file, "conv=notrunc") }
 }
 
 func TestS11ADamagedPayloadEndsThatSessionAlone(t *testing.T) {
@@ -2728,35 +2778,263 @@ func TestS11ALockedDatabase(t *testing.T) {
 	site.signIn("ada")
 }
 
-func TestS11ARemovedOrReplacedDatabase(t *testing.T) {
-	site := start(t)
+func TestS11ARemovedDatabase(t *testing.T) {
+	folder := t.TempDir()
+	p := launchWithAda(t, folder)
+	site := &testSite{t: t, url: p.url, file: filepath.Join(folder, "data/daypass.db")}
 	ada := site.signIn("ada")
 	aside := site.file + ".aside"
 	must(t, os.Rename(site.file, aside))
-	ada.get("/dashboard").answers(503).hasNoCookie()
+	ada.get("/dashboard").answers(503).says("restart").hasNoCookie()
 	ada.login("ada", password).answers(503).hasNoCookie() // nobody would find it again
 	ada.post("/logout").answers(503)
 	must(t, os.Rename(aside, site.file))
-	ada.get("/dashboard").answers(200)
+	ada.get("/dashboard").answers(503) // who knows what was done to it meanwhile
+	p.stop()
 
-	// Another database in its place, such as a copy from before.
-	copied := filepath.Join(t.TempDir(), "copy.db")
-	other := startOn(t, copied)
-	other.add("eve", models.Admin)
-	other.stop()
-	must(t, os.Rename(copied, site.file))
-	ada.get("/dashboard").answers(503)
-	for range 100 {
-		if site.visitor().get("/healthz").http.StatusCode == 200 {
-			break
+	p = launch(t, folder)
+	site.url = p.url
+	site.withCookie(ada.cookie()).get("/dashboard").answers(200)
+	site.signIn("ada")
+	p.stop()
+}
+
+// TestS11TheLogIsRemoved: what is only in it is saved, and the rest waits for a
+// restart, since no other process would find what is written to it.
+func TestS11TheLogIsRemoved(t *testing.T) {
+	for _, parts := range [][]string{{"-wal"}, {"-shm"}, {"-wal", "-shm"}} {
+		folder := t.TempDir()
+		p := launchWithAda(t, folder)
+		site := &testSite{t: t, url: p.url, file: filepath.Join(folder, "data/daypass.db")}
+		ada := site.signIn("ada")
+		for _, part := range parts {
+			must(t, os.Remove(site.file+part))
 		}
-		time.Sleep(100 * time.Millisecond)
+		site.visitor().get("/healthz").answers(503).says("restart")
+		ada.get("/sessions?anew").answers(503).says("restart")
+		site.visitor().login("ada", password).answers(503)
+		must(t, p.process.Process.Kill())
+		p.process.Wait()
+
+		p = launch(t, folder)
+		site.url = p.url
+		site.visitor().get("/healthz").answers(200)
+		site.withCookie(ada.cookie()).get("/dashboard").answers(200)
+		p.stop()
 	}
-	ada.get("/dashboard").isTurnedAway()
-	site.signIn("eve").get("/dashboard").answers(200)
-	if whole := site.integrity(); whole != "ok" {
-		t.Errorf("the new database is %s", whole)
+}
+
+// TestS11TheDatabaseIsReplacedUnderLoad puts another database in the place of
+// the open one, while people use the program.
+func TestS11TheDatabaseIsReplacedUnderLoad(t *testing.T) {
+	rounds := 3
+	if testing.Short() {
+		rounds = 1
 	}
+	for range rounds {
+		folder := t.TempDir()
+		file := filepath.Join(folder, "data/daypass.db")
+		p := launchWithAda(t, folder)
+		site := &testSite{t: t, url: p.url, file: file}
+		ada := site.signIn("ada")
+		other := startOn(t, filepath.Join(folder, "other/daypass.db"))
+		other.add("eve", models.Admin)
+		other.stop()
+
+		stop, working := make(chan struct{}), make(chan struct{}, 1000)
+		var load sync.WaitGroup
+		cookie := ada.cookie()
+		for worker := range 12 {
+			load.Go(func() {
+				client := &http.Client{Timeout: 20 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+				defer client.CloseIdleConnections()
+				for i := 0; ; i++ {
+					select {
+					case <-stop:
+						return
+					default:
+					}
+					request, _ := http.NewRequest("GET", p.url+"/link?token=x", nil)
+					switch {
+					case worker == 0:
+						request, _ = http.NewRequest("POST", p.url+"/login", strings.NewReader(url.Values{"username": {"ada"}, "password": {password}}.Encode()))
+						request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+					case worker == 1:
+						request, _ = http.NewRequest("GET", fmt.Sprintf("%s/sessions?%d", p.url, i), nil)
+						request.Header.Set("Cookie", "daypass="+cookie)
+					}
+					response, err := client.Do(request)
+					if err != nil {
+						t.Errorf("the program does not answer: %v", err)
+						return
+					}
+					io.Copy(io.Discard, response.Body)
+					response.Body.Close()
+					select {
+					case working <- struct{}{}:
+					default:
+					}
+				}
+			})
+		}
+		for range 500 {
+			<-working
+		}
+		before, err := os.ReadFile(other.file)
+		must(t, err)
+		must(t, os.Rename(other.file, file))
+		site.visitor().get("/link?token=x").answers(503).says("restart")
+		for range 500 {
+			<-working
+		}
+		close(stop)
+		load.Wait()
+		for _, path := range []string{"/", "/login", "/healthz", "/setup", "/nothing"} {
+			site.visitor().get(path).answers(503).hasNoCookie()
+		}
+		ada.get("/dashboard").answers(503)
+		ada.post("/logout").answers(503).says("restart")
+		site.visitor().login("ada", password).answers(503).hasNoCookie()
+		if said := strings.Count(p.out.String(), "removed or replaced"); said != 1 {
+			t.Errorf("the log says it %d times:\n%s", said, p.out)
+		}
+		p.stop()
+		if after, err := os.ReadFile(file); err != nil || !bytes.Equal(before, after) {
+			t.Errorf("something was written into the new file: %v", err)
+		}
+
+		p = launch(t, folder)
+		site = &testSite{t: t, url: p.url, file: file}
+		site.visitor().login("ada", password).answers(422)
+		site.signIn("eve").get("/dashboard").answers(200)
+		p.stop()
+		if whole := site.integrity(); whole != "ok" {
+			t.Errorf("the new database is %s", whole)
+		}
+	}
+}
+
+// launchWithAda runs the program on a new database, in which ada administers.
+func launchWithAda(t *testing.T, folder string) *program {
+	t.Helper()
+	file := filepath.Join(folder, "data/daypass.db")
+	if status, _, errs := typed(t, password, "user", "add", "ada", "--admin", "--database", file); status != 0 {
+		t.Fatal(errs)
+	}
+	return launch(t, folder)
+}
+
+// TestACopyPutInPlaceRevivesNothing: what ended after the copy was made stays ended.
+func TestACopyPutInPlaceRevivesNothing(t *testing.T) {
+	checkpoint := func(s *testSite) { s.change(`PRAGMA wal_checkpoint(TRUNCATE)`) }
+	copies := map[string]func(*testSite, string){
+		"vacuumed": func(s *testSite, to string) { s.change(`VACUUM INTO '` + to + `'`) },
+		"copied": func(s *testSite, to string) {
+			checkpoint(s)
+			must(s.t, exec.Command("cp", s.file, to).Run())
+		},
+		"copied before a checkpoint": func(s *testSite, to string) {
+			checkpoint(s)
+			must(s.t, exec.Command("cp", s.file, to).Run())
+		},
+	}
+	ways := map[string]string{"moved": `mv "$1" "$2"`, "written over": `cp "$1" "$2"`, "in its place": `rm "$2"; cp "$1" "$2"`, "with its log removed": `rm -f "$2-wal" "$2-shm"; cp "$1" "$2"`}
+	for copied, makeCopy := range copies {
+		for way, put := range ways {
+			for _, killed := range []bool{false, true} {
+				t.Run(fmt.Sprintf("%s, %s, killed %t", copied, way, killed), func(t *testing.T) {
+					t.Parallel()
+					folder := t.TempDir()
+					p := launchWithAda(t, folder)
+					site := &testSite{t: t, url: p.url, file: filepath.Join(folder, "data/daypass.db")}
+					inCopy := site.signIn("ada")
+					old := []string{inCopy.cookie(), site.signIn("ada").cookie()}
+					token := inCopy.newLink("bob")
+					var load sync.WaitGroup
+					var more []string
+					load.Go(func() {
+						for range 5 {
+							more = append(more, site.signIn("ada").cookie())
+						}
+					})
+					saved := filepath.Join(folder, "copy.db")
+					makeCopy(site, saved)
+					load.Wait()
+					inCopy.post("/logout").leadsTo("/login?left=1")
+					site.visitor().post("/link", "token", token, "password", "another walk in the grass").leadsTo("/dashboard")
+					if status, _, errs := typed(t, "", "session", "end", "--all", "--database", site.file); status != 0 {
+						t.Fatal(errs)
+					}
+					if copied == "copied before a checkpoint" {
+						checkpoint(site)
+					}
+					// What is written over together with its log may be all that there was: nothing is lost then.
+					whole := copied == "copied" && killed && (way == "written over" || way == "in its place")
+					if fresh := site.signIn("ada").cookie(); !whole {
+						old = append(old, fresh) // not in the copy
+					}
+					if killed {
+						must(t, p.process.Process.Kill())
+						p.process.Wait()
+					} else {
+						p.stop()
+					}
+					must(t, exec.Command("sh", "-c", put, "sh", saved, site.file).Run())
+					// A command that writes does not make it look like the present one.
+					for range 5 {
+						for _, act := range []string{"disable", "enable"} {
+							if status, _, errs := typed(t, "", "user", act, "bob", "--database", site.file); status != 0 {
+								t.Fatal(errs)
+							}
+						}
+					}
+
+					p = launch(t, folder)
+					site.url = p.url
+					for _, cookie := range append(old, more...) {
+						site.withCookie(cookie).get("/dashboard").isTurnedAway()
+					}
+					site.visitor().get("/link?token=" + token).answers(404)
+					ada := site.signIn("ada")
+					if !whole {
+						if !strings.Contains(p.out.String(), "copy that was put in place") {
+							t.Errorf("the log does not say it:\n%s", p.out)
+						}
+						ada.get("/admin/activity").says("All sessions ended").says("restored copy")
+					}
+					if whole := site.integrity(); whole != "ok" {
+						t.Errorf("the database is %s", whole)
+					}
+
+					// From here on it is the present one.
+					p.stop()
+					p = launch(t, folder)
+					site.url = p.url
+					site.withCookie(ada.cookie()).get("/dashboard").answers(200)
+					must(t, p.process.Process.Kill())
+					p.process.Wait()
+					p = launch(t, folder)
+					site.url = p.url
+					site.withCookie(ada.cookie()).get("/dashboard").answers(200)
+					p.stop()
+				})
+			}
+		}
+	}
+}
+
+// newLink invites somebody and returns the token of the link.
+func (b *browser) newLink(name string) string {
+	b.t.Helper()
+	page := b.post("/admin/users/new", "username", name, "full_name", "", "role", "member")
+	if to := page.http.Header.Get("Location"); to != "" {
+		page = b.get(to)
+	}
+	token := regexp.MustCompile(`/link\?token=(\w+)`).FindStringSubmatch(page.body)
+	if token == nil {
+		b.t.Fatalf("no link:\n%s", page.body)
+	}
+	return token[1]
 }
 
 func (s *testSite) integrity() (whole string) {

@@ -284,6 +284,9 @@ func (s *serve) Run(ctx context.Context, at console) error {
 	db.Log, db.Idle, db.KeepEvents = at.log, s.Idle, s.KeepActivity
 	db.Throttle = models.Throttle{Account: s.ThrottleAccount, Address: s.ThrottleAddress, Delay: s.ThrottleDelay, Longest: s.ThrottleLongest}
 
+	if err := db.CheckRestored(ctx); err != nil {
+		return err
+	}
 	secrets, err := s.secrets(at.db)
 	if err != nil {
 		return err

@@ -55,12 +55,18 @@ func (a *App) fail(c *fiber.Ctx, err error) error {
 	if errors.Is(err, errForeign) {
 		page.Sentence = "This came from another site, so nothing was changed. Open the page here and try again."
 	}
+	gone := errors.Is(err, models.ErrGone)
+	if gone {
+		page.Sentence = "The database was removed or replaced while the server was running. Whoever runs this site has to restart it."
+	}
 	if status >= 500 {
 		a.sessions.TakeCookieBack(c) // what was not kept must not be promised
 		if status == fiber.StatusInternalServerError {
 			page.Reference = requestID(c)
 		}
-		a.logFailure(c, err)
+		if !gone { // the log has said it once
+			a.logFailure(c, err)
+		}
 	}
 	if after := retryAfter(err, status); after > 0 {
 		c.Set(fiber.HeaderRetryAfter, strconv.Itoa(int(math.Ceil(after.Seconds()))))

@@ -83,6 +83,14 @@ func (a *App) sameOrigin(c *fiber.Ctx) error {
 	return c.Next()
 }
 
+// requireDatabase lets nobody pass once the database was removed or replaced.
+func (a *App) requireDatabase(c *fiber.Ctx) error {
+	if err := a.db.Present(); err != nil {
+		return err
+	}
+	return c.Next()
+}
+
 // requireUsers leads everybody to the setup while there is no user.
 func (a *App) requireUsers(c *fiber.Ctx) error {
 	found, err := a.db.HasUsers(c.UserContext())

@@ -8,6 +8,7 @@ func (a *App) routes() {
 
 	// Anyone, also before there is a user.
 	a.Get("/public/:name", anyone, a.asset)
+	a.Use(a.requireDatabase)
 	a.Get("/healthz", anyone, a.healthz)
 	if a.Dev != "" {
 		a.Get("/dev/state", anyone, a.showDevState)

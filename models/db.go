@@ -13,6 +13,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -44,12 +46,19 @@ type DB struct {
 	// Idle ends a session that was not used for so long; zero means never.
 	Idle time.Duration
 
-	file    file
-	sql     *sqlx.DB
-	storage *sqlite3.Storage
-	writer  *semaphore.Weighted
-	hashing *gate
-	decoy   parameters
+	file     file
+	held     *os.File // the folder
+	copied   bool     // the file is a copy that was put in place, and what has to end in it did not yet
+	aside    string   // where the log of another database was put
+	serving  bool     // CheckRestored was called
+	marked   int64    // the sequence in the mark
+	base     int64    // as in the mark
+	logBegan [8]byte  // what tells the present log from what it was before
+	sql      *sqlx.DB
+	storage  *sqlite3.Storage
+	writer   *semaphore.Weighted
+	hashing  *gate
+	decoy    parameters
 
 	hasUsers atomic.Bool // once true, always true: the last administrator stays
 	marks    marks
@@ -69,13 +78,30 @@ func Open(ctx context.Context, path string) (*DB, error) {
 	if err := prepareFile(path); err != nil {
 		return nil, err
 	}
+	held, alone := hold(filepath.Dir(path))
+	aside, err := putLogAside(path, alone)
+	if err == nil && held != nil {
+		err = share(held)
+	}
+	if err != nil {
+		held.Close()
+		return nil, explain(path, err)
+	}
+	before, err := os.Stat(path)
+	if err != nil {
+		held.Close()
+		return nil, fmt.Errorf("the database %s can't be opened: %w", path, reason(err))
+	}
 	storage, err := openPatiently(path)
 	if err != nil {
+		held.Close()
 		return nil, explain(path, err)
 	}
 	db := &DB{
 		Now:        time.Now,
 		file:       file{path: path},
+		aside:      aside,
+		held:       held,
 		Log:        slog.New(slog.DiscardHandler),
 		Throttle:   DefaultThrottle,
 		KeepEvents: 365 * 24 * time.Hour,
@@ -96,10 +122,15 @@ func Open(ctx context.Context, path string) (*DB, error) {
 		err = db.watchTables(ctx)
 	}
 	if err == nil {
-		err = db.file.remember()
+		err = db.remember(ctx, before)
+	}
+	if err == nil {
+		db.logBegan = logBegan(path)
+		db.copied, err = db.isCopy(ctx)
 	}
 	if err != nil {
 		storage.Close()
+		held.Close()
 		return nil, explain(path, err)
 	}
 	return db, nil
@@ -147,13 +178,16 @@ func (db *DB) inTurn(ctx context.Context, write func() error) error {
 		return fmt.Errorf("wait to write: %w", err)
 	}
 	defer db.writer.Release(1)
+	if err := db.check(); err != nil {
+		return err
+	}
 	return write()
 }
 
 // exec runs one statement that writes.
 func (db *DB) exec(ctx context.Context, statement string, args ...any) (result sql.Result, err error) {
-	err = db.inTurn(ctx, func() (err error) {
-		result, err = db.sql.ExecContext(ctx, statement, args...)
+	err = db.write(ctx, func(tx *sqlx.Tx) (err error) {
+		result, err = tx.ExecContext(ctx, statement, args...)
 		return err
 	})
 	return result, err
@@ -166,7 +200,7 @@ func (db *DB) Start() {
 	db.stop = cancel
 	db.every(ctx, 5*time.Second, db.writeMarks)
 	db.every(ctx, time.Minute, db.Sweep)
-	db.every(ctx, time.Second, db.follow)
+	db.every(ctx, time.Second, func(context.Context) error { return db.check() })
 	db.every(ctx, watchEvery, db.lookAfter)
 }
 
@@ -181,7 +215,11 @@ func (db *DB) every(ctx context.Context, pause time.Duration, work func(context.
 			case <-ctx.Done():
 				return
 			case <-ticker.C:
-				if err := work(ctx); err != nil && ctx.Err() == nil {
+				err := work(ctx)
+				if errors.Is(err, ErrGone) || db.file.gone.Load() {
+					return // until the program is restarted
+				}
+				if err != nil && ctx.Err() == nil {
 					db.Log.Warn("background work failed; it will be tried again", "error", err)
 				}
 			}
@@ -197,19 +235,47 @@ func (db *DB) Close() error {
 		db.running.Wait()
 		unwritten = errors.Join(db.writeMarks(context.Background()), db.writeUnwritten(context.Background()))
 	}
+	if db.moved() {
+		return nil // the process ends without a touch of the new file
+	}
+	if errors.Is(unwritten, ErrGone) {
+		unwritten = nil
+	}
+	defer db.held.Close()
 	db.observer.Lock()
 	defer db.observer.Unlock()
 	db.observer.close()
 	return errors.Join(unwritten, db.storage.Close())
 }
 
-// Ready returns an error when the database can't be read.
+// Ready returns an error when what pages show can't be read: the session that
+// was begun last with its user and latest events, and a row of every other table.
 func (db *DB) Ready(ctx context.Context) error {
-	if err := db.file.check(); err != nil {
+	if err := db.check(); err != nil {
 		return err
 	}
-	var version int
-	return db.sql.GetContext(ctx, &version, `SELECT COUNT(*) FROM goose_db_version`)
+	var id string
+	err := db.sql.GetContext(ctx, &id, `SELECT id FROM sessions WHERE expires > $1 ORDER BY expires DESC LIMIT 1`, db.now())
+	if err == nil {
+		var session *Session
+		if session, err = db.Session(ctx, id); err == nil {
+			_, err = db.EventsOf(ctx, &session.User, 20)
+		}
+	}
+	if err != nil && !errors.Is(err, sql.ErrNoRows) && !errors.Is(err, ErrNotFound) {
+		return err
+	}
+	for _, table := range []string{"users", "sessions", payloads, "session_values", "events", "failures", "links", "goose_db_version"} {
+		rows, err := db.sql.QueryxContext(ctx, `SELECT * FROM `+table+` LIMIT 1`)
+		if err != nil {
+			return err
+		}
+		rows.Next()
+		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Unavailable tells whether err says that the database can't be used now: it is
@@ -219,7 +285,7 @@ func Unavailable(err error) bool {
 	if errors.As(err, &refused) {
 		return refused.Code != sqlite.ErrConstraint
 	}
-	return errors.Is(err, errGone) || errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) || errors.Is(err, context.DeadlineExceeded)
+	return errors.Is(err, ErrGone) || errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) || errors.Is(err, context.DeadlineExceeded)
 }
 
 // write runs change in one transaction, which holds the write lock from its beginning.
@@ -236,11 +302,18 @@ func (db *DB) commit(ctx context.Context, change func(*sqlx.Tx) error) error {
 	if err := change(tx); err != nil {
 		return err
 	}
-	if err := db.file.check(); err != nil { // what is written elsewhere is lost
+	row, err := db.advance(ctx, tx)
+	if err != nil {
+		return fmt.Errorf("advance the sequence: %w", err)
+	}
+	if err := db.check(); err != nil { // what is written elsewhere is lost
 		return err
 	}
 	if err := tx.Commit(); err != nil {
 		return fmt.Errorf("commit: %w", err)
+	}
+	if err := db.advanceMark(row); err != nil { // the change itself is made; the next one tries again
+		db.Log.Error("the mark beside the database can't be written", "file", markPath(db.file.path), "error", err)
 	}
 	return nil
 }

@@ -4,90 +4,163 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
+	"sync"
 	"sync/atomic"
-	"time"
 )
 
-// errGone says that the path of the database leads to another file than the
-// open one, or to none. What would be written now, nobody would find again.
-var errGone = errors.New("the database file was removed or replaced")
+// ErrGone says that the path of the database leads to another file than the
+// open one, or to none, or that its write-ahead log was removed. What would be
+// written now, nobody would find again. It stays so until the program is restarted.
+var ErrGone = errors.New("the database file was removed or replaced; restart the program")
 
-// file remembers which file the database is.
+// file remembers which files the database is.
 type file struct {
-	path    string
-	opened  atomic.Pointer[os.FileInfo]
-	journal os.FileInfo // of the write-ahead log; only follow uses it
+	path               string
+	opened, log, index fs.FileInfo // the latter two are nil where the disk can't have them
+	gone               atomic.Bool
+	told               sync.Once
 }
 
-// remember takes the file that the path leads to now for the open one.
-func (f *file) remember() error {
-	info, err := os.Stat(f.path)
-	if err != nil {
-		return err
-	}
-	f.opened.Store(&info)
-	f.journal, err = os.Stat(f.path + "-wal") // there as long as the database is open
-	if errors.Is(err, fs.ErrNotExist) {       // unless the disk can't have one
-		return nil
-	}
-	return err
-}
+// The write-ahead log, and the index of it that all processes share.
+const (
+	logSuffix   = "-wal"
+	indexSuffix = "-shm"
+)
 
-// check returns errGone when the path no longer leads to the open file.
-func (f *file) check() error {
-	info, err := os.Stat(f.path)
-	if err != nil || !os.SameFile(info, *f.opened.Load()) {
-		return fmt.Errorf("%w: %s", errGone, f.path)
-	}
-	return nil
-}
-
-// follow goes over to the file that the path leads to, when somebody put
-// another database there, such as a copy from before. All connections to the
-// old file are closed first. Its write-ahead log is put aside: SQLite leaves it
-// when the file was moved, and would take it for that of the new one.
-func (db *DB) follow(ctx context.Context) error {
-	if db.file.check() == nil {
-		return nil
-	}
-	if _, err := os.Stat(db.file.path); errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%w: %s is not there; put it back, or restart to begin with a new one", errGone, db.file.path)
-	}
-	db.observer.Lock() // whoever asks for the state waits for the new file
-	defer db.observer.Unlock()
-	db.observer.close()
-	db.sql.SetMaxIdleConns(0)
-	defer db.sql.SetMaxIdleConns(connections())
-	for db.sql.Stats().OpenConnections > 0 { // until then check refuses all work
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(10 * time.Millisecond):
-		}
-	}
-	if journal, err := os.Stat(db.file.path + "-wal"); err == nil && os.SameFile(journal, db.file.journal) {
-		aside := db.file.path + ".replaced-wal"
-		if err := os.Rename(db.file.path+"-wal", aside); err != nil {
+// remember takes the files that the path leads to now for the open ones. Before,
+// it opens all connections of the pool, which are never closed: one that is
+// opened when the file was replaced would take the log of the old file for that
+// of the new one, and truncate the index under the feet of the others.
+func (db *DB) remember(ctx context.Context, before fs.FileInfo) error {
+	for range connections() {
+		connection, err := db.sql.Connx(ctx)
+		if err != nil {
 			return err
 		}
-		os.Remove(db.file.path + "-shm")
-		db.Log.Warn("the write-ahead log of the database that was replaced was put aside; it belongs to that file", "log", aside)
+		defer connection.Close() // gives it back, when all are open
+		var tables int
+		if err := connection.GetContext(ctx, &tables, `SELECT COUNT(*) FROM sqlite_schema`); err != nil {
+			return err
+		}
 	}
-	if err := prepareFile(db.file.path); err != nil {
-		return err
+	f := &db.file
+	for name, info := range map[string]*fs.FileInfo{f.path: &f.opened, f.path + logSuffix: &f.log, f.path + indexSuffix: &f.index} {
+		var err error
+		if *info, err = os.Stat(name); err != nil && (name == f.path || !errors.Is(err, fs.ErrNotExist)) {
+			return err
+		}
 	}
-	if err := db.migrate(ctx); err != nil {
-		return explain(db.file.path, err)
+	if !os.SameFile(before, f.opened) {
+		return fmt.Errorf("the database %s was replaced while it was opened; start again", f.path)
 	}
-	if err := db.watchTables(ctx); err != nil {
-		return explain(db.file.path, err)
-	}
-	if err := db.file.remember(); err != nil {
-		return err
-	}
-	db.hasUsers.Store(false)
-	db.Log.Warn("the database file was replaced; going on with the new one", "database", db.file.path)
 	return nil
+}
+
+// Present returns ErrGone when the path does not lead to the open database, and
+// ever after.
+func (db *DB) Present() error { return db.stillThere(db.file.path, db.file.opened) }
+
+// check is Present for the log and its index, too.
+func (db *DB) check() error {
+	if err := db.Present(); err != nil {
+		return err
+	}
+	if err := db.stillThere(db.file.path+logSuffix, db.file.log); err != nil {
+		return err
+	}
+	return db.stillThere(db.file.path+indexSuffix, db.file.index)
+}
+
+func (db *DB) stillThere(name string, was fs.FileInfo) error {
+	if db.file.gone.Load() {
+		return ErrGone
+	}
+	if was == nil {
+		return nil
+	}
+	if info, err := os.Stat(name); err == nil && os.SameFile(info, was) {
+		return nil
+	}
+	db.file.gone.Store(true)
+	db.file.told.Do(func() {
+		db.Log.Error("a file of the database was removed or replaced: nothing is read or written any more until the program is restarted", "file", name)
+		if name == db.file.path+logSuffix {
+			db.saveLog()
+		}
+	})
+	return ErrGone
+}
+
+// saveLog writes what is only in the removed log, which is still open, into the
+// database: nobody else can find it.
+func (db *DB) saveLog() {
+	if _, err := db.sql.Exec(`PRAGMA wal_checkpoint(PASSIVE)`); err != nil {
+		db.Log.Error("the removed log could not be saved", "error", err)
+	}
+}
+
+// moved tells whether the path leads to another database. Then not even closing
+// the open one is safe: SQLite would remove the log of the new one.
+func (db *DB) moved() bool {
+	info, err := os.Stat(db.file.path)
+	return db.file.gone.Load() && (err != nil || !os.SameFile(info, db.file.opened))
+}
+
+// putLogAside renames the write-ahead log of another database, or of another
+// content, which was left by a process that was killed or that noticed that the
+// database was replaced: SQLite would take it for that of the present one. It
+// returns the log's new name. Nobody else has the database open when it is alone.
+func putLogAside(database string, alone bool) (aside string, err error) {
+	log, err := os.Stat(database + logSuffix)
+	if err != nil || log.Size() == 0 {
+		return "", nil
+	}
+	foreign, err := hasForeignLog(database, log, alone)
+	if err != nil || !foreign {
+		return "", err
+	}
+	aside = database + ".replaced-wal"
+	if err := os.Rename(database+logSuffix, aside); err != nil {
+		return "", err
+	}
+	if err := os.Remove(database + indexSuffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", err
+	}
+	return aside, nil
+}
+
+func hasForeignLog(database string, log fs.FileInfo, alone bool) (bool, error) {
+	file, err := os.Open(database)
+	if err != nil {
+		return false, err
+	}
+	defer file.Close()
+	if withoutLog(file) {
+		return true, nil
+	}
+	info, err := file.Stat()
+	if err != nil {
+		return false, err
+	}
+	m := readMark(database)
+	switch {
+	case m == nil || m.log == 0 || m.log != inode(log):
+		return false, nil
+	case m.file != inode(info):
+		return true, nil
+	case m.base == 0 || !alone: // others may be writing the file now
+		return false, nil
+	}
+	return m.isBehind(database)
+}
+
+// withoutLog tells whether the header of a database says that it has no
+// write-ahead log (SQLite's file format, 1.3.3), as in a copy by VACUUM INTO.
+func withoutLog(file io.ReaderAt) bool {
+	var version [1]byte
+	_, err := file.ReadAt(version[:], 18)
+	return err == nil && version[0] == 1
 }

@@ -163,9 +163,6 @@ func (db *DB) sessions(ctx context.Context, condition string, args ...any) ([]Se
 }
 
 func (db *DB) readSessions(ctx context.Context, selection string, args ...any) ([]Session, error) {
-	if err := db.file.check(); err != nil {
-		return nil, err
-	}
 	rows, err := db.sql.QueryxContext(ctx, `SELECT `+selection, args...)
 	if err != nil {
 		return nil, err

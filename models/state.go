@@ -30,9 +30,6 @@ type observer struct {
 // State returns the present state. It is taken before what is to be kept is
 // read: what was read then is true as long as the state is the same.
 func (db *DB) State(ctx context.Context) (State, error) {
-	if err := db.file.check(); err != nil {
-		return State{}, err
-	}
 	o := &db.observer
 	o.Lock()
 	defer o.Unlock()

@@ -1,9 +1,14 @@
 package models
 
 import (
+	"database/sql"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/pressly/goose/v3"
 )
 
 // TestTheStateChangesWithEveryCommit of this process, over whatever connection,
@@ -110,5 +115,54 @@ func TestSessionsOfTheVersionBeforeGoOn(t *testing.T) {
 	check(t, db.sql.Get(&kept, `SELECT COUNT(*) FROM sessions s JOIN session_payloads p ON p.k = s.id JOIN session_values v ON v.session_id = s.id WHERE s.id = $1`, long[:26]))
 	if kept != 1 {
 		t.Errorf("%d sessions are kept with all they hold", kept)
+	}
+}
+
+// TestAnUpgradeKeepsEverybodySignedIn: a version that kept no mark beside the
+// database served it before. A copy from then ends everything once there is one.
+func TestAnUpgradeKeepsEverybodySignedIn(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "daypass.db")
+	old, err := sql.Open("sqlite3", file+"?_journal_mode=WAL")
+	check(t, err)
+	defer old.Close()
+	steps, err := fs.Sub(migrations, "migrations")
+	check(t, err)
+	provider, err := goose.NewProvider(goose.DialectSQLite3, old, steps)
+	check(t, err)
+	for _, statement := range []string{
+		`CREATE TABLE session_payloads (k VARCHAR(64) PRIMARY KEY NOT NULL DEFAULT '', v BLOB NOT NULL, e BIGINT NOT NULL DEFAULT '0')`,
+		`INSERT INTO users (id, name, name_key, full_name, role, disabled, created, password) VALUES ('u', 'u', 'u', '', 'admin', FALSE, 1, '')`,
+		`INSERT INTO sessions VALUES ('s', 'u', '', '', '', 1, 1, 9999999999)`,
+		`INSERT INTO links VALUES ('l', 'u', 9999999999)`,
+		`VACUUM INTO '` + file + `.copy'`,
+	} {
+		if _, err := old.Exec(statement); err != nil {
+			t.Fatalf("%s: %v", statement, err)
+		}
+		if strings.HasPrefix(statement, "CREATE") {
+			_, err = provider.UpTo(t.Context(), 6)
+			check(t, err)
+		}
+	}
+	check(t, old.Close())
+
+	serve := func() (sessions, links int) {
+		t.Helper()
+		db, err := Open(t.Context(), file)
+		check(t, err)
+		defer db.Close()
+		check(t, db.CheckRestored(t.Context()))
+		check(t, db.sql.Get(&sessions, `SELECT COUNT(*) FROM sessions`))
+		check(t, db.sql.Get(&links, `SELECT COUNT(*) FROM links`))
+		return sessions, links
+	}
+	for range 3 {
+		if sessions, links := serve(); sessions != 1 || links != 1 {
+			t.Fatalf("%d sessions and %d links are left", sessions, links)
+		}
+	}
+	check(t, os.Rename(file+".copy", file))
+	if sessions, links := serve(); sessions != 0 || links != 0 {
+		t.Errorf("a copy keeps %d sessions and %d links", sessions, links)
 	}
 }
