@@ -927,6 +927,22 @@ func (s *testSite) damage(roots ...string) (mend func()) {
 	return func() { tool("dd", "if="+whole, "of="+s.file, "conv=notrunc") }
 }
 
+// TestAnErrorOfOurOwnIsNotADatabaseThatFails: nobody is told to try again, and
+// the reference leads to the line in the log.
+func TestAnErrorOfOurOwnIsNotADatabaseThatFails(t *testing.T) {
+	site := start(t)
+	ada := site.signIn("ada")
+	site.change(`ALTER TABLE sessions RENAME TO out_of_reach`)
+	page := ada.get("/sessions?anew").answers(500).hasNoCookie()
+	reference := regexp.MustCompile(`<code>(\w+)</code>`).FindStringSubmatch(page.body)
+	if reference == nil || !strings.Contains(site.log.String(), "request="+reference[1]) {
+		t.Errorf("no reference to the log:\n%s", page.body)
+	}
+	if strings.Contains(page.body, "Nothing was lost") || page.http.Header.Get("Retry-After") != "" {
+		t.Errorf("it is said to be for a moment:\n%s", page.body)
+	}
+}
+
 func TestS11ADamagedPayloadEndsThatSessionAlone(t *testing.T) {
 	site := start(t)
 	for _, damage := range []string{

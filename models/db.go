@@ -15,6 +15,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -278,12 +279,19 @@ func (db *DB) Ready(ctx context.Context) error {
 	return nil
 }
 
+// unavailable are what SQLite reports about files, disks and other programs;
+// the rest is a mistake of this program.
+var unavailable = []sqlite.ErrNo{
+	sqlite.ErrBusy, sqlite.ErrLocked, sqlite.ErrIoErr, sqlite.ErrFull, sqlite.ErrReadonly,
+	sqlite.ErrCorrupt, sqlite.ErrCantOpen, sqlite.ErrNotADB,
+}
+
 // Unavailable tells whether err says that the database can't be used now: it is
 // locked, full, read-only, damaged or gone. Such a request may be tried again.
 func Unavailable(err error) bool {
 	var refused sqlite.Error
 	if errors.As(err, &refused) {
-		return refused.Code != sqlite.ErrConstraint
+		return slices.Contains(unavailable, refused.Code)
 	}
 	return errors.Is(err, ErrGone) || errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) || errors.Is(err, context.DeadlineExceeded)
 }
