@@ -3704,6 +3704,83 @@ func TestARequestWithoutHostIsRefused(t *testing.T) {
 	}
 }
 
+// TestS13AHeadChangesNothing asks every page by HEAD, in a session for which there
+// is a lot to write: a message waits, it was not seen for a while, and another
+// secret signs its cookie.
+func TestS13AHeadChangesNothing(t *testing.T) {
+	twoSecrets := func(config *handlers.Config) { config.Secrets = []string{secretB, secretA} }
+	site := start(t, twoSecrets)
+	user := site.user("ada")
+	_, value := site.session(user)
+	ada := site.withCookie(value)
+	session, err := site.db.Session(t.Context(), site.sessionID())
+	must(t, err)
+	must(t, site.db.SetValue(t.Context(), session, models.FlashValue, "A message waits."))
+	site.later(10 * time.Minute)
+	var tables []string
+	db, err := sql.Open("sqlite3", site.file)
+	must(t, err)
+	defer db.Close()
+	content := func() string {
+		t.Helper()
+		tables = nil
+		var all strings.Builder
+		names, err := db.Query(`SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name`)
+		must(t, err)
+		for names.Next() {
+			var name string
+			must(t, names.Scan(&name))
+			tables = append(tables, name)
+		}
+		must(t, names.Err())
+		for _, table := range tables {
+			rows, err := db.Query(`SELECT * FROM "` + table + `"`)
+			must(t, err)
+			columns, err := rows.Columns()
+			must(t, err)
+			for rows.Next() {
+				values := make([]any, len(columns))
+				for i := range values {
+					values[i] = new(any)
+				}
+				must(t, rows.Scan(values...))
+				fmt.Fprint(&all, table)
+				for i, name := range columns {
+					fmt.Fprintf(&all, " %s=%v", name, *values[i].(*any))
+				}
+				fmt.Fprintln(&all)
+			}
+			must(t, rows.Err())
+		}
+		return all.String()
+	}
+	before := content()
+	asked := 0
+	for _, route := range site.app.GetRoutes(true) {
+		if route.Method != "GET" {
+			continue
+		}
+		path := strings.NewReplacer("/users/:id", "/users/"+user.ID, ":name", "app.css", ":id", session.ID).Replace(route.Path)
+		if status := ada.do("HEAD", path, nil).http.StatusCode; status >= 500 {
+			t.Errorf("HEAD %s is answered %d", path, status)
+		}
+		asked++
+	}
+	if asked < 15 || len(tables) < 8 {
+		t.Fatalf("only %d pages were asked for, and %d tables compared", asked, len(tables))
+	}
+	ada.do("HEAD", "/nothing", nil).answers(404)
+	site.stop() // writes what was still to be written
+	if after := content(); after != before {
+		t.Errorf("HEAD changed the database from\n%s\nto\n%s", before, after)
+	}
+	again := startOn(t, site.file, twoSecrets)
+	again.withCookie(value).get("/dashboard").answers(200).says("A message waits.")
+	if content() == before {
+		t.Error("the test would not notice a change")
+	}
+}
+
 func TestActivityIsFilteredPagedAndDownloaded(t *testing.T) {
 	site := start(t)
 	site.add("eve", models.Member)

@@ -118,7 +118,7 @@ func (a *App) render(c *fiber.Ctx, view string, page interface{ frame() *Page })
 	frame := page.frame()
 	if session := sessionOf(c); session != nil {
 		frame.User, frame.Watch = &session.User, "/session/watch?session="+session.ID
-		if c.Response().StatusCode() == fiber.StatusOK {
+		if c.Response().StatusCode() == fiber.StatusOK && c.Method() != fiber.MethodHead {
 			frame.Flash = a.takeFlash(c, session)
 		}
 	}

@@ -28,9 +28,15 @@ func (m *Manager) cached(key string, state models.State) (*models.Session, bool)
 	if !m.db.Lasts(&session) {
 		return nil, false
 	}
-	m.db.Mark(&session)
-	known.seen.Store(session.Seen.Unix())
 	return &session, true
+}
+
+// touch notes that a session is in use.
+func (m *Manager) touch(session *models.Session) {
+	m.db.Mark(session)
+	if known, ok := m.loaded.GetIfPresent(session.ID); ok {
+		known.seen.Store(session.Seen.Unix())
+	}
 }
 
 // cache keeps a session that was read after the state was taken.

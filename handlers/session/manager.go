@@ -101,7 +101,8 @@ func (m *Manager) sessionKey(c *fiber.Ctx) (key string, secret int, ok bool) {
 // Load returns the valid session of a request, or ErrNotFound. Two have to
 // agree: the table of sessions, which alone says whether a sign-in still
 // counts, and what Fiber's store holds for the cookie. Both are asked only when
-// anything was committed since they were asked last.
+// anything was committed since they were asked last. A HEAD changes nothing: it
+// is no use of the session, renews no signature and ends nothing.
 func (m *Manager) Load(c *fiber.Ctx) (*models.Session, error) {
 	key, secret, ok := m.sessionKey(c)
 	if !ok {
@@ -111,7 +112,11 @@ func (m *Manager) Load(c *fiber.Ctx) (*models.Session, error) {
 	if err != nil {
 		return nil, err
 	}
+	changes := c.Method() != fiber.MethodHead
 	if session, ok := m.cached(key, state); ok && secret == 0 {
+		if changes {
+			m.touch(session)
+		}
 		return session, nil
 	}
 	session, err := m.db.Session(c.UserContext(), key)
@@ -123,13 +128,15 @@ func (m *Manager) Load(c *fiber.Ctx) (*models.Session, error) {
 			return nil, err
 		}
 	}
-	if secret != 0 {
+	if changes && secret != 0 {
 		if err := m.renewSignature(c, session); err != nil {
 			return nil, err
 		}
 	}
-	m.db.Mark(session)
 	m.cache(session, state)
+	if changes {
+		m.touch(session)
+	}
 	return session, nil
 }
 
@@ -142,6 +149,9 @@ func (m *Manager) checkPayload(c *fiber.Ctx, session *models.Session) error {
 	}
 	if err == nil && payload.Get(userKey) == session.User.ID {
 		return nil
+	}
+	if c.Method() == fiber.MethodHead {
+		return models.ErrNotFound
 	}
 	m.log.Error("a session's payload is damaged or missing; the session was ended", "user", session.User.Name, "error", err)
 	if err := m.db.EndSession(c.UserContext(), session, m.client(c)); err != nil && !errors.Is(err, models.ErrNotFound) {
