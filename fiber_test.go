@@ -1353,6 +1353,45 @@ func TestRawRequests(t *testing.T) {
 	site.signIn("ada").get("/dashboard").answers(200)
 }
 
+func TestWhatIsNoFormChangesNothing(t *testing.T) {
+	site := start(t)
+	ada := site.signIn("ada")
+	ada.post("/account/name", "full_name", "Ada Lovelace").leadsTo("/account")
+	send := func(path, mediaType, encoding, body string) *answer {
+		request, err := http.NewRequest("POST", site.url+path, strings.NewReader(body))
+		must(t, err)
+		request.Header = ada.header.Clone()
+		if mediaType != "" {
+			request.Header.Set("Content-Type", mediaType)
+		}
+		if encoding != "" {
+			request.Header.Set("Content-Encoding", encoding)
+		}
+		response, err := ada.client.Do(request)
+		must(t, err)
+		defer response.Body.Close()
+		content, err := io.ReadAll(response.Body)
+		must(t, err)
+		return &answer{t, "POST " + path + " as " + mediaType, response, string(content)}
+	}
+	for _, mediaType := range []string{"application/json", "multipart/form-data; boundary=x", "text/plain", "", "application/x-www-form-urlencoded-not", ";"} {
+		send("/account/name", mediaType, "", `{"full_name": "Eve"}`).answers(415).says("Only forms are accepted")
+		send("/login", mediaType, "", `{"username": "ada"}`).answers(415)
+	}
+	send("/account/name", "application/x-www-form-urlencoded", "gzip", "full_name=Eve").answers(415)
+	send("/account/name", "", "", "").answers(400)
+	if name := site.user("ada").FullName; name != "Ada Lovelace" {
+		t.Errorf("the name is %q", name)
+	}
+	for _, mediaType := range []string{"Application/X-WWW-Form-URLencoded", "application/x-www-form-urlencoded;charset=UTF-8", " application/x-www-form-urlencoded ; charset=utf-8"} {
+		send("/account/name", mediaType, "", "full_name=Ada+"+strconv.Itoa(len(mediaType))).leadsTo("/account")
+		if name := site.user("ada").FullName; name != "Ada "+strconv.Itoa(len(mediaType)) {
+			t.Errorf("as %s the name is %q", mediaType, name)
+		}
+	}
+	send("/logout", "", "", "").leadsTo("/login?left=1") // a button without fields
+}
+
 func TestUsernamesAreComparedAsPeopleDo(t *testing.T) {
 	site := start(t)
 	site.add("Zoë", models.Member)

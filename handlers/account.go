@@ -20,6 +20,9 @@ type AccountPage struct {
 func (a *App) account(c *fiber.Ctx) error { return a.askAccount(c, "", nil) }
 
 func (a *App) changeName(c *fiber.Ctx) error {
+	if !c.Request().PostArgs().Has("full_name") { // an empty name is a wish, none is a mistake
+		return fiber.ErrBadRequest
+	}
 	user := sessionOf(c).User
 	err := a.db.SetFullName(c.UserContext(), &user, form(c, "full_name"), a.from(c))
 	if invalid := (models.InvalidError{}); errors.As(err, &invalid) {

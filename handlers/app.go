@@ -98,13 +98,14 @@ func New(db *models.DB, config Config) (*App, error) {
 		Immutable:     true, // strings of a request may be kept
 		CaseSensitive: true,
 		// Nobody may say by a header who or where he is: addressOf knows whom to believe.
-		EnableTrustedProxyCheck: true,
-		BodyLimit:               bodyLimit,
-		ReadBufferSize:          headerLimit,
-		ReadTimeout:             readTimeout,
-		WriteTimeout:            writeTimeout,
-		IdleTimeout:             idleTimeout,
-		DisableStartupMessage:   true,
+		EnableTrustedProxyCheck:      true,
+		BodyLimit:                    bodyLimit,
+		DisablePreParseMultipartForm: true, // requireForm refuses it
+		ReadBufferSize:               headerLimit,
+		ReadTimeout:                  readTimeout,
+		WriteTimeout:                 writeTimeout,
+		IdleTimeout:                  idleTimeout,
+		DisableStartupMessage:        true,
 	})
 	a.routes()
 	if err := a.sitemap.check(); err != nil {

@@ -91,6 +91,21 @@ func (a *App) requireDatabase(c *fiber.Ctx) error {
 	return c.Next()
 }
 
+// requireForm refuses a body that is no form: its fields would seem to be empty,
+// and what they would change would be lost. A POST may come without a body.
+func (a *App) requireForm(c *fiber.Ctx) error {
+	request := c.Request()
+	if c.Method() != fiber.MethodPost || len(request.Body()) == 0 {
+		return c.Next()
+	}
+	mediaType, _, _ := strings.Cut(string(request.Header.ContentType()), ";")
+	if !strings.EqualFold(strings.TrimSpace(mediaType), fiber.MIMEApplicationForm) || len(request.Header.ContentEncoding()) > 0 {
+		return fiber.ErrUnsupportedMediaType
+	}
+	request.Header.SetContentType(fiber.MIMEApplicationForm) // fasthttp compares it with regard to case
+	return c.Next()
+}
+
 // requireUsers leads everybody to the setup while there is no user.
 func (a *App) requireUsers(c *fiber.Ctx) error {
 	found, err := a.db.HasUsers(c.UserContext())

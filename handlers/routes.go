@@ -4,7 +4,7 @@ package handlers
 // line below it, so a page is as private as the place where it stands. A page
 // that needs no session says so: anyone.
 func (a *App) routes() {
-	a.Use(a.secureHeaders, a.sameOrigin)
+	a.Use(a.secureHeaders, a.sameOrigin, a.requireForm)
 
 	// Anyone, also before there is a user.
 	a.Get("/public/:name", anyone, a.asset)
