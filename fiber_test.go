@@ -4325,6 +4325,45 @@ func TestAdministeringUsers(t *testing.T) {
 	}
 }
 
+// TestNobodyIsTakenForWhoseNameTheyChose: a full name is what its owner says, so
+// the username stands beside it wherever administrators see it.
+func TestNobodyIsTakenForWhoseNameTheyChose(t *testing.T) {
+	site := start(t)
+	eve := site.add("eve", models.Member)
+	ada, hers := site.signIn("ada"), site.signIn("eve")
+	hers.post("/account/name", "full_name", "root").leadsTo("/account")
+	names := func(path, both string) {
+		t.Helper()
+		page := ada.get(path).answers(200).says(both)
+		if strings.Contains(strings.NewReplacer(both, "", "eve (root) · Daypass</title>", "").Replace(page.body), "root") {
+			t.Errorf("%s shows a full name without the username:\n%s", path, page.body)
+		}
+	}
+	const both = "<bdi>eve</bdi> (<bdi>root</bdi>)"
+	at := "/admin/users/" + eve.ID
+	names("/admin/sessions", both)
+	names(at, both)
+	names("/admin/users", "<bdi>root</bdi></a>")
+	ada.get("/admin/users").says(`<span class="detail"><bdi>eve</bdi>`)
+	if page := ada.get("/admin/activity"); strings.Contains(page.body, "root") {
+		t.Error("all activity names a user by the full name")
+	}
+	ada.get(at).says("<title>eve (root) · Daypass</title>").says("The account of " + both + " goes")
+	ada.post(at + "/link").leadsTo(at + "/link")
+	names(at+"/link", both)
+	ada.get(at + "/link").says("<title>A link for eve (root) · Daypass</title>")
+	for act, said := range map[string]string{"make-admin": "is an administrator now", "make-member": "is a member now", "disable": "is disabled", "enable": "may sign in again", "end-sessions": "is signed out"} {
+		ada.post(at + "/" + act).leadsTo(at)
+		ada.get(at).says("<span>eve (root) " + said)
+	}
+	site.signIn("eve")
+	end := regexp.MustCompile(`action="(/admin/sessions/\w+/end)"`).FindStringSubmatch(ada.get(at).body)
+	ada.post(end[1]).leadsTo("/admin/sessions")
+	ada.get("/admin/sessions").says("The session of eve (root) was ended.")
+	ada.post(at + "/remove").leadsTo("/admin/users")
+	ada.get("/admin/users").says("eve (root) was removed.")
+}
+
 // TestTheNameOfARemovedUserStandsNowhere: not even as whose act something was, in
 // pages that others have open already.
 func TestTheNameOfARemovedUserStandsNowhere(t *testing.T) {

@@ -108,7 +108,7 @@ func (a *App) showLink(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	return a.render(c, "admin-link", &LinkPage{Page: Page{Title: "A link for " + whose.Called()}, Whose: whose, Link: a.URL.String() + "/link?token=" + token})
+	return a.render(c, "admin-link", &LinkPage{Page: Page{Title: "A link for " + whose.Names()}, Whose: whose, Link: a.URL.String() + "/link?token=" + token})
 }
 
 // AdminUserPage shows a user to an administrator.
@@ -126,7 +126,7 @@ func (a *App) user(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	page := &AdminUserPage{Page: Page{Title: whose.Called()}, Whose: whose, Self: whose.ID == sessionOf(c).User.ID}
+	page := &AdminUserPage{Page: Page{Title: whose.Names()}, Whose: whose, Self: whose.ID == sessionOf(c).User.ID}
 	sessions, more, err := a.db.SessionsOf(c.UserContext(), whose, sessionsShown)
 	if err != nil {
 		return err
@@ -183,7 +183,7 @@ func (a *App) changeUser(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	return a.flashAndGo(c, user.Called()+" "+done, back)
+	return a.flashAndGo(c, user.Names()+" "+done, back)
 }
 
 // fromAdmin says where the act of an administrator comes from, and whose act it is.

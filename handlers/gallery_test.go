@@ -122,7 +122,7 @@ var gallery = map[string]interface{ frame() *Page }{
 	"admin-sessions: many":  &AdminSessionsPage{Page: signedIn("All sessions"), Most: 200, Sessions: []ShownSession{showSession(someSession, &someSession)}},
 	"sessions: one":         &SessionsPage{Page: signedIn("Your sessions"), Sessions: []ShownSession{showSession(someSession, &someSession)}},
 	"sessions: several":     &SessionsPage{Page: flashed("Your sessions"), Others: true, More: 4, Sessions: []ShownSession{{Session: someSession, Icon: "monitor", End: "/sessions/s/end"}}},
-	"admin-sessions: some":  &AdminSessionsPage{Page: signedIn("All sessions"), Sessions: []ShownSession{{Session: someSession, Icon: "monitor", Whose: "<Eve>", End: "/admin/sessions/s/end"}}},
+	"admin-sessions: some":  &AdminSessionsPage{Page: signedIn("All sessions"), Sessions: []ShownSession{{Session: someSession, Icon: "monitor", Whose: &models.User{Name: "eve", FullName: "<Eve>"}, End: "/admin/sessions/s/end"}}},
 	"dashboard: empty":      &DashboardPage{Page: signedIn("Dashboard"), Session: &someSession, Left: 100, Chart: someChart},
 	"dashboard: everything": &DashboardPage{Page: signedIn("Dashboard"), Session: &someSession, Left: 1, Chart: someChart, Attention: models.Attention{Failed: 3, NewBrowser: true}, Others: []ShownSession{showSession(someSession, &someSession)}, More: 4, Activity: showEvents(allEvents())},
 }

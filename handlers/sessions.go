@@ -68,7 +68,7 @@ func (a *App) allSessions(c *fiber.Ctx) error {
 	}
 	for _, session := range all {
 		shown := showSession(session, sessionOf(c))
-		shown.Whose = session.User.Called()
+		shown.Whose = &session.User
 		shown.End = "/admin/sessions/" + session.ID + "/end"
 		page.Sessions = append(page.Sessions, shown)
 	}
@@ -89,7 +89,7 @@ func (a *App) endAnySession(c *fiber.Ctx) error {
 	if session.ID == sessionOf(c).ID {
 		return a.leave(c)
 	}
-	return a.flashAndGo(c, "The session of "+session.User.Called()+" was ended.", "/admin/sessions")
+	return a.flashAndGo(c, "The session of "+session.User.Names()+" was ended.", "/admin/sessions")
 }
 
 // endEverySession signs everybody out, also who asks for it.

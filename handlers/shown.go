@@ -11,9 +11,9 @@ import (
 type ShownSession struct {
 	models.Session
 	Icon    string
-	Current bool   // the one that asks
-	Whose   string // who is signed in, where that is not plain
-	End     string // where to post to end it, where one may
+	Current bool         // the one that asks
+	Whose   *models.User // who is signed in, where that is not plain
+	End     string       // where to post to end it, where one may
 }
 
 func showSession(session models.Session, mine *models.Session) ShownSession {

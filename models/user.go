@@ -39,10 +39,19 @@ func (u *User) IsAdmin() bool { return u.Role == Admin }
 // HasPassword tells whether the user has set a password: who was invited has none yet.
 func (u *User) HasPassword() bool { return u.Password.text() != "" }
 
-// Called is what to call the user: the full name, or else the username.
+// Called is what to call the user to himself: the full name, or else the username.
 func (u *User) Called() string {
 	if u.FullName != "" {
 		return u.FullName
+	}
+	return u.Name
+}
+
+// Names is what to call the user to others: the username, which is nobody else's,
+// and behind it the full name, for which anybody may choose what another is called.
+func (u *User) Names() string {
+	if u.FullName != "" {
+		return u.Name + " (" + u.FullName + ")"
 	}
 	return u.Name
 }
