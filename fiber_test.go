@@ -709,6 +709,56 @@ func TestS8AnIdleSessionEnds(t *testing.T) {
 	left.get("/dashboard").isTurnedAway()
 }
 
+// TestS8AnIdleEndIsFinal: such a session is neither listed nor counted, and a start
+// with a longer limit does not bring it back, whenever it became idle.
+func TestS8AnIdleEndIsFinal(t *testing.T) {
+	site := start(t)
+	must(t, site.db.SetIdle(t.Context(), 30*time.Minute))
+	used, left := site.signIn("ada"), site.signIn("ada")
+	_, away := site.session(site.user("ada"))
+	site.change(`UPDATE sessions SET seen = seen - 3600 WHERE browser = ''`)
+	live := func() {
+		t.Helper()
+		used.get("/admin").answers(200).says("<dt>Sessions</dt><dd>2</dd>")
+		if n := strings.Count(used.get("/admin/sessions").body, `<span class="detail">`); n != 2 {
+			t.Errorf("administrators see %d sessions", n)
+		}
+		if n := strings.Count(used.get("/sessions").body, `<span class="detail">`); n != 2 {
+			t.Errorf("the user sees %d sessions", n)
+		}
+		if signers, err := site.db.Signers(t.Context()); err != nil || len(signers) != 1 {
+			t.Error(signers, err)
+		} else {
+			for _, count := range signers {
+				if count != 2 {
+					t.Errorf("the secret signs %d sessions", count)
+				}
+			}
+		}
+		if status, out, errs := typed(t, "", "--database", site.file, "session", "list"); status != 0 || strings.Count(out, "\n") != 3 {
+			t.Errorf("the command lists\n%s%s", out, errs)
+		}
+	}
+	live()
+	must(t, site.db.Sweep(t.Context()))
+	live()
+	if rows := site.rows(); !strings.HasPrefix(rows, "sessions 2, payloads 2,") {
+		t.Errorf("there are %s", rows)
+	}
+	site.withCookie(away).get("/dashboard").isTurnedAway()
+
+	site.change(`UPDATE sessions SET seen = seen - 3600`)
+	site.stop()
+	again := startOn(t, site.file)
+	must(t, again.db.SetIdle(t.Context(), 24*time.Hour))
+	for _, cookie := range []string{left.cookie(), used.cookie(), away} {
+		again.withCookie(cookie).get("/dashboard").isTurnedAway()
+	}
+	if rows := again.rows(); !strings.HasPrefix(rows, "sessions 0, payloads 0,") {
+		t.Errorf("after a start with a longer limit there are %s", rows)
+	}
+}
+
 // TestAUserHasSoManySessionsAtMost, also when there were more in the database
 // already; and no page grows with them.
 func TestAUserHasSoManySessionsAtMost(t *testing.T) {

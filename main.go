@@ -281,10 +281,13 @@ func (s *serve) Run(ctx context.Context, at console) error {
 		return err
 	}
 	defer db.Close()
-	db.Log, db.Idle, db.KeepEvents = at.log, s.Idle, s.KeepActivity
+	db.Log, db.KeepEvents = at.log, s.KeepActivity
 	db.Throttle = models.Throttle{Account: s.ThrottleAccount, Address: s.ThrottleAddress, Delay: s.ThrottleDelay, Longest: s.ThrottleLongest}
 
 	if err := db.CheckRestored(ctx); err != nil {
+		return err
+	}
+	if err := db.SetIdle(ctx, s.Idle); err != nil {
 		return err
 	}
 	secrets, err := s.secrets(at.db)

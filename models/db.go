@@ -44,7 +44,8 @@ type DB struct {
 	Throttle Throttle
 	// KeepEvents is how long events are kept.
 	KeepEvents time.Duration
-	// Idle ends a session that was not used for so long; zero means never.
+	// Idle ends a session that was not used for so long; zero means never. It is
+	// that of the server which uses the database or used it last; SetIdle changes it.
 	Idle time.Duration
 
 	file     file
@@ -121,6 +122,9 @@ func Open(ctx context.Context, path string) (*DB, error) {
 	}
 	if err == nil {
 		err = db.watchTables(ctx)
+	}
+	if err == nil {
+		err = db.readIdle(ctx)
 	}
 	if err == nil {
 		err = db.remember(ctx, before)

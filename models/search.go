@@ -163,9 +163,20 @@ func (db *DB) fillSearchKeys(ctx context.Context) error {
 	return tx.Commit()
 }
 
+// addIn asks for a column that has one of some values.
+func (c *conditions) addIn(column string, values []string) {
+	var places []string
+	for _, value := range values {
+		places = append(places, c.place(value))
+	}
+	c.texts = append(c.texts, column+` IN (`+strings.Join(places, `, `)+`)`)
+}
+
+func (c *conditions) all() string { return strings.Join(c.texts, ` AND `) }
+
 func (c *conditions) text() string {
 	if len(c.texts) == 0 {
 		return ""
 	}
-	return ` WHERE ` + strings.Join(c.texts, ` AND `)
+	return ` WHERE ` + c.all()
 }

@@ -121,7 +121,72 @@ func (db *DB) Lasts(session *Session) bool {
 
 // idle tells whether a session was left alone for longer than is allowed.
 func (db *DB) idle(session *Session) bool {
-	return db.Idle > 0 && db.Now().Sub(session.Seen.Time) > db.Idle
+	return db.Idle > 0 && session.Seen.Before(db.lastIdle().Time)
+}
+
+// lastIdle is the moment before which an idle session was last seen.
+func (db *DB) lastIdle() Time { return Time{db.now().Add(-db.Idle)} }
+
+// addLive asks for sessions that are valid, as far as time alone can tell.
+func (db *DB) addLive(where *conditions, prefix string) {
+	where.add(true, prefix+`expires > `, db.now())
+	where.add(db.Idle > 0, prefix+`seen >= `, db.lastIdle())
+}
+
+// SetIdle ends the sessions that are idle by the limit that the server had which
+// used this database last, also those that became so while none ran, and sets
+// another limit. So a longer one revives no session.
+func (db *DB) SetIdle(ctx context.Context, limit time.Duration) error {
+	if err := db.endIdle(ctx); err != nil {
+		return err
+	}
+	if limit == db.Idle {
+		return nil
+	}
+	db.Idle = limit
+	_, err := db.exec(ctx, `INSERT INTO settings (name, value) VALUES ('idle', $1) ON CONFLICT (name) DO UPDATE SET value = excluded.value`, int64(limit.Seconds()))
+	if err != nil {
+		return fmt.Errorf("keep the idle limit: %w", err)
+	}
+	return db.endIdle(ctx)
+}
+
+// readIdle reads the limit of the server that uses the database or used it last.
+func (db *DB) readIdle(ctx context.Context) error {
+	var seconds int64
+	err := db.sql.GetContext(ctx, &seconds, `SELECT COALESCE(MAX(value), 0) FROM settings WHERE name = 'idle'`)
+	db.Idle = time.Duration(seconds) * time.Second
+	return err
+}
+
+// endIdle ends idle sessions for good. It looks for them without the write lock.
+func (db *DB) endIdle(ctx context.Context) error {
+	if db.Idle == 0 {
+		return nil
+	}
+	last := db.lastIdle() // of before: what is seen meanwhile is later
+	if err := db.writeMarks(ctx); err != nil {
+		return err
+	}
+	for {
+		var ids []string
+		if err := db.sql.SelectContext(ctx, &ids, `SELECT id FROM sessions WHERE seen < $1 LIMIT $2`, last, sweepStep); err != nil {
+			return fmt.Errorf("look for idle sessions: %w", err)
+		}
+		if len(ids) == 0 {
+			return nil
+		}
+		where := conditions{}
+		where.add(true, `seen < `, last)
+		where.addIn(`id`, ids)
+		err := db.write(ctx, func(tx *sqlx.Tx) error {
+			_, err := endSessions(ctx, tx, where.all(), where.values...)
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("end idle sessions: %w", err)
+		}
+	}
 }
 
 // SessionsOf returns the valid sessions of a user, last seen first, at most
@@ -137,10 +202,15 @@ func (db *DB) OtherSessions(ctx context.Context, mine *Session, limit int) (some
 }
 
 func (db *DB) someSessions(ctx context.Context, user *User, except string, limit int) (some []Session, more int, err error) {
-	const which = ` WHERE s.expires > $1 AND NOT u.disabled AND s.user_id = $2 AND s.id <> $3`
-	some, err = db.sessions(ctx, which+` ORDER BY s.seen DESC, s.created DESC LIMIT $4`, db.now(), user.ID, except, limit)
+	where := conditions{}
+	db.addLive(&where, `s.`)
+	where.addIf(true, `NOT u.disabled`)
+	where.add(true, `s.user_id = `, user.ID)
+	where.add(true, `s.id <> `, except)
+	which, args := where.text(), where.values
+	some, err = db.sessions(ctx, which+` ORDER BY s.seen DESC, s.created DESC LIMIT `+where.place(limit), where.values...)
 	if err == nil && len(some) == limit {
-		err = db.sql.GetContext(ctx, &more, `SELECT COUNT(*)`+sessionTables+which, db.now(), user.ID, except)
+		err = db.sql.GetContext(ctx, &more, `SELECT COUNT(*)`+sessionTables+which, args...)
 		more = max(0, more-limit)
 	}
 	return some, more, err
@@ -328,7 +398,9 @@ func (db *DB) Signers(ctx context.Context) (map[string]int, error) {
 		Signer string
 		Count  int
 	}
-	if err := db.sql.SelectContext(ctx, &counted, `SELECT signer, COUNT(*) AS count FROM sessions WHERE expires > $1 GROUP BY signer`, db.now()); err != nil {
+	where := conditions{}
+	db.addLive(&where, ``)
+	if err := db.sql.SelectContext(ctx, &counted, `SELECT signer, COUNT(*) AS count FROM sessions`+where.text()+` GROUP BY signer`, where.values...); err != nil {
 		return nil, err
 	}
 	signers := make(map[string]int)
@@ -415,9 +487,12 @@ func (db *DB) writeMarks(ctx context.Context) error {
 // waits long for the write lock.
 const sweepStep = 100
 
-// Sweep deletes expired sessions and what they held, failures that are
+// Sweep ends idle sessions, and deletes expired ones and what they held, failures that are
 // forgiven, and events that were kept long enough.
 func (db *DB) Sweep(ctx context.Context) error {
+	if err := db.endIdle(ctx); err != nil {
+		return err
+	}
 	now := db.now()
 	for _, step := range []struct {
 		statement string

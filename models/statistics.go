@@ -86,8 +86,10 @@ type System struct {
 // System returns the state of the installation.
 func (db *DB) System(ctx context.Context) (System, error) {
 	system := System{Rejected: db.rejected.Load(), Throttled: db.throttled.Load(), Waiting: db.hashing.waiting.Load()}
+	where := conditions{}
+	db.addLive(&where, ``)
 	err := db.sql.GetContext(ctx, &system, `SELECT (SELECT COUNT(*) FROM users) AS users, (SELECT COUNT(*) FROM users WHERE disabled) AS disabled,
-		(SELECT COUNT(*) FROM sessions WHERE expires > $1) AS sessions`, db.now())
+		(SELECT COUNT(*) FROM sessions`+where.text()+`) AS sessions`, where.values...)
 	for _, part := range []string{"", "-wal"} {
 		if info, err := os.Stat(db.file.path + part); err == nil {
 			system.Size += info.Size()

@@ -67,14 +67,7 @@ func (db *DB) lookAfter(ctx context.Context) error {
 		ids = ids[len(some):]
 		where := conditions{}
 		where.add(true, `s.expires > `, db.now())
-		in := ""
-		for i, id := range some {
-			if i > 0 {
-				in += `, `
-			}
-			in += where.place(id)
-		}
-		where.addIf(true, `s.id IN (`+in+`)`)
+		where.addIn(`s.id`, some)
 		where.addIf(true, `NOT u.disabled`)
 		alive, err := db.sessions(ctx, where.text(), where.values...)
 		if err != nil {
