@@ -2480,9 +2480,14 @@ func launch(t *testing.T, folder string, args ...string) *program {
 
 func launchProgram(t *testing.T, path, folder string, args ...string) *program {
 	t.Helper()
+	return launchAs(t, nil, path, folder, args...)
+}
+
+func launchAs(t *testing.T, who *syscall.SysProcAttr, path, folder string, args ...string) *program {
+	t.Helper()
 	p := &program{t: t, out: &lockedBuffer{}}
 	p.process = exec.Command(path, append([]string{"--listen", "127.0.0.1:0"}, args...)...)
-	p.process.Dir = folder
+	p.process.Dir, p.process.SysProcAttr = folder, who
 	p.process.Env = append(os.Environ(), "BE_THE_PROGRAM=1")
 	p.process.Stdout, p.process.Stderr = p.out, p.out
 	must(t, p.process.Start())
@@ -3731,6 +3736,73 @@ func TestTheDoctor(t *testing.T) {
 		if status, out := examine(test.args...); status != test.status || !regexp.MustCompile(test.says).MatchString(out) {
 			t.Errorf("%q: status %d:\n%s", test.says, status, out)
 		}
+	}
+}
+
+// TestTheDoctorOfANewInstallation finds nothing to do, before the first start and
+// after it.
+func TestTheDoctorOfANewInstallation(t *testing.T) {
+	checkout := t.TempDir()
+	must(t, os.Mkdir(filepath.Join(checkout, "data"), 0o755)) // as git makes it
+	must(t, os.WriteFile(filepath.Join(checkout, "data/.gitignore"), nil, 0o644))
+	for _, folder := range []string{checkout, t.TempDir()} {
+		address := freeAddress(t)
+		examine := func() {
+			t.Helper()
+			status, out, errs := typed(t, "", "doctor", "--database", filepath.Join(folder, "data/daypass.db"), "--listen", address)
+			if status != 0 || errs != "" || regexp.MustCompile(`(?m)^(warning|wrong)`).MatchString(out) || !regexp.MustCompile(`(?m)^ok +database`).MatchString(out) {
+				t.Errorf("status %d:\n%s%s", status, out, errs)
+			}
+		}
+		examine()
+		if _, err := os.Stat(filepath.Join(folder, "data/daypass.db")); err == nil {
+			t.Error("the doctor made a database")
+		}
+		p := launch(t, folder, "--listen", address)
+		examine()
+		p.stop()
+		examine()
+	}
+}
+
+// TestAFolderOfSomebodyElse, such as the volume of a container, can be used. The
+// doctor says who else may write there.
+func TestAFolderOfSomebodyElse(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can be somebody else")
+	}
+	folder := t.TempDir()
+	path := filepath.Join(t.TempDir(), "daypass")
+	must(t, exec.Command("cp", os.Args[0], path).Run())
+	for _, name := range []string{filepath.Dir(filepath.Dir(path)), filepath.Dir(path)} {
+		must(t, os.Chmod(name, 0o755))
+	}
+	volume := filepath.Join(folder, "data")
+	must(t, os.Mkdir(volume, 0o777))
+	must(t, os.Chmod(volume, 0o777))
+	nobody := &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+	doctor := func() string {
+		t.Helper()
+		command := exec.Command(path, "doctor", "--listen", freeAddress(t))
+		command.Dir, command.Env, command.SysProcAttr = folder, append(os.Environ(), "BE_THE_PROGRAM=1"), nobody
+		out, err := command.CombinedOutput()
+		if err != nil {
+			t.Errorf("%v:\n%s", err, out)
+		}
+		return string(out)
+	}
+	if out := doctor(); !strings.Contains(out, "may be written by others (777)") {
+		t.Error(out)
+	}
+	p := launchAs(t, nobody, path, folder)
+	(&testSite{t: t, url: p.url}).visitor().get("/healthz").answers(200)
+	p.stop()
+	if info, err := os.Stat(volume); err != nil || info.Mode().Perm() != 0o777 {
+		t.Errorf("the folder's mode became %o, %v", info.Mode().Perm(), err)
+	}
+	must(t, os.Chmod(volume, 0o777|os.ModeSticky)) // nobody else may replace the files, but its owner may
+	if out := doctor(); !strings.Contains(out, "belongs to another user") {
+		t.Error(out)
 	}
 }
 

@@ -599,8 +599,8 @@ func (d *doctor) Run(ctx context.Context, at console) error {
 	if at.unknown != nil {
 		found = append(found, models.Finding{Level: models.Wrong, About: "variables", Found: at.unknown.Error(), Do: "remove or correct it: the server does not start"})
 	}
-	err := at.withDatabase(ctx, false, func(db *models.DB) error {
-		found = append(found, db.Examine(ctx)...)
+	found = append(found, models.ExamineFiles(at.db)...)
+	examine := func(db *models.DB) error {
 		config, err := d.config(at)
 		if err != nil {
 			return err
@@ -610,7 +610,17 @@ func (d *doctor) Run(ctx context.Context, at console) error {
 		}
 		found = append(found, handlers.Examine(ctx, db, config, d.Listen)...)
 		return nil
-	})
+	}
+	var err error
+	if _, missing := os.Stat(at.db); errors.Is(missing, fs.ErrNotExist) {
+		found = append(found, models.Finding{Level: models.OK, About: "database", Found: at.db + " is not there yet: the start makes it"})
+		err = examine(nil)
+	} else {
+		err = at.withDatabase(ctx, false, func(db *models.DB) error {
+			found = append(found, db.Examine(ctx)...)
+			return examine(db)
+		})
+	}
 	if err != nil {
 		found = append(found, models.Finding{Level: models.Wrong, About: "start", Found: err.Error(), Do: "until then the server does not start"})
 	}

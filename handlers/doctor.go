@@ -17,10 +17,16 @@ import (
 )
 
 // Examine looks for what is wrong with how the site is configured: secrets,
-// the public URL, proxies. It asks the site itself, when it runs.
+// the public URL, proxies. It asks the site itself, when it runs. The database
+// is nil before the first start.
 func Examine(ctx context.Context, db *models.DB, config Config, listen string) []models.Finding {
-	found := examineSecrets(ctx, db, config.Secrets)
-	return append(found, examineURL(config, listen), examineProxies(config), examineSite(ctx, config))
+	var found []models.Finding
+	inUse := false
+	if db != nil {
+		found = examineSecrets(ctx, db, config.Secrets)
+		inUse, _ = db.HasUsers(ctx) // what is wrong with it, others tell
+	}
+	return append(found, examineURL(config, listen), examineProxies(config), examineSite(ctx, config, inUse))
 }
 
 // examineSecrets tells how many live sessions each secret signs: one that
@@ -86,7 +92,7 @@ func examineProxies(config Config) models.Finding {
 var misconfigured = regexp.MustCompile(`(?s)id="misconfigured"[^>]*>(.*?)</p>`)
 
 // examineSite opens the sign-in as people do and reads what it says.
-func examineSite(ctx context.Context, config Config) models.Finding {
+func examineSite(ctx context.Context, config Config, inUse bool) models.Finding {
 	about := "site"
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
@@ -95,11 +101,17 @@ func examineSite(ctx context.Context, config Config) models.Finding {
 		return models.Finding{Level: models.Wrong, About: about, Found: err.Error()}
 	}
 	response, err := http.DefaultClient.Do(request)
+	if err != nil && !inUse {
+		return models.Finding{Level: models.OK, About: about, Found: "does not run yet"}
+	}
 	if err != nil {
 		return models.Finding{Level: models.Warning, About: about, Found: "can't be reached: " + err.Error(), Do: "start it, or see what stands before it"}
 	}
 	defer response.Body.Close()
 	page, err := io.ReadAll(io.LimitReader(response.Body, 1<<20))
+	if err == nil && !inUse && response.Request.URL.Path == "/setup" && strings.Contains(string(page), "Daypass") {
+		return models.Finding{Level: models.OK, About: about, Found: "answers at " + config.URL.String() + ", and waits for the first account"}
+	}
 	if err != nil || response.StatusCode != http.StatusOK || !strings.Contains(string(page), "Daypass") {
 		return models.Finding{Level: models.Wrong, About: about, Found: fmt.Sprintf("%s/login answers %s, and not with the sign-in", config.URL, response.Status), Do: "see where the proxy leads to"}
 	}

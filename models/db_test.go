@@ -69,35 +69,31 @@ func TestAFullDiskIsASentence(t *testing.T) {
 	}
 }
 
+// TestTheFilesAreTheirOwnersAlone: so is a folder that the program makes. One
+// that was there keeps its mode.
 func TestTheFilesAreTheirOwnersAlone(t *testing.T) {
-	folder := filepath.Join(t.TempDir(), "data")
-	check(t, os.Mkdir(folder, 0o755))
-	check(t, os.WriteFile(filepath.Join(folder, ".gitignore"), nil, 0o644))
-	db, err := Open(t.Context(), filepath.Join(folder, "daypass.db"))
-	check(t, err)
-	defer db.Close()
-	_, err = SecretFile(filepath.Join(folder, "secret"))
-	check(t, err)
-	_, err = db.AddUser(t.Context(), NewUser{Name: "ada", Password: "a walk in the wet grass", Role: Admin}, CommandLine)
-	check(t, err)
-
-	modes := map[string]os.FileMode{".": 0o700, "daypass.db": 0o600, "daypass.db-wal": 0o600, "daypass.db-shm": 0o600, "secret": 0o600}
-	for name, want := range modes {
-		info, err := os.Stat(filepath.Join(folder, name))
+	made, there := filepath.Join(t.TempDir(), "data"), filepath.Join(t.TempDir(), "data")
+	check(t, os.Mkdir(there, 0o700))
+	check(t, os.Chmod(there, 0o775))
+	check(t, os.WriteFile(filepath.Join(there, ".gitignore"), nil, 0o644))
+	for folder, mode := range map[string]os.FileMode{made: 0o700, there: 0o775} {
+		db, err := Open(t.Context(), filepath.Join(folder, "daypass.db"))
 		check(t, err)
-		if got := info.Mode().Perm(); got != want {
-			t.Errorf("%s has mode %o, not %o", name, got, want)
-		}
-	}
+		defer db.Close()
+		check(t, db.CheckRestored(t.Context()))
+		_, err = SecretFile(filepath.Join(folder, "secret"))
+		check(t, err)
+		_, err = db.AddUser(t.Context(), NewUser{Name: "ada", Password: "a walk in the wet grass", Role: Admin}, CommandLine)
+		check(t, err)
 
-	shared := t.TempDir() // somebody else's: its mode stays
-	check(t, os.WriteFile(filepath.Join(shared, "letter"), nil, 0o644))
-	check(t, os.Chmod(shared, 0o755))
-	other, err := Open(t.Context(), filepath.Join(shared, "daypass.db"))
-	check(t, err)
-	other.Close()
-	if info, _ := os.Stat(shared); info.Mode().Perm() != 0o755 {
-		t.Errorf("the mode of a shared folder became %o", info.Mode().Perm())
+		modes := map[string]os.FileMode{".": mode, "daypass.db": 0o600, "daypass.db-wal": 0o600, "daypass.db-shm": 0o600, "daypass.db.mark": 0o600, "secret": 0o600}
+		for name, want := range modes {
+			info, err := os.Stat(filepath.Join(folder, name))
+			check(t, err)
+			if got := info.Mode().Perm(); got != want {
+				t.Errorf("%s in %s has mode %o, not %o", name, folder, got, want)
+			}
+		}
 	}
 }
 

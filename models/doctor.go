@@ -2,6 +2,7 @@ package models
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -36,12 +37,28 @@ const (
 	noSpace     = 16 << 20
 )
 
-// Examine looks for what is wrong with the database, its files, its disk and
-// the clock.
+// Examine looks for what is wrong with the content of the database, the users
+// and the clock.
 func (db *DB) Examine(ctx context.Context) []Finding {
-	found := []Finding{db.examineContent(ctx), db.examineSettings(ctx), db.examineSpace()}
-	found = append(found, examineModes(db.file.path)...)
-	return append(found, db.examineClock(ctx), db.examineAdmins(ctx))
+	return []Finding{db.examineContent(ctx), db.examineSettings(ctx), db.examineClock(ctx), db.examineUsers(ctx)}
+}
+
+// ExamineFiles looks for what is wrong with the files of a database, and with
+// the folder and the disk that they are on, or will be on after the first start.
+func ExamineFiles(path string) []Finding {
+	folder := filepath.Dir(path)
+	there := folder
+	for { // the folder is made in the one nearest to it that is there
+		if _, err := os.Stat(there); err == nil || filepath.Dir(there) == there {
+			break
+		}
+		there = filepath.Dir(there)
+	}
+	found := []Finding{examineSpace(there)}
+	if !writable(there) {
+		return append(found, Finding{Wrong, "permissions", there + " can't be written", "give the user who runs this program write permission on it"})
+	}
+	return append(found, examineModes(path)...)
 }
 
 func (db *DB) examineContent(ctx context.Context) Finding {
@@ -74,9 +91,9 @@ func (db *DB) examineSettings(ctx context.Context) Finding {
 	return Finding{OK, about, "journal_mode=wal synchronous=full foreign_keys=on", ""}
 }
 
-func (db *DB) examineSpace() Finding {
+func examineSpace(folder string) Finding {
 	const about = "disk space"
-	free, err := freeSpace(filepath.Dir(db.file.path))
+	free, err := freeSpace(folder)
 	if err != nil {
 		return Finding{Warning, about, "can't be read: " + err.Error(), ""}
 	}
@@ -90,16 +107,27 @@ func (db *DB) examineSpace() Finding {
 	return Finding{OK, about, said, ""}
 }
 
-// examineModes says who else may read the files.
+// examineModes says who else may read the files, or put others in their place.
 func examineModes(path string) []Finding {
 	var found []Finding
-	for _, name := range []string{filepath.Dir(path), path, path + "-wal", path + "-shm"} {
+	folder := filepath.Dir(path)
+	if info, err := os.Stat(folder); err == nil {
+		warn := func(what string) {
+			found = append(found, Finding{Warning, "permissions", folder + " " + what + ": whoever may write there can replace the database", "use a folder of the user who runs this program"})
+		}
+		if info.Mode().Perm()&0o022 != 0 && info.Mode()&fs.ModeSticky == 0 {
+			warn(fmt.Sprintf("may be written by others (%o)", info.Mode().Perm()))
+		} else if !owned(info) {
+			warn("belongs to another user")
+		}
+	}
+	for _, name := range []string{path, path + logSuffix, path + indexSuffix, markPath(path)} {
 		if info, err := os.Stat(name); err == nil && info.Mode().Perm()&0o077 != 0 {
 			found = append(found, openToOthers(name, info))
 		}
 	}
 	if len(found) == 0 {
-		found = append(found, Finding{OK, "permissions", "only their owner may read the folder and the files", ""})
+		found = append(found, Finding{OK, "permissions", "only their owner may read the files, and write to the folder", ""})
 	}
 	return found
 }
@@ -111,6 +139,9 @@ func openToOthers(name string, info fs.FileInfo) Finding {
 // ExamineSecretFile says whether others may read the secrets.
 func ExamineSecretFile(path string) Finding {
 	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Finding{OK, "secret file", path + " is not there yet: the start makes it", ""}
+	}
 	if err != nil {
 		return Finding{Wrong, "secret file", err.Error(), "put it back, or remove it to have a new one made"}
 	}
@@ -135,13 +166,16 @@ func (db *DB) examineClock(ctx context.Context) Finding {
 	return Finding{OK, about, now.Format(time.DateTime) + " UTC", ""}
 }
 
-func (db *DB) examineAdmins(ctx context.Context) Finding {
-	var admins int
-	if err := db.sql.GetContext(ctx, &admins, `SELECT COUNT(*) FROM users WHERE role = $1 AND NOT disabled`, Admin); err != nil {
+func (db *DB) examineUsers(ctx context.Context) Finding {
+	var count struct{ Users, Admins int }
+	if err := db.sql.GetContext(ctx, &count, `SELECT COUNT(*) AS users, COUNT(CASE WHEN role = $1 AND NOT disabled THEN 1 END) AS admins FROM users`, Admin); err != nil {
 		return Finding{Wrong, "users", err.Error(), ""}
 	}
-	if admins == 0 {
+	switch {
+	case count.Users == 0:
+		return Finding{OK, "users", "there is none yet: the link that the terminal shows at the start makes the first one", ""}
+	case count.Admins == 0:
 		return Finding{Warning, "users", "nobody administers the site", "daypass user add NAME --admin"}
 	}
-	return Finding{OK, "users", fmt.Sprintf("%d may administer the site", admins), ""}
+	return Finding{OK, "users", fmt.Sprintf("%d may administer the site", count.Admins), ""}
 }

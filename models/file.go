@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/gofiber/storage/sqlite3/v2"
@@ -24,7 +23,7 @@ import (
 // owner alone, and finds out early what SQLite would only tell in a code.
 func prepareFile(path string) error {
 	folder := filepath.Dir(path)
-	if err := makePrivate(folder); err != nil {
+	if err := os.MkdirAll(folder, 0o700); err != nil { // one that is there keeps its mode
 		return fmt.Errorf("the folder %s can't be used for the database: %w", folder, reason(err))
 	}
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
@@ -45,24 +44,6 @@ func prepareFile(path string) error {
 		return fmt.Errorf("%s is not a SQLite database; name another file, or move this one away", path)
 	}
 	return nil
-}
-
-// makePrivate makes a folder that only its owner may enter. A folder that is
-// already there keeps its mode, unless nothing is in it but dotfiles.
-func makePrivate(folder string) error {
-	if err := os.MkdirAll(folder, 0o700); err != nil {
-		return err
-	}
-	entries, err := os.ReadDir(folder)
-	if err != nil {
-		return err
-	}
-	for _, entry := range entries {
-		if !strings.HasPrefix(entry.Name(), ".") {
-			return nil
-		}
-	}
-	return os.Chmod(folder, 0o700)
 }
 
 // reason drops the system call and the path from an error that already names them.

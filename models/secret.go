@@ -74,7 +74,7 @@ func newSecretFile(path string) ([]string, error) {
 	complain := func(err error) ([]string, error) {
 		return nil, fmt.Errorf("the secret file %s can't be made: %w", path, reason(err))
 	}
-	if err := makePrivate(filepath.Dir(path)); err != nil {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return complain(err)
 	}
 	draft, err := os.CreateTemp(filepath.Dir(path), ".secret-*") // mode 0600

@@ -2,7 +2,13 @@
 
 package models
 
-import "golang.org/x/sys/unix"
+import (
+	"io/fs"
+	"os"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
 
 // freeSpace is what an ordinary user may still write to the disk of a folder, in bytes.
 func freeSpace(folder string) (uint64, error) {
@@ -11,4 +17,12 @@ func freeSpace(folder string) (uint64, error) {
 		return 0, err
 	}
 	return uint64(disk.Bavail) * uint64(disk.Bsize), nil
+}
+
+// writable tells whether this process may make files in a folder.
+func writable(folder string) bool { return unix.Access(folder, unix.W_OK|unix.X_OK) == nil }
+
+// owned tells whether a file belongs to the user of this process. To root all do.
+func owned(info fs.FileInfo) bool {
+	return os.Geteuid() == 0 || int(info.Sys().(*syscall.Stat_t).Uid) == os.Geteuid()
 }
