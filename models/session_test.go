@@ -124,6 +124,25 @@ func TestS8ASightingCountsBeforeItIsWritten(t *testing.T) {
 	}
 }
 
+func TestAPayloadEndsByTheClockOfTheDatabase(t *testing.T) {
+	t.Parallel()
+	db, later := clockwork(t)
+	storage := db.Storage()
+	check(t, storage.Set("k", []byte("v"), 10*time.Second))
+	for _, step := range []struct {
+		by   time.Duration
+		want string
+	}{{0, "v"}, {9 * time.Second, "v"}, {3 * time.Second, ""}} {
+		later(step.by)
+		if value, err := storage.Get("k"); err != nil || string(value) != step.want {
+			t.Errorf("it holds %q, %v", value, err)
+		}
+	}
+	if value, err := storage.Get("nothing"); err != nil || value != nil {
+		t.Errorf("nothing holds %q, %v", value, err)
+	}
+}
+
 func TestASightingNeverGoesBack(t *testing.T) {
 	t.Parallel()
 	db, later := clockwork(t)
