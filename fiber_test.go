@@ -38,6 +38,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	goruntime "runtime"
 	"runtime/debug"
 	"runtime/metrics"
 	"slices"
@@ -4600,6 +4601,68 @@ func TestAdministeringUsers(t *testing.T) {
 		}) {
 			t.Errorf("%q is no event of ada's", act)
 		}
+	}
+}
+
+// whileWriting holds the write lock with a change that is not committed, lets a
+// request come as far as a function that waits for the lock, and commits then:
+// what the request has read is what was before.
+func (s *testSite) whileWriting(change string, request func() *answer, function string) *answer {
+	s.t.Helper()
+	db, err := sql.Open("sqlite3", s.file+"?_txlock=immediate&_busy_timeout=5000")
+	must(s.t, err)
+	defer db.Close()
+	tx, err := db.Begin()
+	must(s.t, err)
+	defer tx.Rollback() // does nothing after Commit
+	_, err = tx.Exec(change)
+	must(s.t, err)
+	answered := make(chan *answer, 1)
+	go func() { answered <- request() }()
+	stacks := make([]byte, 4<<20)
+	for !bytes.Contains(stacks[:goruntime.Stack(stacks, true)], []byte(function)) {
+		select {
+		case early := <-answered:
+			s.t.Fatalf("%s answered %d before it came to %s", early.to, early.http.StatusCode, function)
+		case <-time.After(time.Millisecond):
+		}
+	}
+	must(s.t, tx.Commit())
+	return <-answered
+}
+
+func TestTheLastAdministratorStaysWhoWasAMemberWhenTheFormWasSent(t *testing.T) {
+	site := start(t)
+	site.add("eve", models.Member)
+	eve := site.signIn("eve")
+	site.whileWriting(`UPDATE users SET role = CASE name WHEN 'eve' THEN 'admin' ELSE 'member' END`,
+		func() *answer { return eve.post("/account/remove", "current", password) }, "models.(*DB).removeUser").answers(422).says("last administrator")
+	eve.get("/admin").answers(200)
+}
+
+func TestWhoIsNoAdministratorAnyMoreActsOnNobody(t *testing.T) {
+	site := start(t)
+	eve := site.add("eve", models.Admin)
+	site.add("bob", models.Admin)
+	for unmade, change := range map[string]string{"made a member": `role = 'member'`, "disabled": `disabled = TRUE`} {
+		site.change(`UPDATE users SET role = 'admin', disabled = FALSE`)
+		bob := site.signIn("bob")
+		for path, function := range map[string]string{
+			"/admin/users/" + eve.ID + "/disable":     "models.(*DB).SetDisabled",
+			"/admin/users/" + eve.ID + "/make-member": "models.(*DB).SetRole",
+			"/admin/users/" + eve.ID + "/remove":      "models.(*DB).RemoveUser",
+			"/admin/users/" + eve.ID + "/link":        "models.(*DB).LinkFor",
+			"/admin/sessions/end":                     "models.(*DB).EndAllSessions",
+		} {
+			site.change(`UPDATE users SET role = 'admin', disabled = FALSE`)
+			answer := site.whileWriting(`UPDATE users SET `+change+` WHERE name = 'bob'`, func() *answer { return bob.post(path) }, function)
+			if answer.http.StatusCode != 403 {
+				t.Errorf("%s after bob was %s: %d", path, unmade, answer.http.StatusCode)
+			}
+		}
+	}
+	if user := site.user("eve"); user.Disabled || !user.IsAdmin() || site.count(`SELECT COUNT(*) FROM links`) != 0 {
+		t.Errorf("left is %+v", user)
 	}
 }
 
