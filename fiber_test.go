@@ -1420,6 +1420,13 @@ func TestS15NextStaysOnThisSite(t *testing.T) {
 		"/\xff":                      "/dashboard",
 		"/no/such/page":              "/dashboard",
 		"/logout":                    "/dashboard",
+		"/session/watch":             "/dashboard",
+		"/activity.csv":              "/dashboard",
+		"/admin/activity.csv?name=x": "/dashboard",
+		"/healthz":                   "/dashboard",
+		"/login/forget.svg":          "/dashboard",
+		"/public/app.css":            "/dashboard",
+		"/admin/users/x":             "/admin/users/x",
 		"/dashboard/../../x":         "/dashboard",
 	} {
 		site.visitor().post("/login", "username", "ada", "password", password, "next", next).leadsTo(leads)
@@ -1534,15 +1541,21 @@ func TestABadRequestIsAnsweredAndWritesNothing(t *testing.T) {
 func TestRawRequests(t *testing.T) {
 	site := start(t)
 	for what, raw := range map[string]string{
-		"no HTTP at all":          "hello\r\n\r\n",
-		"a version of its own":    "GET /login HTTP/9\r\nHost: x\r\n\r\n",
-		"a broken header":         "GET /login HTTP/1.1\r\nHost: x\r\nbroken\r\n\r\n",
-		"two lengths":             "POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd",
-		"a length and chunks":     "POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-		"a length of nonsense":    "POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
-		"a method of its own":     "BREW /login HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
-		"a NUL in the path":       "GET /\x00 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
-		"bytes that are no UTF-8": "GET /\xff\xfe?next=\xff HTTP/1.1\r\nHost: x\r\nCookie: daypass=\xff\r\nConnection: close\r\n\r\n",
+		"no HTTP at all":            "hello\r\n\r\n",
+		"a version of its own":      "GET /login HTTP/9\r\nHost: x\r\n\r\n",
+		"a broken header":           "GET /login HTTP/1.1\r\nHost: x\r\nbroken\r\n\r\n",
+		"two lengths":               "POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd",
+		"a length and chunks":       "POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+		"a length of nonsense":      "POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
+		"a method of its own":       "BREW /login HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+		"a NUL in the path":         "GET /\x00 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+		"a version from the future": "GET /login HTTP/1.9\r\nHost: x\r\nConnection: close\r\n\r\n",
+		"a version from the past":   "GET /login HTTP/0.9\r\nHost: x\r\nConnection: close\r\n\r\n",
+		"a bare LF":                 "GET /login HTTP/1.1\r\nHost: x\nConnection: close\r\n\r\n",
+		"a space in a name":         "GET /login HTTP/1.1\r\nHost: x\r\na b: c\r\nConnection: close\r\n\r\n",
+		"a space behind a name":     "POST /login HTTP/1.1\r\nHost: x\r\nContent-Length : 0\r\nConnection: close\r\n\r\n",
+		"a header of two lines":     "GET /login HTTP/1.1\r\nHost: x\r\na: b\r\n c\r\nConnection: close\r\n\r\n",
+		"bytes that are no UTF-8":   "GET /\xff\xfe?next=\xff HTTP/1.1\r\nHost: x\r\nCookie: daypass=\xff\r\nConnection: close\r\n\r\n",
 	} {
 		connection, err := net.Dial("tcp", strings.TrimPrefix(site.url, "http://"))
 		must(t, err)
@@ -4134,6 +4147,14 @@ func TestActivityIsFilteredPagedAndDownloaded(t *testing.T) {
 	eve.get("/admin/activity").answers(403)
 	eve.get("/admin/activity.csv").answers(403)
 
+	for _, first := range []string{"=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠"} {
+		site.change(`UPDATE events SET browser = '` + first + `1' WHERE kind = 'failed sign-in'`)
+		rows, err := csv.NewReader(strings.NewReader(ada.get("/admin/activity.csv?name=eve&kind=failed+sign-in").body)).ReadAll()
+		must(t, err)
+		if read := strings.ReplaceAll(first, "\r", "\n") + "1"; len(rows) != 2 || strings.ReplaceAll(rows[1][3], "\r", "\n") != "'"+read {
+			t.Errorf("a cell that begins with %q is %q", first, rows)
+		}
+	}
 	site.change(`UPDATE events SET browser = '=HYPERLINK("evil")' WHERE kind = 'failed sign-in'`)
 	file := ada.get("/admin/activity.csv?name=eve&kind=failed+sign-in").answers(200)
 	rows, err := csv.NewReader(strings.NewReader(file.body)).ReadAll()

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -105,9 +106,10 @@ func (a *App) eventFile(c *fiber.Ctx, filter models.EventFilter) error {
 	})
 }
 
-// cell keeps a spreadsheet from taking somebody's text for a formula (OWASP, CSV Injection).
+// cell keeps a spreadsheet from taking somebody's text for a formula: what begins
+// with one of these, also in full width, is told to be text (OWASP, CSV Injection).
 func cell(text string) string {
-	if text != "" && strings.ContainsRune("=+-@\t\r", rune(text[0])) {
+	if first, _ := utf8.DecodeRuneInString(text); strings.ContainsRune("=+-@\t\r\n＝＋－＠", first) && text != "" {
 		return "'" + text
 	}
 	return text

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -148,6 +149,11 @@ func (a *App) outermost(next fasthttp.RequestHandler) fasthttp.RequestHandler {
 				a.answer(ctx, panicError{cause, stack()})
 			}
 		}()
+		if !wellFormed(&ctx.Request.Header) {
+			ctx.SetConnectionClose() // nobody knows where the next request begins
+			a.answer(ctx, fiber.ErrBadRequest)
+			return
+		}
 		switch string(ctx.Method()) {
 		case http.MethodGet, http.MethodHead, http.MethodPost:
 			next(ctx)
@@ -155,6 +161,23 @@ func (a *App) outermost(next fasthttp.RequestHandler) fasthttp.RequestHandler {
 			a.answer(ctx, fiber.ErrMethodNotAllowed)
 		}
 	}
+}
+
+// wellFormed refuses what fasthttp lets pass and a proxy may read in another
+// way: another version than 1.0 and 1.1, a line that ends with a bare LF, a space
+// in the name of a header or behind it, and a header of several lines (RFC 9112,
+// sections 2.2, 2.3, 5.1 and 5.2).
+func wellFormed(header *fasthttp.RequestHeader) bool {
+	if version := string(header.Protocol()); version != "HTTP/1.1" && version != "HTTP/1.0" {
+		return false
+	}
+	for line := range bytes.Lines(header.RawHeaders()) {
+		name, _, _ := bytes.Cut(line, []byte(":"))
+		if !bytes.HasSuffix(line, []byte("\r\n")) || bytes.ContainsAny(name, " \t") {
+			return false
+		}
+	}
+	return true
 }
 
 // answer shows the page of an error outside of Fiber's chain of handlers.
@@ -197,15 +220,25 @@ func (a *App) allowed(path string) string {
 // the site has no such path.
 func (a *App) pageOf(of string) string {
 	switch {
-	case a.leads(fiber.MethodGet, of):
+	case a.isPage(of):
 		return of
 	case !a.leads(fiber.MethodPost, of):
 		return ""
 	}
-	for of = path.Dir(of); !a.leads(fiber.MethodGet, of); {
+	for of = path.Dir(of); !a.isPage(of); {
 		of = path.Dir(of)
 	}
 	return of
+}
+
+// isPage tells whether a path is that of a page.
+func (a *App) isPage(path string) bool {
+	for _, route := range a.sitemap.routes {
+		if route.method == fiber.MethodGet && fiber.RoutePatternMatch(path, route.path, fiber.Config{CaseSensitive: true}) {
+			return !route.notPage
+		}
+	}
+	return false
 }
 
 // leads tells whether the map of the site has a page for a method and a path.

@@ -94,7 +94,7 @@ func (a *App) askWho(c *fiber.Ctx, page *LoginPage, name string, invalid models.
 	return a.render(c, "login", page)
 }
 
-// nextOf returns a path of this site that can be opened, or nothing: an
+// nextOf returns the path of a page of this site, or nothing: an
 // address that somebody else put into a link must not lead away from here.
 func (a *App) nextOf(next string) string {
 	if !strings.HasPrefix(next, "/") || strings.HasPrefix(next, "//") || strings.HasPrefix(next, `/\`) ||
@@ -102,7 +102,7 @@ func (a *App) nextOf(next string) string {
 		return ""
 	}
 	to, err := url.Parse(next)
-	if err != nil || to.Scheme != "" || to.Host != "" || to.User != nil || !a.leads(fiber.MethodGet, to.Path) {
+	if err != nil || to.Scheme != "" || to.Host != "" || to.User != nil || !a.isPage(to.Path) {
 		return ""
 	}
 	return to.String()

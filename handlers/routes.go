@@ -2,16 +2,16 @@ package handlers
 
 // routes is the map of the site, matched from top to bottom. A Use guards every
 // line below it, so a page is as private as the place where it stands. A page
-// that needs no session says so: anyone.
+// that needs no session says so: anyone; and so does what is no page: notPage.
 func (a *App) routes() {
 	a.Use(a.secureHeaders, a.sameOrigin, a.requireForm)
 
 	// Anyone, also before there is a user.
-	a.Get("/public/:name", anyone, a.asset)
+	a.Get("/public/:name", anyone, notPage, a.asset)
 	a.Use(a.requireDatabase)
-	a.Get("/healthz", anyone, a.healthz)
+	a.Get("/healthz", anyone, notPage, a.healthz)
 	if a.Dev != "" {
-		a.Get("/dev/state", anyone, a.showDevState)
+		a.Get("/dev/state", anyone, notPage, a.showDevState)
 	}
 	a.Get("/setup", anyone, a.showSetup)
 	a.Post("/setup", anyone, a.setUp)
@@ -20,10 +20,10 @@ func (a *App) routes() {
 	a.Use(a.requireUsers)
 	a.Get("/login", anyone, a.showLogin)
 	a.Post("/login", anyone, a.login)
-	a.Get("/login/forget.svg", anyone, a.forget)
+	a.Get("/login/forget.svg", anyone, notPage, a.forget)
 	a.Get("/link", anyone, a.showSetPassword)
 	a.Post("/link", anyone, a.setPassword)
-	a.Get("/session/watch", anyone, a.watch)
+	a.Get("/session/watch", anyone, notPage, a.watch)
 
 	// Whoever is signed in; unknown paths too.
 	a.Use(a.requireSession)
@@ -33,7 +33,7 @@ func (a *App) routes() {
 	a.Post("/sessions/end", a.endOtherSessions)
 	a.Post("/sessions/:id/end", a.endOwnSession)
 	a.Get("/activity", a.kept, a.activity)
-	a.Get("/activity.csv", a.activityFile)
+	a.Get("/activity.csv", notPage, a.activityFile)
 	a.Get("/account", a.kept, a.account)
 	a.Get("/account/data.json", a.toAccount)
 	a.Post("/account/data.json", a.accountData)
@@ -55,5 +55,5 @@ func (a *App) routes() {
 	a.Post("/admin/sessions/end", a.endEverySession)
 	a.Post("/admin/sessions/:id/end", a.endAnySession)
 	a.Get("/admin/activity", a.allActivity)
-	a.Get("/admin/activity.csv", a.allActivityFile)
+	a.Get("/admin/activity.csv", notPage, a.allActivityFile)
 }

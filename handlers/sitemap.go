@@ -24,11 +24,16 @@ type route struct {
 	at           string // file and line
 	private      bool   // requireSession stands above it
 	open         bool   // it says anyone
+	notPage      bool   // it says so
 }
 
 // anyone is the access rule of a page that needs no session: it stands before
 // the page's handler. All other pages stand below requireSession.
 func anyone(c *fiber.Ctx) error { return c.Next() }
+
+// notPage stands before the handler of an address that is no page to be led to,
+// such as a download or a stream of events.
+func notPage(c *fiber.Ctx) error { return c.Next() }
 
 // Get adds a page to the map of the site.
 func (a *App) Get(path string, chain ...fiber.Handler) fiber.Router {
@@ -51,15 +56,17 @@ func (a *App) Use(args ...any) fiber.Router {
 	return a.App.Use(args...)
 }
 
-// add remembers a line, and returns its handlers without the access rule.
+// add remembers a line, and returns its handlers without what only the map has to know.
 func (s *sitemap) add(method, path string, chain []fiber.Handler) []fiber.Handler {
 	_, file, line, _ := runtime.Caller(2)
-	rest := slices.DeleteFunc(slices.Clone(chain), func(handler fiber.Handler) bool { return same(handler, anyone) })
+	says := func(word fiber.Handler) bool {
+		return slices.ContainsFunc(chain, func(handler fiber.Handler) bool { return same(handler, word) })
+	}
 	s.routes = append(s.routes, route{
 		method: method, path: path, at: fmt.Sprintf("handlers/%s:%d", filepath.Base(file), line),
-		private: s.private, open: len(rest) < len(chain),
+		private: s.private, open: says(anyone), notPage: says(notPage),
 	})
-	return rest
+	return slices.DeleteFunc(slices.Clone(chain), func(handler fiber.Handler) bool { return same(handler, anyone) || same(handler, notPage) })
 }
 
 func same(one, other fiber.Handler) bool {
