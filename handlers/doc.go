@@ -79,7 +79,8 @@
 //
 // # A form
 //
-// A form posts to the site itself and needs no token: changes are taken from
+// A form posts to the site itself; its button has a name and a value, without
+// which Lynx would not post. It needs no token: changes are taken from
 // pages of this site alone. Its fields are a []Field, shown by partials/field.
 // form reads what was sent, and the model decides about it by a
 // [models.InvalidError], which has a sentence for each field:

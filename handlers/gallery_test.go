@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -207,6 +208,38 @@ func TestEveryRenderNamesAView(t *testing.T) {
 			}
 			return true
 		})
+	}
+}
+
+// TestEveryButtonThatPostsHasANameAndAValue: Lynx sends a form without fields by
+// GET, and a button without a name is no field.
+func TestEveryButtonThatPostsHasANameAndAValue(t *testing.T) {
+	forms := regexp.MustCompile(`(?s)<form[^>]*method="post".*?</form>`)
+	buttons := regexp.MustCompile(`<button[^>]*>`)
+	field := regexp.MustCompile(` name="[^"]+" value="[^"]+"`)
+	found := 0
+	for _, pattern := range []string{"../views/*.html", "../views/*/*.html", "scaffold/templates/*.html.tmpl"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil || len(files) == 0 {
+			t.Fatal(files, err)
+		}
+		for _, file := range files {
+			content, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, form := range forms.FindAllString(string(content), -1) {
+				for _, button := range buttons.FindAllString(form, -1) {
+					found++
+					if !field.MatchString(button) {
+						t.Errorf(`%s: %s needs name="do" and a value`, file, button)
+					}
+				}
+			}
+		}
+	}
+	if found < 10 {
+		t.Errorf("only %d buttons were found", found)
 	}
 }
 

@@ -59,7 +59,7 @@ var (
 // ParseColumns reads the columns of a table, such as "title:text done:bool".
 func ParseColumns(table string) ([]Column, error) {
 	var columns []Column
-	seen := map[string]bool{"id": true, "user_id": true, "created": true}
+	seen := map[string]bool{"id": true, "user_id": true, "created": true, "do": true} // the button's
 	texts := 0
 	for _, word := range strings.Fields(table) {
 		name, kind, _ := strings.Cut(word, ":")
@@ -69,7 +69,7 @@ func ParseColumns(table string) ([]Column, error) {
 		case !known:
 			return nil, fmt.Errorf("the column %s needs a type: text, number, date or bool, as in %s:text", name, name)
 		case seen[name]:
-			return nil, fmt.Errorf("the column %s is there already: every table has id, user_id and created, and no name twice", name)
+			return nil, fmt.Errorf("the column %s is there already: every table has id, user_id and created, every form has do, and no name counts twice", name)
 		}
 		seen[name] = true
 		if kind != "bool" {
