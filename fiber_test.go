@@ -837,6 +837,26 @@ func TestS8AnIdleEndIsFinal(t *testing.T) {
 	}
 }
 
+// TestS8ARestartOfTheProgramAppliesTheLimitBefore it takes the one it is told now.
+func TestS8ARestartOfTheProgramAppliesTheLimitBefore(t *testing.T) {
+	folder := t.TempDir()
+	file := filepath.Join(folder, "data", "daypass.db")
+	_, _, errs := typed(t, password+"\n", "--database", file, "user", "add", "ada", "--admin")
+	p := launch(t, folder, "--database", file, "--idle", "30m")
+	site := &testSite{t: t, url: p.url, file: file}
+	cookie := site.signIn("ada").cookie()
+	site.withCookie(cookie).get("/dashboard").answers(200)
+	p.stop()
+	site.change(`UPDATE sessions SET seen = seen - 3600`)
+	p = launch(t, folder, "--database", file, "--idle", "24h")
+	site.url = p.url
+	site.withCookie(cookie).get("/dashboard").isTurnedAway()
+	p.stop()
+	if errs != "" {
+		t.Error(errs)
+	}
+}
+
 // TestAUserHasSoManySessionsAtMost, also when there were more in the database
 // already; and no page grows with them.
 func TestAUserHasSoManySessionsAtMost(t *testing.T) {
@@ -2224,6 +2244,26 @@ func until(t *testing.T, what string, is func() bool) {
 		time.Sleep(20 * time.Millisecond)
 	}
 	t.Fatalf("it never came to this: %s", what)
+}
+
+// TestAPageFromWhichDataWasDownloadedStillLeaves: a download leaves the page as it is.
+func TestAPageFromWhichDataWasDownloadedStillLeaves(t *testing.T) {
+	site := start(t)
+	w := chromium(t, 1280, 800, false)
+	w.open(site.url + "/login")
+	w.press("ada\t" + password)
+	w.enter()
+	w.open(site.url + "/account")
+	w.click(`form[action="/account/data.json"] button`, false)
+	for began := time.Now(); site.count(`SELECT COUNT(*) FROM events WHERE kind = 'data downloaded'`) == 0; time.Sleep(20 * time.Millisecond) {
+		if time.Since(began) > time.Minute {
+			t.Fatal("nothing is downloaded")
+		}
+	}
+	w.shows(site.url+"/account", "")
+	_, err := site.db.EndSessionsOf(t.Context(), site.user("ada"), models.CommandLine)
+	must(t, err)
+	w.waitFor(`location.pathname == "/login"`)
 }
 
 // TestAPageThatSentAFormWaitsForItsAnswer: the sign-out must not be cut short by

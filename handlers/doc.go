@@ -117,6 +117,13 @@
 //
 //	where.addText(text, `search_key`)
 //
+// # A file to download
+//
+// sendFile sends what a function writes while it writes it. Read the rows a page
+// at a time, as EachEvent does, and a file of any size takes little memory:
+//
+//	return a.sendFile(c, "notes.csv", "text/csv; charset=utf-8", func(to io.Writer) error { … })
+//
 // # A chart
 //
 // signInChart makes of counted sign-ins a [Chart], which partials/chart shows as

@@ -23,14 +23,20 @@ type EventFilter struct {
 
 // Events returns events, newest first, at most limit.
 func (db *DB) Events(ctx context.Context, filter EventFilter, limit int) ([]Event, error) {
-	where := conditions{}
-	where.add(filter.UserID != "", `e.user_id = `, filter.UserID)
-	where.add(filter.Kind != "", `e.kind = `, filter.Kind)
-	where.add(filter.Before != "", `e.id < `, filter.Before)
-	where.addText(filter.Name, `u.search_key`)
 	var events []Event
-	err := db.sql.SelectContext(ctx, &events, `SELECT `+eventColumns+`, COALESCE(u.name, '') AS name`+eventTables+` LEFT JOIN users u ON u.id = e.user_id`+where.text()+` ORDER BY e.id DESC LIMIT `+where.place(limit), where.values...)
+	statement, args := filter.statement(limit)
+	err := db.sql.SelectContext(ctx, &events, statement, args...)
 	return events, err
+}
+
+func (f EventFilter) statement(limit int) (statement string, args []any) {
+	where := conditions{}
+	where.add(f.UserID != "", `e.user_id = `, f.UserID)
+	where.add(f.Kind != "", `e.kind = `, f.Kind)
+	where.add(f.Before != "", `e.id < `, f.Before)
+	where.addText(f.Name, `u.search_key`)
+	return `SELECT ` + eventColumns + `, COALESCE(u.name, '') AS name` + eventTables + ` LEFT JOIN users u ON u.id = e.user_id` + where.text() +
+		` ORDER BY e.id DESC LIMIT ` + where.place(limit), where.values
 }
 
 // rowsAtATime is how many rows are read at a time where all are needed.
