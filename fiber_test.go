@@ -4063,6 +4063,28 @@ func TestTheLogTellsNoSecret(t *testing.T) {
 	}
 }
 
+// TestAStrangerCannotFillTheLog sends what is refused, again and again, with as
+// much in it as a request may have.
+func TestAStrangerCannotFillTheLog(t *testing.T) {
+	folder := t.TempDir()
+	p := launch(t, folder)
+	site := &testSite{t: t, url: p.url}
+	token := regexp.MustCompile(`token=(\w+)`).FindStringSubmatch(p.out.String())[1]
+	site.visitor().post("/setup", "token", token, "username", "ada", "password", password).leadsTo("/dashboard")
+	began := len(p.out.String())
+	stranger := site.visitor()
+	stranger.header.Set("Sec-Fetch-Site", "cross-site")
+	stranger.header.Set("Origin", "https://"+strings.Repeat("x", 8000)+".example")
+	for range 110 {
+		stranger.post("/account/name", "full_name", "Eve").answers(403)
+	}
+	p.stop()
+	log := p.out.String()[began:]
+	if len(log) > 10_000 || !strings.Contains(log, "more=100") || !strings.Contains(log, "route=/account/name") || strings.Contains(log, "route=/ ") {
+		t.Errorf("the log is %d bytes long:\n%.2000s", len(log), log)
+	}
+}
+
 func TestARequestWithoutHostIsRefused(t *testing.T) {
 	site := start(t)
 	connection, err := net.Dial("tcp", strings.TrimPrefix(site.url, "http://"))

@@ -200,7 +200,9 @@ func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 		if command.Selected().Name != "serve" { // which says itself what it did
 			level = slog.LevelWarn
 		}
-		at := console{in, out, errs, line.Database, newLog(errs, line.Log, level), unknown}
+		log := newLog(errs, line.Log, level)
+		defer log.Flush()
+		at := console{in, out, errs, line.Database, slog.New(log), unknown}
 		command.BindTo(ctx, (*context.Context)(nil))
 		err = command.Run(at)
 	}
@@ -216,12 +218,12 @@ func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 	return 1
 }
 
-func newLog(to io.Writer, form string, level slog.Level) *slog.Logger {
+func newLog(to io.Writer, form string, level slog.Level) *handlers.LogHandler {
 	options := &slog.HandlerOptions{Level: level}
 	if form == "json" {
-		return slog.New(slog.NewJSONHandler(to, options))
+		return handlers.NewLogHandler(slog.NewJSONHandler(to, options))
 	}
-	return slog.New(slog.NewTextHandler(to, options))
+	return handlers.NewLogHandler(slog.NewTextHandler(to, options))
 }
 
 // variables are all that the environment may set, by name.

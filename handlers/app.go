@@ -231,6 +231,21 @@ func (a *App) pageOf(of string) string {
 	return of
 }
 
+// routeOf returns the pattern of the route that a request is for, also where it was
+// refused before it got there.
+func (a *App) routeOf(c *fiber.Ctx) string {
+	method := c.Method()
+	if method == fiber.MethodHead {
+		method = fiber.MethodGet
+	}
+	for _, route := range a.sitemap.routes {
+		if route.method == method && fiber.RoutePatternMatch(c.Path(), route.path, fiber.Config{CaseSensitive: true}) {
+			return route.path
+		}
+	}
+	return "none"
+}
+
 // isPage tells whether a path is that of a page.
 func (a *App) isPage(path string) bool {
 	for _, route := range a.sitemap.routes {

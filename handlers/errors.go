@@ -138,7 +138,7 @@ func wait(span time.Duration) string {
 // logFailure writes the line that a page's reference leads to. It names the
 // pattern of the route: a path may hold what is nobody's business.
 func (a *App) logFailure(c *fiber.Ctx, err error) {
-	attributes := []any{"method", c.Method(), "route", c.Route().Path, "error", err, "request", requestID(c)}
+	attributes := []any{"method", c.Method(), "route", a.routeOf(c), "error", err, "request", requestID(c)}
 	var panicked panicError
 	if errors.As(err, &panicked) {
 		attributes = append(attributes, "stack", panicked.stack)

@@ -77,7 +77,7 @@ func (a *App) sameOrigin(c *fiber.Ctx) error {
 		},
 	}
 	if err := a.origin.Check(request); err != nil {
-		a.Log.Warn("request of another site refused", "path", c.Route().Path, "origin", c.Get(fiber.HeaderOrigin), "address", a.addressOf(c), "request", requestID(c))
+		a.Log.Warn("request of another site refused", "route", a.routeOf(c), "origin", c.Get(fiber.HeaderOrigin), "address", a.addressOf(c), "request", requestID(c))
 		return errForeign
 	}
 	return c.Next()
