@@ -390,7 +390,7 @@ func (b *browser) do(method, path string, fields url.Values) *answer {
 		content, err = io.ReadAll(response.Body)
 		must(b.t, err)
 	}
-	if method == http.MethodPost && response.StatusCode == http.StatusOK {
+	if method == http.MethodPost && response.StatusCode == http.StatusOK && response.Header.Get("Content-Disposition") == "" { // a file leaves the page as it was
 		b.t.Errorf("POST %s answers with a page: loading it again would do again what was done", path)
 	}
 	for _, name := range []string{"password", "current", "token"} {
@@ -993,13 +993,25 @@ func TestS10ReadingWritesNothing(t *testing.T) {
 		must(t, watcher.QueryRow(`PRAGMA data_version`).Scan(&v)) // changes with every foreign write
 		return v
 	}
+	site.stopClock()
 	before := version()
-	for range 50 {
+	for range 50 { // from memory
 		ada.get("/dashboard").answers(200)
 	}
 	if version() != before {
 		t.Error("reading the dashboard wrote to the database")
 	}
+	for range 5 { // anew, because somebody wrote in between
+		for _, path := range []string{"/dashboard", "/sessions", "/activity", "/account", "/admin", "/admin/users", "/admin/sessions", "/admin/activity", "/activity.csv"} {
+			site.change(`UPDATE users SET full_name = full_name || 'x'`)
+			before = version()
+			ada.get(path).answers(200)
+			if version() != before {
+				t.Errorf("reading %s wrote to the database", path)
+			}
+		}
+	}
+	before = version()
 	ada.post("/logout")
 	if version() == before {
 		t.Error("the test would not notice a write")
@@ -1372,58 +1384,115 @@ func TestS13ReadingChangesNothing(t *testing.T) {
 	every("GET")
 }
 
+// TestS14EveryAnswerCarriesTheHeaders: all of them, with exactly these values, on
+// every page in every state, whoever asks.
 func TestS14EveryAnswerCarriesTheHeaders(t *testing.T) {
-	site := start(t, func(c *handlers.Config) { c.URL = &url.URL{Scheme: "https", Host: "dash.example.org"} })
-	stranger := site.visitor()
-	large := url.Values{"username": {strings.Repeat("x", 70_000)}}
-	for status, answer := range map[int]*answer{
-		200: stranger.get("/login"),
-		303: stranger.get("/dashboard"),
-		403: func() *answer {
-			b := site.visitor()
-			b.header.Set("Sec-Fetch-Site", "cross-site")
-			return b.login("ada", password)
-		}(),
-		404: stranger.get("/setup"),
-		405: stranger.do("DELETE", "/login", nil),
-		413: stranger.do("POST", "/login", large),
-		422: stranger.login("ada", "wrong"),
-		431: func() *answer {
-			b := site.visitor()
-			b.header.Set("Cookie", strings.Repeat("x", 20_000))
-			return b.get("/login")
-		}(),
+	for name, public := range map[string]*url.URL{
+		"https":                        {Scheme: "https", Host: "dash.example.org"},
+		"http on this machine":         {Scheme: "http", Host: "localhost"},
+		"http in a network of its own": {Scheme: "http", Host: "intranet.test"},
 	} {
-		answer.answers(status)
-		for name, part := range map[string]string{
-			"Content-Security-Policy":    "frame-ancestors 'none'",
-			"X-Content-Type-Options":     "nosniff",
-			"Referrer-Policy":            "same-origin",
-			"Cross-Origin-Opener-Policy": "same-origin",
-			"Strict-Transport-Security":  "max-age=",
-			"Cache-Control":              "no-store",
-		} {
-			if value := answer.http.Header.Get(name); !strings.Contains(value, part) {
-				t.Errorf("%d: %s is %q", status, name, value)
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			want := map[string]string{
+				"Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; " +
+					"connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+				"X-Content-Type-Options":       "nosniff",
+				"X-Frame-Options":              "DENY",
+				"Referrer-Policy":              "same-origin",
+				"Cross-Origin-Resource-Policy": "same-origin",
+				"Permissions-Policy":           "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+				"Cache-Control":                "no-store",
+				"Cross-Origin-Opener-Policy":   "same-origin",
+				"Strict-Transport-Security":    "max-age=63072000",
 			}
-		}
-		if policy := answer.http.Header.Get("Content-Security-Policy"); strings.Contains(policy, "unsafe") {
-			t.Errorf("%d: the policy allows inline code: %s", status, policy)
-		}
-		if strings.Contains(answer.body, "<script>") || strings.Contains(answer.body, "<style") || strings.Contains(answer.body, "style=") {
-			t.Errorf("%d: the page has inline code", status)
-		}
-	}
-	if start(t).visitor().get("/login").http.Header.Get("Strict-Transport-Security") != "" {
-		t.Error("HSTS is sent under http")
-	}
-	if kept := start(t).signIn("ada").get("/dashboard").http.Header.Get("Cache-Control"); kept != "no-store" {
-		t.Errorf("the dashboard may be kept: %q", kept)
+			if public.Scheme != "https" {
+				delete(want, "Strict-Transport-Security")
+			}
+			if public.Host == "intranet.test" {
+				delete(want, "Cross-Origin-Opener-Policy")
+			}
+			statuses := map[int]bool{}
+			checked := func(a *answer) {
+				t.Helper()
+				statuses[a.http.StatusCode] = true
+				for _, name := range []string{"Content-Security-Policy", "X-Content-Type-Options", "X-Frame-Options", "Referrer-Policy", "Cross-Origin-Resource-Policy",
+					"Permissions-Policy", "Cache-Control", "Cross-Origin-Opener-Policy", "Strict-Transport-Security"} {
+					value := want[name]
+					if name == "Cache-Control" && strings.Contains(a.to, " /public/app.") && a.http.StatusCode == 200 {
+						value = "public, max-age=31536000, immutable"
+					}
+					if got := strings.Join(a.http.Header.Values(name), " and "); got != value {
+						t.Errorf("%s (%d): %s is %q, not %q", a.to, a.http.StatusCode, name, got, value)
+					}
+				}
+				if strings.Contains(a.body, "<script>") || strings.Contains(a.body, "<style") || strings.Contains(a.body, "style=") {
+					t.Errorf("%s (%d) has inline code", a.to, a.http.StatusCode)
+				}
+			}
+			site := startEmpty(t, func(c *handlers.Config) { c.URL = public })
+			asked := func(method string, b *browser, header, value string, fields url.Values, path string) {
+				t.Helper()
+				b.header.Set(header, value)
+				defer b.header.Del(header)
+				checked(b.do(method, path, fields))
+			}
+			stranger := site.visitor()
+			for _, path := range []string{"/", "/login", "/setup", "/setup?token=" + url.QueryEscape("the link of the terminal")} {
+				checked(stranger.get(path))
+			}
+			signedIn := func(name string, role models.Role) *browser {
+				t.Helper()
+				site.add(name, role)
+				answer := stranger.login(name, password).leadsTo("/dashboard")
+				checked(answer)
+				b := site.visitor() // the cookie may be Secure, and this is no https
+				b.client.Jar = nil
+				pair, _, _ := strings.Cut(answer.http.Header.Get("Set-Cookie"), ";")
+				b.header.Set("Cookie", pair)
+				return b
+			}
+			stranger.client.Jar = nil
+			ada, eve := signedIn("ada", models.Admin), signedIn("eve", models.Member)
+			for _, b := range []*browser{stranger, eve, ada} {
+				for _, route := range site.app.GetRoutes(true) {
+					path := site.pathOf(route.Path, "eve")
+					if route.Method == "POST" {
+						asked("POST", b, "Sec-Fetch-Site", "cross-site", url.Values{}, path)
+						continue
+					}
+					for range 2 { // the second may be a cached one
+						checked(b.do(route.Method, path, nil))
+					}
+				}
+				for _, path := range []string{"/nothing", "/public/nothing", "/admin/users/nobody", "/link?token=x", "/login?next=/dashboard"} {
+					checked(b.get(path))
+				}
+				checked(b.do("DELETE", "/login", nil))
+				checked(b.do("POST", "/login", url.Values{"username": {strings.Repeat("x", 70_000)}}))
+				asked("GET", b, "X-Large", strings.Repeat("x", 20_000), nil, "/login")
+			}
+			checked(eve.post("/account/name", "full_name", strings.Repeat("x", 201)))
+			for range 7 {
+				checked(stranger.login("nobody", "wrong"))
+			}
+			site.broken.Store(true)
+			checked(ada.get("/dashboard"))
+			site.broken.Store(false)
+			must(t, os.Rename(site.file, site.file+".aside"))
+			checked(ada.get("/dashboard"))
+			for _, status := range []int{200, 303, 403, 404, 405, 413, 422, 429, 431, 500, 503} {
+				if !statuses[status] {
+					t.Errorf("no answer had the status %d", status)
+				}
+			}
+		})
 	}
 }
 
 func TestS15NextStaysOnThisSite(t *testing.T) {
 	site := start(t)
+	ada := site.signIn("ada")
 	for next, leads := range map[string]string{
 		"/dashboard":                 "/dashboard",
 		"/dashboard?page=2":          "/dashboard?page=2",
@@ -1448,8 +1517,15 @@ func TestS15NextStaysOnThisSite(t *testing.T) {
 		"/public/app.css":            "/dashboard",
 		"/admin/users/x":             "/admin/users/x",
 		"/dashboard/../../x":         "/dashboard",
+		"/dashboard?" + strings.Repeat("x", 2037): "/dashboard?" + strings.Repeat("x", 2037),
+		"/dashboard?" + strings.Repeat("x", 2038): "/dashboard",
 	} {
 		site.visitor().post("/login", "username", "ada", "password", password, "next", next).leadsTo(leads)
+		ada.get("/login?next=" + url.QueryEscape(next)).leadsTo(leads)
+		carried := regexp.MustCompile(`name="next" value="([^"]*)"`).FindStringSubmatch(site.visitor().get("/login?next=" + url.QueryEscape(next)).answers(200).body)
+		if carried == nil && leads != "/dashboard" || carried != nil && html.UnescapeString(carried[1]) != leads {
+			t.Errorf("the form for %.100q carries %q", next, carried)
+		}
 	}
 	site.visitor().get("/login?next=%2Fdashboard%3Fpage%3D2").says(`value="/dashboard?page=2"`)
 	site.visitor().get("/dashboard?page=2").leadsTo("/login?next=%2Fdashboard%3Fpage%3D2")
@@ -2277,12 +2353,17 @@ func TestAPageThatSentAFormWaitsForItsAnswer(t *testing.T) {
 	w.shows(site.url+"/dashboard", "")
 	ask[any](w, "addEventListener('submit', event => event.preventDefault())") // an answer that takes its time
 	w.click(`form[action="/logout"] button`, false)
+	// The page tells the others of this browser, and leaves itself, or not.
+	ask[any](w, `window.told = window.leaves = false;
+		new BroadcastChannel(document.body.dataset.watch).addEventListener("message", () => { told = true });
+		addEventListener("beforeunload", () => { leaves = true })`)
 	_, err := site.db.EndSessionsOf(t.Context(), site.user("ada"), models.CommandLine)
 	must(t, err)
-	time.Sleep(2500 * time.Millisecond) // longer than an open page takes to leave
-	if where := ask[string](w, "location.href"); where != site.url+"/dashboard" {
-		t.Errorf("the page left for %s", where)
+	w.waitFor("told")
+	if ask[bool](w, "new Promise(done => setTimeout(() => done(leaves), 200))") {
+		t.Error("the page leaves")
 	}
+	w.shows(site.url+"/dashboard", ask[string](w, "document.activeElement.id"))
 }
 
 // openFiles tells how many files may be open at once, up to a number.
@@ -2798,6 +2879,7 @@ func TestTheReadmeNamesEveryFlagAndVariable(t *testing.T) {
 
 func TestFailedSignInsSlowDownFurtherOnes(t *testing.T) {
 	site := start(t)
+	site.stopClock()
 	owner := site.signIn("ada")
 	owner.post("/logout")
 	elsewhere := site.signIn("ada")
@@ -2879,10 +2961,14 @@ func TestOneBrowserOfSeveralPeople(t *testing.T) {
 	}
 	address, err := url.Parse(site.url)
 	must(t, err)
+	known := []string{}
 	for _, cookie := range kiosk.client.Jar.Cookies(address) {
-		if cookie.Name == "daypass-known" && strings.Count(cookie.Value, "~") != 7 {
-			t.Errorf("the browser is known as %q", cookie.Value)
+		if cookie.Name == "daypass-known" {
+			known = strings.Split(cookie.Value, "~")
 		}
+	}
+	if len(known) != 8 {
+		t.Errorf("the browser is known as %q", known)
 	}
 }
 
@@ -3370,7 +3456,11 @@ func (s *testSite) integrity() (whole string) {
 func mount(t *testing.T, folder, options string) {
 	t.Helper()
 	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", options, "tmpfs", folder).CombinedOutput(); err != nil {
-		t.Skipf("a small disk can't be mounted here: %v %s", err, out)
+		missing := fmt.Sprintf("this test needs a small disk; run it as root: %v %s", err, out)
+		if os.Getenv("CI") == "true" {
+			t.Fatal(missing)
+		}
+		t.Skip(missing)
 	}
 	t.Cleanup(func() { exec.Command("umount", "-l", folder).Run() })
 }
@@ -3526,7 +3616,14 @@ func TestS11KilledAgainAndAgain(t *testing.T) {
 				}
 			})
 		}
-		time.Sleep(700 * time.Millisecond)
+		answered := func() int {
+			mutex.Lock()
+			defer mutex.Unlock()
+			return len(in) + len(out)
+		}
+		for before, since := answered(), time.Now(); answered() < before+12 && time.Since(since) < time.Minute; {
+			time.Sleep(time.Millisecond)
+		}
 		must(t, p.process.Process.Kill())
 		close(stop)
 		load.Wait()
@@ -3571,9 +3668,14 @@ func TestEndingUnderLoad(t *testing.T) {
 			}
 			defer connection.Close()
 			form := url.Values{"username": {"ada"}, "password": {password}}.Encode()
-			fmt.Fprintf(connection, "POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\n\r\n%s", len(form), form)
-			began <- struct{}{}
-			connection.SetReadDeadline(time.Now().Add(20 * time.Second))
+			fmt.Fprintf(connection, "POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\nExpect: 100-continue\r\n\r\n", len(form))
+			connection.SetReadDeadline(time.Now().Add(time.Minute))
+			goOn := make([]byte, len("HTTP/1.1 100 Continue\r\n\r\n"))
+			if _, err := io.ReadFull(connection, goOn); err != nil || !strings.HasPrefix(string(goOn), "HTTP/1.1 100") {
+				t.Errorf("%q, %v", goOn, err)
+			}
+			began <- struct{}{} // the server has it, and waits for the rest
+			fmt.Fprint(connection, form)
 			head := make([]byte, len("HTTP/1.1 303"))
 			if _, err := io.ReadFull(connection, head); err == nil && strings.HasSuffix(string(head), "303") {
 				answered.Add(1)
@@ -3585,7 +3687,6 @@ func TestEndingUnderLoad(t *testing.T) {
 	for range 16 {
 		<-began
 	}
-	time.Sleep(50 * time.Millisecond) // they have arrived; hashing all takes longer
 	p.stop()
 	load.Wait()
 	if broken.Load() > 0 || answered.Load() != 16 {
@@ -3813,27 +3914,32 @@ func TestTheSignInSaysWhatIsMisconfigured(t *testing.T) {
 }
 
 func TestASlowRequestIsCutOff(t *testing.T) {
-	t.Parallel() // it takes as long as the server is patient
+	if testing.Short() {
+		t.Skip("it takes as long as the server is patient")
+	}
+	t.Parallel()
 	site := start(t)
 	connection, err := net.Dial("tcp", strings.TrimPrefix(site.url, "http://"))
 	must(t, err)
 	defer connection.Close()
-	cut := make(chan struct{})
+	began := time.Now()
+	cut := make(chan string, 1)
 	go func() {
-		io.Copy(io.Discard, connection)
-		close(cut)
+		reply, _ := io.ReadAll(connection)
+		cut <- string(reply)
 	}()
-	for _, letter := range []byte("GET /login HTTP/1.1\r\nHost: localhost\r\nX-Slow: " + strings.Repeat("x", 100)) {
-		if _, err := connection.Write([]byte{letter}); err != nil {
-			return
-		}
+	for _, letter := range []byte("GET /login HTTP/1.1\r\nHost: localhost\r\nX-Slow: " + strings.Repeat("x", 20)) {
+		connection.Write([]byte{letter})
 		select {
-		case <-cut:
+		case reply := <-cut:
+			if !strings.HasPrefix(reply, "HTTP/1.1 408 ") || !strings.Contains(reply, "did not arrive in time") {
+				t.Errorf("it is cut off with %.300q", reply)
+			}
+			if patient := time.Since(began); patient < 9*time.Second {
+				t.Errorf("it is cut off after %s", patient)
+			}
 			return
 		case <-time.After(time.Second):
-		}
-		if site.t.Failed() {
-			return
 		}
 	}
 	t.Error("a request may be sent one byte a second for ever")
@@ -3895,7 +4001,7 @@ func TestTheDoctor(t *testing.T) {
 		return status, out + errs
 	}
 	status, out := examine()
-	if status != 0 || !strings.Contains(out, "signs 0 live sessions, and all new ones") && !strings.Contains(out, "signs 1 live sessions, and all new ones") {
+	if status != 0 || !strings.Contains(out, "signs 1 live sessions, and all new ones") {
 		t.Fatalf("status %d:\n%s", status, out)
 	}
 	for _, line := range []string{"database", "durability", "disk space", "permissions", "clock", "secret " + session.Fingerprint(secretA), "secret file", "public URL", "proxies", "site", "users"} {
@@ -4413,6 +4519,62 @@ func TestAnEventOfAnotherVersionIsShownByItsName(t *testing.T) {
 	ada.get("/activity.csv").answers(200).says("passkey <added>")
 }
 
+// kinds are those of events.
+func kinds(events []map[string]any) (kinds []any) {
+	for _, event := range events {
+		kinds = append(kinds, event["kind"])
+	}
+	return kinds
+}
+
+// TestNobodySeesWhatIsSomebodyElses: two users with browsers and names of their
+// own, on every page that is not of the administration, and on each other's there.
+func TestNobodySeesWhatIsSomebodyElses(t *testing.T) {
+	site := start(t)
+	agents := map[string]string{"Firefox on Linux": "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0", "Safari on iOS": "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 Mobile/15E148 Safari/604.1"}
+	site.add("quentin", models.Member)
+	site.add("zelda", models.Member)
+	people := map[string]*browser{}
+	for name, with := range map[string]string{"quentin": "Firefox on Linux", "zelda": "Safari on iOS"} {
+		b := site.visitor()
+		b.header.Set("User-Agent", agents[with])
+		b.login(name, "not the password").answers(422)
+		b.login(name, password).leadsTo("/dashboard")
+		b.post("/account/name", "full_name", "Full Name of "+name).leadsTo("/account")
+		b.get("/account").says("Your name was changed.")
+		people[name] = b
+	}
+	site.signIn("quentin") // elsewhere, in the same kind of browser
+	check := func(a *answer, mine, others string) {
+		t.Helper()
+		for _, line := range strings.Split(a.body, "\n") {
+			if strings.Contains(line, others) || strings.Contains(line, map[string]string{"Firefox on Linux": "zelda", "Safari on iOS": "quentin"}[mine]) {
+				t.Errorf("%s of %s shows %s", a.to, mine, line)
+			}
+		}
+	}
+	ada := site.signIn("ada")
+	for name, mine := range map[string]string{"quentin": "Firefox on Linux", "zelda": "Safari on iOS"} {
+		others := map[string]string{"quentin": "Safari on iOS", "zelda": "Firefox on Linux"}[name]
+		for range 2 {
+			for _, path := range []string{"/dashboard", "/sessions", "/activity", "/activity?kind=sign-in", "/activity.csv", "/account"} {
+				page := people[name].get(path).answers(200)
+				if check(page, mine, others); path != "/account" && !strings.Contains(page.body, mine) {
+					t.Errorf("%s of %s says nothing of it", path, name)
+				}
+			}
+		}
+		people[name].get("/activity").says("127.0.0.1")
+		people[name].get("/activity.csv").says(",127.0.0.1,")
+		data := people[name].post("/account/data.json", "download", "json").answers(200)
+		check(data, mine, others)
+		data.says(`"address":"127.0.0.1"`)
+		if page := ada.get("/admin/users/" + site.user(name).ID).answers(200); strings.Contains(page.body, others) || !strings.Contains(page.body, mine) {
+			t.Errorf("the page of %s for administrators shows what is somebody else's:\n%s", name, page.body)
+		}
+	}
+}
+
 func TestOnesOwnAccount(t *testing.T) {
 	site := start(t)
 	site.add("eve", models.Member)
@@ -4438,7 +4600,7 @@ func TestOnesOwnAccount(t *testing.T) {
 	}
 	file := eve.post("/account/data.json", "download", "json").answers(200)
 	must(t, json.Unmarshal([]byte(file.body), &data))
-	if data.User["name"] != "eve" || len(data.Sessions) != 1 || len(data.Events) < 4 || strings.Contains(file.body, "argon2") || strings.Contains(file.body, site.user("ada").ID) {
+	if data.User["name"] != "eve" || len(data.Sessions) != 1 || !slices.Equal(kinds(data.Events), []any{"data downloaded", "name changed", "sign-in", "user added"}) || strings.Contains(file.body, "argon2") || strings.Contains(file.body, site.user("ada").ID) {
 		t.Errorf("the data is %s", file.body)
 	}
 
@@ -4929,8 +5091,17 @@ func TestTheDashboardSaysWhatNeedsAttention(t *testing.T) {
 	phone.header.Set("User-Agent", "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 Mobile/15E148 Safari/604.1")
 	phone.login("ada", password).leadsTo("/dashboard")
 	page := phone.get("/dashboard").says("3 times").says("not signed in with Safari on iOS before")
-	if rows := strings.Count(page.body, "<tr><th scope=\"row\">"); rows != 14 || !strings.Contains(page.body, "<td>2</td><td>3</td>") && !strings.Contains(page.body, "<td>3</td>") {
-		t.Errorf("the chart has %d days", rows)
+	signIns, failed := 0, 0 // midnight may be among them
+	rows := regexp.MustCompile(`<tr><th scope="row">.*?</th><td>(\d+)</td><td>(\d+)</td></tr>`).FindAllStringSubmatch(page.body, -1)
+	for _, row := range rows {
+		for i, sum := range []*int{&signIns, &failed} {
+			number, err := strconv.Atoi(row[i+1])
+			must(t, err)
+			*sum += number
+		}
+	}
+	if len(rows) != 14 || signIns != 2 || failed != 3 {
+		t.Errorf("the chart has %d days with %d sign-ins and %d failed ones", len(rows), signIns, failed)
 	}
 	phone.post("/logout")
 	site.later(time.Hour)
