@@ -3320,6 +3320,68 @@ func TestS11TheDatabaseIsReplacedUnderLoad(t *testing.T) {
 	}
 }
 
+// TestACommandBesideAServerWhoseDatabaseWasReplaced works on the new file alone.
+func TestACommandBesideAServerWhoseDatabaseWasReplaced(t *testing.T) {
+	folder := t.TempDir()
+	p := launchWithAda(t, folder)
+	site := &testSite{t: t, url: p.url, file: filepath.Join(folder, "data/daypass.db")}
+	ada := site.signIn("ada")
+	other := startOn(t, filepath.Join(folder, "other/daypass.db"))
+	other.add("eve", models.Admin)
+	other.stop()
+	must(t, os.Rename(other.file, site.file))
+
+	status, out, errs := typed(t, "", "user", "list", "--database", site.file)
+	if status != 0 || !strings.Contains(out, "eve") || strings.Contains(out, "ada") {
+		t.Errorf("status %d:\n%s%s", status, out, errs)
+	}
+	if _, out, _ := typed(t, "", "doctor", "--database", site.file); !strings.Contains(out, "is a copy that was put in place") {
+		t.Errorf("the doctor says\n%s", out)
+	}
+	site.visitor().get("/healthz").answers(503)
+	ada.post("/logout").answers(503).says("restart")
+	p.stop()
+
+	p = launch(t, folder)
+	site.url = p.url
+	site.visitor().login("ada", password).answers(422)
+	site.signIn("eve")
+	p.stop()
+	if whole := site.integrity(); whole != "ok" {
+		t.Errorf("the database is %s", whole)
+	}
+}
+
+// TestACopyIsWrittenOverTheOpenDatabase is what the README asks not to do.
+func TestACopyIsWrittenOverTheOpenDatabase(t *testing.T) {
+	folder := t.TempDir()
+	p := launchWithAda(t, folder)
+	site := &testSite{t: t, url: p.url, file: filepath.Join(folder, "data/daypass.db")}
+	ada := site.signIn("ada")
+	cookie := ada.cookie()
+	saved := filepath.Join(folder, "copy.db")
+	site.change(`VACUUM INTO '` + saved + `'`)
+	ada.post("/logout")
+	must(t, exec.Command("cp", saved, site.file).Run())
+	site.visitor().get("/healthz").answers(503).says("restart")
+	site.visitor().login("ada", password).answers(503)
+	p.stop()
+	was, err := os.ReadFile(saved)
+	must(t, err)
+	if now, err := os.ReadFile(site.file); err != nil || !bytes.Equal(was, now) {
+		t.Errorf("something was written into the copy: %v", err)
+	}
+
+	p = launch(t, folder)
+	site.url = p.url
+	site.withCookie(cookie).get("/dashboard").isTurnedAway()
+	site.signIn("ada")
+	p.stop()
+	if whole := site.integrity(); whole != "ok" {
+		t.Errorf("the database is %s", whole)
+	}
+}
+
 // launchWithAda runs the program on a new database, in which ada administers.
 func launchWithAda(t *testing.T, folder string) *program {
 	t.Helper()

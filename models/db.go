@@ -51,6 +51,7 @@ type DB struct {
 	file     file
 	held     *os.File // the folder
 	copied   bool     // the file is a copy that was put in place, and what has to end in it did not yet
+	copyOf   string   // the lineage of the copy
 	aside    string   // where the log of another database was put
 	serving  bool     // CheckRestored was called
 	marked   int64    // the sequence in the mark
@@ -247,6 +248,7 @@ func (db *DB) Close() error {
 		unwritten = nil
 	}
 	defer db.held.Close()
+	defer db.file.content.Close() // after SQLite has closed it
 	db.observer.Lock()
 	defer db.observer.Unlock()
 	db.observer.close()

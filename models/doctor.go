@@ -70,6 +70,9 @@ func (db *DB) examineContent(ctx context.Context) Finding {
 	if len(said) != 1 || said[0] != "ok" {
 		return Finding{Wrong, about, db.file.path + " is damaged: " + strings.Join(said, " "), "restore a copy, or save what is left with: sqlite3 FILE .recover"}
 	}
+	if db.copied {
+		return Finding{Warning, about, db.file.path + " is a copy that was put in place", "expect the next start to end all sessions and password links in it"}
+	}
 	var version int
 	if err := db.sql.GetContext(ctx, &version, `SELECT MAX(version_id) FROM goose_db_version`); err != nil {
 		return Finding{Wrong, about, err.Error(), "restore a copy"}

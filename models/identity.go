@@ -20,6 +20,7 @@ var ErrGone = errors.New("the database file was removed or replaced; restart the
 type file struct {
 	path               string
 	opened, log, index fs.FileInfo // the latter two are nil where the disk can't have them
+	content            *os.File    // stays open: closing it would take SQLite's locks away
 	gone               atomic.Bool
 	told               sync.Once
 }
@@ -56,17 +57,23 @@ func (db *DB) remember(ctx context.Context, before fs.FileInfo) error {
 	if !os.SameFile(before, f.opened) {
 		return fmt.Errorf("the database %s was replaced while it was opened; start again", f.path)
 	}
-	return nil
+	var err error
+	f.content, err = os.Open(f.path)
+	return err
 }
 
 // Present returns ErrGone when the path does not lead to the open database, and
 // ever after.
 func (db *DB) Present() error { return db.stillThere(db.file.path, db.file.opened) }
 
-// check is Present for the log and its index, too.
+// check is Present for the log and its index, too, and notices a copy that was
+// written over the file.
 func (db *DB) check() error {
 	if err := db.Present(); err != nil {
 		return err
+	}
+	if db.overwritten() {
+		return db.lost(db.file.path)
 	}
 	if err := db.stillThere(db.file.path+logSuffix, db.file.log); err != nil {
 		return err
@@ -84,15 +91,23 @@ func (db *DB) stillThere(name string, was fs.FileInfo) error {
 	if info, err := os.Stat(name); err == nil && os.SameFile(info, was) {
 		return nil
 	}
-	db.file.gone.Store(true)
+	return db.lost(name)
+}
+
+// lost makes an end of all work, because of the file with this name.
+func (db *DB) lost(name string) error {
 	db.file.told.Do(func() {
 		db.Log.Error("a file of the database was removed or replaced: nothing is read or written any more until the program is restarted", "file", name)
 		if name == db.file.path+logSuffix {
 			db.saveLog()
 		}
+		db.file.gone.Store(true)
 	})
 	return ErrGone
 }
+
+// overwritten tells whether the open file has become a database without a log.
+func (db *DB) overwritten() bool { return db.file.log != nil && withoutLog(db.file.content) }
 
 // saveLog writes what is only in the removed log, which is still open, into the
 // database: nobody else can find it.
@@ -106,7 +121,7 @@ func (db *DB) saveLog() {
 // the open one is safe: SQLite would remove the log of the new one.
 func (db *DB) moved() bool {
 	info, err := os.Stat(db.file.path)
-	return db.file.gone.Load() && (err != nil || !os.SameFile(info, db.file.opened))
+	return db.file.gone.Load() && (err != nil || !os.SameFile(info, db.file.opened) || db.overwritten())
 }
 
 // putLogAside renames the write-ahead log of another database, or of another

@@ -98,6 +98,7 @@ func (db *DB) isCopy(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	db.copyOf = row.ID
 	return m == nil || m.lineage != row.ID || m.sequence > row.Sequence || m.file != inode(db.file.opened), nil
 }
 
@@ -175,7 +176,7 @@ func (db *DB) writeMark(row lineage) error {
 // advance counts a transaction that is about to be committed.
 func (db *DB) advance(ctx context.Context, tx *sqlx.Tx) (row lineage, err error) {
 	if db.copied {
-		_, err = tx.ExecContext(ctx, `UPDATE lineage SET id = $1`, tampered)
+		_, err = tx.ExecContext(ctx, `UPDATE lineage SET id = $1 WHERE id = $2`, tampered, db.copyOf)
 		return row, err
 	}
 	err = tx.GetContext(ctx, &row, `UPDATE lineage SET sequence = sequence + 1 RETURNING id, sequence`)

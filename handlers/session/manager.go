@@ -215,7 +215,7 @@ func (m *Manager) withNewID(c *fiber.Ctx, user string, lifetime time.Duration, s
 	err = store(keyOf(id), m.signer.names[0])
 	if err != nil {
 		m.TakeCookieBack(c)
-		if err := m.store.Delete(cookie); err != nil {
+		if err := m.store.Delete(cookie); err != nil && !errors.Is(err, models.ErrGone) {
 			m.log.Warn("the payload of a session that was not made can't be deleted; it opens nothing, and will be swept", "error", err)
 		}
 	}
