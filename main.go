@@ -32,7 +32,9 @@ import (
 	"golang.org/x/term"
 
 	"daypass/handlers"
+	"daypass/handlers/render"
 	"daypass/handlers/scaffold"
+	"daypass/handlers/web"
 	"daypass/models"
 )
 
@@ -274,7 +276,7 @@ func (s *serve) Run(ctx context.Context, at console) error {
 	checkout := ""
 	if s.Dev {
 		checkout = "."
-		if err := handlers.CheckDev(checkout); err != nil {
+		if err := render.CheckDev(checkout); err != nil {
 			return misuse{fmt.Errorf("--dev: %w", err)}
 		}
 	}
@@ -342,7 +344,7 @@ func (s *serve) greet(ctx context.Context, at console, db *models.DB, public *ur
 		fmt.Fprint(at.out, "\n  Templates and assets are read from views/ and public/, and the browser follows them.\n")
 	}
 	fmt.Fprintln(at.out)
-	if public.Scheme == "http" && !handlers.IsLocal(public.Hostname()) {
+	if public.Scheme == "http" && !web.IsLocal(public.Hostname()) {
 		at.log.Warn("passwords and cookies travel unencrypted; put a proxy with TLS in front and name its address with --url https://…", "url", public)
 	}
 	at.log.Info("listening", "address", s.Listen, "url", public, "database", at.db, "version", version)

@@ -6,15 +6,17 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"daypass/handlers/render"
+	"daypass/handlers/web"
 	"daypass/models"
 )
 
 // AccountPage is where users change what is known about them.
 type AccountPage struct {
-	Page
-	Name     []Field // forms: full name,
-	Password []Field // password,
-	Removal  []Field // and removal of the account
+	render.Page
+	Name     []render.Field // forms: full name,
+	Password []render.Field // password,
+	Removal  []render.Field // and removal of the account
 }
 
 func (a *App) account(c *fiber.Ctx) error { return a.askAccount(c, "", nil) }
@@ -24,7 +26,7 @@ func (a *App) changeName(c *fiber.Ctx) error {
 		return fiber.ErrBadRequest
 	}
 	user := sessionOf(c).User
-	err := a.db.SetFullName(c.UserContext(), &user, form(c, "full_name"), a.from(c))
+	err := a.db.SetFullName(c.UserContext(), &user, web.Form(c, "full_name"), a.TrustedProxies.Client(c))
 	if invalid := (models.InvalidError{}); errors.As(err, &invalid) {
 		return a.askAccount(c, "name", invalid)
 	}
@@ -38,7 +40,7 @@ func (a *App) changePassword(c *fiber.Ctx) error {
 	session := sessionOf(c)
 	err := a.sessions.Rotate(c, session, func(id, signer string) error {
 		return a.db.ChangePassword(c.UserContext(), models.NewPassword{
-			Session: session, Current: form(c, "current"), Password: form(c, "password"), ID: id, Signer: signer, From: a.fromHere(c),
+			Session: session, Current: web.Form(c, "current"), Password: web.Form(c, "password"), ID: id, Signer: signer, From: a.fromHere(c),
 		})
 	})
 	if invalid := (models.InvalidError{}); errors.As(err, &invalid) {
@@ -58,14 +60,14 @@ func (a *App) toAccount(c *fiber.Ctx) error { return c.Redirect("/account", fibe
 
 // accountData sends all that is held about a user.
 func (a *App) accountData(c *fiber.Ctx) error {
-	ctx, session, from := c.UserContext(), sessionOf(c), a.from(c)
+	ctx, session, from := c.UserContext(), sessionOf(c), a.TrustedProxies.Client(c)
 	return a.sendFile(c, "daypass-data.json", fiber.MIMEApplicationJSONCharsetUTF8, func(to io.Writer) error {
 		return a.db.Export(ctx, session, from, to)
 	})
 }
 
 func (a *App) removeAccount(c *fiber.Ctx) error {
-	err := a.db.RemoveSelf(c.UserContext(), sessionOf(c), form(c, "current"), a.fromHere(c))
+	err := a.db.RemoveSelf(c.UserContext(), sessionOf(c), web.Form(c, "current"), a.fromHere(c))
 	if errors.Is(err, models.ErrLastAdmin) {
 		err = models.InvalidError{"current": "You are the last administrator: make somebody else one first."}
 	}
@@ -80,7 +82,7 @@ func (a *App) removeAccount(c *fiber.Ctx) error {
 
 // fromHere says where the request of a session comes from: its browser is known.
 func (a *App) fromHere(c *fiber.Ctx) models.Origin {
-	from := a.from(c)
+	from := a.TrustedProxies.Client(c)
 	from.Known = sessionOf(c).ID
 	return from
 }
@@ -91,22 +93,22 @@ func (a *App) askAccount(c *fiber.Ctx, refused string, invalid models.InvalidErr
 	complaints := map[string]models.InvalidError{refused: invalid}
 	name, password, removal := complaints["name"], complaints["password"], complaints["removal"]
 	page := &AccountPage{
-		Page: Page{Title: "Account"},
-		Name: []Field{{ID: "full_name", Label: "Full name", Name: "full_name", Type: "text", Value: user.FullName, Autocomplete: "name", Optional: true, Error: name["full_name"]}},
-		Password: []Field{
+		Page: render.Page{Title: "Account"},
+		Name: []render.Field{{ID: "full_name", Label: "Full name", Name: "full_name", Type: "text", Value: user.FullName, Autocomplete: "name", Optional: true, Error: name["full_name"]}},
+		Password: []render.Field{
 			{ID: "current", Label: "Current password", Name: "current", Type: "password", Autocomplete: "current-password", Error: password["current"]},
 			{ID: "password", Label: "New password", Name: "password", Type: "password", Autocomplete: "new-password", Error: password["password"], Hint: passwordHint},
 		},
-		Removal: []Field{{ID: "removal", Label: "Current password", Name: "current", Type: "password", Autocomplete: "current-password", Error: removal["current"]}},
+		Removal: []render.Field{{ID: "removal", Label: "Current password", Name: "current", Type: "password", Autocomplete: "current-password", Error: removal["current"]}},
 	}
 	switch refused {
 	case "name":
-		page.Name[0].Value = showable(form(c, "full_name"), 10*models.MaxFullName)
-		focusFirst(page.Name)
+		page.Name[0].Value = web.Showable(web.Form(c, "full_name"), 10*models.MaxFullName)
+		render.FocusFirst(page.Name)
 	case "password":
-		focusFirst(page.Password)
+		render.FocusFirst(page.Password)
 	case "removal":
-		focusFirst(page.Removal)
+		render.FocusFirst(page.Removal)
 	}
 	if refused != "" {
 		c.Status(fiber.StatusUnprocessableEntity)

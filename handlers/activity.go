@@ -13,15 +13,14 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"daypass/handlers/render"
+	"daypass/handlers/web"
 	"daypass/models"
 )
 
-// rowsPerPage is how many rows a list shows on a page.
-const rowsPerPage = 50
-
 // ActivityPage lists events, newest first: one's own, or everybody's.
 type ActivityPage struct {
-	Page
+	render.Page
 	Path     string // of this list
 	Everyone bool
 	Name     string // part of a username that is looked for
@@ -40,13 +39,13 @@ type KindChoice struct {
 }
 
 func (a *App) activity(c *fiber.Ctx) error {
-	return a.listEvents(c, &ActivityPage{Page: Page{Title: "Activity"}, Path: "/activity"}, ownEvents(c))
+	return a.listEvents(c, &ActivityPage{Page: render.Page{Title: "Activity"}, Path: "/activity"}, ownEvents(c))
 }
 
 func (a *App) activityFile(c *fiber.Ctx) error { return a.eventFile(c, ownEvents(c)) }
 
 func (a *App) allActivity(c *fiber.Ctx) error {
-	return a.listEvents(c, &ActivityPage{Page: Page{Title: "All activity"}, Path: "/admin/activity", Everyone: true}, allEventsAsked(c))
+	return a.listEvents(c, &ActivityPage{Page: render.Page{Title: "All activity"}, Path: "/admin/activity", Everyone: true}, allEventsAsked(c))
 }
 
 func (a *App) allActivityFile(c *fiber.Ctx) error { return a.eventFile(c, allEventsAsked(c)) }
@@ -59,11 +58,11 @@ func ownEvents(c *fiber.Ctx) models.EventFilter {
 }
 
 func allEventsAsked(c *fiber.Ctx) models.EventFilter {
-	return models.EventFilter{Name: query(c, "name"), Kind: models.Kind(query(c, "kind")), Before: query(c, "before")}
+	return models.EventFilter{Name: web.Query(c, "name"), Kind: models.Kind(web.Query(c, "kind")), Before: web.Query(c, "before")}
 }
 
 func (a *App) listEvents(c *fiber.Ctx, page *ActivityPage, filter models.EventFilter) error {
-	events, err := a.db.Events(c.UserContext(), filter, rowsPerPage+1)
+	events, err := a.db.Events(c.UserContext(), filter, web.RowsPerPage+1)
 	if err != nil {
 		return err
 	}
@@ -74,7 +73,7 @@ func (a *App) listEvents(c *fiber.Ctx, page *ActivityPage, filter models.EventFi
 		}
 	}
 	page.File = page.Path + ".csv?" + kept.Encode()
-	events, page.Older = onePage(c, events, func(event models.Event) string { return event.ID })
+	events, page.Older = web.CutPage(c, events, func(event models.Event) string { return event.ID })
 	page.Name, page.Events = filter.Name, showEvents(events)
 	if !page.Everyone {
 		for i := range page.Events {

@@ -8,18 +8,19 @@ import (
 	"github.com/dustin/go-humanize"
 	"github.com/gofiber/fiber/v2"
 
+	"daypass/handlers/render"
 	"daypass/models"
 )
 
 // AdminPage tells how the installation does.
 type AdminPage struct {
-	Page
+	render.Page
 	Version string
 	Go      string
 	Uptime  string
 	Size    string
 	System  models.System
-	Chart   Chart
+	Chart   render.Chart
 }
 
 func (a *App) system(c *fiber.Ctx) error {
@@ -32,8 +33,8 @@ func (a *App) system(c *fiber.Ctx) error {
 		return err
 	}
 	return a.render(c, "admin", &AdminPage{
-		Page: Page{Title: "System"}, Version: a.Version, Go: runtime.Version(), System: system,
+		Page: render.Page{Title: "System"}, Version: a.Version, Go: runtime.Version(), System: system,
 		Uptime: strings.TrimSpace(humanize.RelTime(a.started, time.Now(), "", "")), Size: humanize.IBytes(uint64(system.Size)),
-		Chart: signInChart("Sign-ins of the last 24 hours, UTC", "Hour", "15", counted),
+		Chart: render.SignInChart("Sign-ins of the last 24 hours, UTC", "Hour", "15", counted),
 	})
 }

@@ -7,35 +7,37 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"daypass/handlers/render"
+	"daypass/handlers/web"
 	"daypass/models"
 )
 
 // AdminUsersPage lists users.
 type AdminUsersPage struct {
-	Page
+	render.Page
 	Filter models.UserFilter
 	Users  []models.User
 	More   string // address of the next page, or nothing
 }
 
 func (a *App) users(c *fiber.Ctx) error {
-	filter := models.UserFilter{Text: query(c, "text"), Role: models.Role(query(c, "role")), State: query(c, "state"), Newest: query(c, "sort") == "newest"}
-	if after := query(c, "after"); after != "" {
+	filter := models.UserFilter{Text: web.Query(c, "text"), Role: models.Role(web.Query(c, "role")), State: web.Query(c, "state"), Newest: web.Query(c, "sort") == "newest"}
+	if after := web.Query(c, "after"); after != "" {
 		user, err := a.db.UserByID(c.UserContext(), after)
 		if err != nil {
 			return err
 		}
 		filter.After = user
 	}
-	users, err := a.db.SearchUsers(c.UserContext(), filter, rowsPerPage+1)
+	users, err := a.db.SearchUsers(c.UserContext(), filter, web.RowsPerPage+1)
 	if err != nil {
 		return err
 	}
-	page := &AdminUsersPage{Page: Page{Title: "Users"}, Filter: filter, Users: users}
-	if len(users) > rowsPerPage {
-		page.Users = users[:rowsPerPage]
+	page := &AdminUsersPage{Page: render.Page{Title: "Users"}, Filter: filter, Users: users}
+	if len(users) > web.RowsPerPage {
+		page.Users = users[:web.RowsPerPage]
 		page.More = "/admin/users?" + url.Values{
-			"text": {filter.Text}, "role": {string(filter.Role)}, "state": {filter.State}, "sort": {query(c, "sort")}, "after": {page.Users[rowsPerPage-1].ID},
+			"text": {filter.Text}, "role": {string(filter.Role)}, "state": {filter.State}, "sort": {web.Query(c, "sort")}, "after": {page.Users[web.RowsPerPage-1].ID},
 		}.Encode()
 	}
 	return a.render(c, "admin-users", page)
@@ -43,8 +45,8 @@ func (a *App) users(c *fiber.Ctx) error {
 
 // InvitePage asks whom to invite.
 type InvitePage struct {
-	Page
-	Fields []Field
+	render.Page
+	Fields []render.Field
 	Admin  bool // as an administrator
 	Error  string
 }
@@ -52,7 +54,7 @@ type InvitePage struct {
 func (a *App) showInvite(c *fiber.Ctx) error { return a.askInvite(c, models.NewUser{}, nil) }
 
 func (a *App) invite(c *fiber.Ctx) error {
-	asked := models.NewUser{Name: form(c, "username"), FullName: form(c, "full_name"), Role: models.Role(form(c, "role"))}
+	asked := models.NewUser{Name: web.Form(c, "username"), FullName: web.Form(c, "full_name"), Role: models.Role(web.Form(c, "role"))}
 	user, token, err := a.db.Invite(c.UserContext(), asked, a.fromAdmin(c))
 	if invalid := (models.InvalidError{}); errors.As(err, &invalid) {
 		c.Status(fiber.StatusUnprocessableEntity)
@@ -65,15 +67,15 @@ func (a *App) invite(c *fiber.Ctx) error {
 }
 
 func (a *App) askInvite(c *fiber.Ctx, asked models.NewUser, invalid models.InvalidError) error {
-	return a.render(c, "admin-invite", &InvitePage{Page: Page{Title: "Add a user"}, Admin: asked.Role == models.Admin, Error: invalid["role"], Fields: focusFirst([]Field{
-		{Label: "Username", Name: "username", Type: "text", Value: showable(asked.Name, models.MaxUsername), Autocomplete: "off", Error: invalid["username"]},
-		{Label: "Full name", Name: "full_name", Type: "text", Value: showable(asked.FullName, models.MaxFullName), Autocomplete: "off", Error: invalid["full_name"], Optional: true},
+	return a.render(c, "admin-invite", &InvitePage{Page: render.Page{Title: "Add a user"}, Admin: asked.Role == models.Admin, Error: invalid["role"], Fields: render.FocusFirst([]render.Field{
+		{Label: "Username", Name: "username", Type: "text", Value: web.Showable(asked.Name, models.MaxUsername), Autocomplete: "off", Error: invalid["username"]},
+		{Label: "Full name", Name: "full_name", Type: "text", Value: web.Showable(asked.FullName, models.MaxFullName), Autocomplete: "off", Error: invalid["full_name"], Optional: true},
 	})})
 }
 
 // LinkPage shows a link that is to be passed on to the person it is for.
 type LinkPage struct {
-	Page
+	render.Page
 	Whose *models.User
 	Link  string // empty: it is not shown any more
 }
@@ -103,17 +105,17 @@ func (a *App) showLink(c *fiber.Ctx) error {
 	}
 	if isNotFound(err) {
 		c.Status(fiber.StatusNotFound)
-		return a.render(c, "admin-link", &LinkPage{Page: Page{Title: "No link to show"}, Whose: whose})
+		return a.render(c, "admin-link", &LinkPage{Page: render.Page{Title: "No link to show"}, Whose: whose})
 	}
 	if err != nil {
 		return err
 	}
-	return a.render(c, "admin-link", &LinkPage{Page: Page{Title: "A link for " + whose.Names()}, Whose: whose, Link: a.URL.String() + "/link?token=" + token})
+	return a.render(c, "admin-link", &LinkPage{Page: render.Page{Title: "A link for " + whose.Names()}, Whose: whose, Link: a.URL.String() + "/link?token=" + token})
 }
 
 // AdminUserPage shows a user to an administrator.
 type AdminUserPage struct {
-	Page
+	render.Page
 	Whose    *models.User
 	Self     bool
 	Sessions []ShownSession
@@ -126,7 +128,7 @@ func (a *App) user(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	page := &AdminUserPage{Page: Page{Title: whose.Names()}, Whose: whose, Self: whose.ID == sessionOf(c).User.ID}
+	page := &AdminUserPage{Page: render.Page{Title: whose.Names()}, Whose: whose, Self: whose.ID == sessionOf(c).User.ID}
 	sessions, more, err := a.db.SessionsOf(c.UserContext(), whose, sessionsShown)
 	if err != nil {
 		return err
@@ -188,7 +190,7 @@ func (a *App) changeUser(c *fiber.Ctx) error {
 
 // fromAdmin says where the act of an administrator comes from, and whose act it is.
 func (a *App) fromAdmin(c *fiber.Ctx) models.Origin {
-	from := a.from(c)
+	from := a.TrustedProxies.Client(c)
 	from.Author = sessionOf(c).User.ID
 	return from
 }

@@ -8,9 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
-	"path"
 	"strings"
 	"sync"
 	"time"
@@ -18,7 +16,9 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
 
+	"daypass/handlers/render"
 	"daypass/handlers/session"
+	"daypass/handlers/web"
 	"daypass/models"
 )
 
@@ -32,7 +32,7 @@ type Config struct {
 	// Lifetime is how long a session lasts, whatever is done with it.
 	Lifetime time.Duration
 	// TrustedProxies are the peers whose X-Forwarded-For counts.
-	TrustedProxies []netip.Prefix
+	TrustedProxies web.Proxies
 	// Version is that of the program.
 	Version string
 	// SetupToken opens /setup while there is no user.
@@ -60,10 +60,10 @@ type App struct {
 	db       *models.DB
 	sessions *session.Manager
 	memory   memory
-	sitemap  sitemap
-	built    *look // what the site looks like, as it was built into the binary
+	table    []route
+	renderer *render.Renderer
 	origin   *http.CrossOriginProtection
-	headers  []header
+	headers  []web.Header
 	warned   sync.Once // of a proxy that is not trusted
 	started  time.Time
 	stopping chan struct{} // closed when the server stops
@@ -78,7 +78,7 @@ func New(db *models.DB, config Config) (*App, error) {
 		Config:   config,
 		db:       db,
 		origin:   http.NewCrossOriginProtection(),
-		headers:  securityHeaders(config.URL),
+		headers:  web.SecurityHeaders(config.URL),
 		memory:   newMemory(),
 		started:  time.Now(),
 		stopping: make(chan struct{}),
@@ -87,18 +87,21 @@ func New(db *models.DB, config Config) (*App, error) {
 		return nil, fmt.Errorf("public URL: %w", err)
 	}
 	var err error
-	if a.built, err = builtIn(); err != nil {
+	if a.renderer, err = render.New(config.Dev); err != nil {
 		return nil, err
 	}
 	a.sessions = session.New(db, session.Config{
-		Secrets: config.Secrets, Secure: a.secure(), Lifetime: config.Lifetime, Client: a.from, Log: config.Log,
+		Secrets: config.Secrets, Secure: a.secure(), Lifetime: config.Lifetime, Client: config.TrustedProxies.Client, Log: config.Log,
 	})
+	routes := a.routes()
+	a.table = bySpecificity(routes)
+	a.renderer.Navigation = navigation(routes)
 	a.App = fiber.New(fiber.Config{
 		AppName:       "Daypass",
 		ErrorHandler:  a.fail,
 		Immutable:     true, // strings of a request may be kept
 		CaseSensitive: true,
-		// Nobody may say by a header who or where he is: addressOf knows whom to believe.
+		// Nobody may say by a header who or where he is: Proxies.ClientIP knows whom to believe.
 		EnableTrustedProxyCheck:      true,
 		BodyLimit:                    bodyLimit,
 		DisablePreParseMultipartForm: true, // requireForm refuses it
@@ -108,9 +111,8 @@ func New(db *models.DB, config Config) (*App, error) {
 		IdleTimeout:                  idleTimeout,
 		DisableStartupMessage:        true,
 	})
-	a.routes()
-	if err := a.sitemap.check(); err != nil {
-		return nil, fmt.Errorf("the map of the site is wrong:\n%w", err)
+	if err := a.register(); err != nil {
+		return nil, fmt.Errorf("the table of routes is wrong:\n%w", err)
 	}
 	server := a.Server()
 	server.Handler = a.outermost(server.Handler)
@@ -137,6 +139,18 @@ func (a *App) Serve(ctx context.Context, listener net.Listener) error {
 		return fmt.Errorf("shut down: %w", err)
 	}
 	return nil
+}
+
+// render shows a page, with who is signed in and the message that waits for them.
+func (a *App) render(c *fiber.Ctx, view string, page render.Framed) error {
+	frame := page.Frame()
+	if session := sessionOf(c); session != nil {
+		frame.User, frame.Watch = &session.User, "/session/watch?session="+session.ID
+		if c.Response().StatusCode() == fiber.StatusOK && c.Method() != fiber.MethodHead {
+			frame.Flash = a.takeFlash(c, session)
+		}
+	}
+	return a.renderer.Page(c, view, page)
 }
 
 // outermost stands before all of Fiber: it keeps the process alive through a
@@ -208,60 +222,9 @@ func lastResort(answer func(*fasthttp.RequestCtx, error)) func(*fasthttp.Request
 func (a *App) allowed(path string) string {
 	var methods []string
 	for _, method := range []string{fiber.MethodGet, fiber.MethodHead, fiber.MethodPost} {
-		if a.leads(method, path) {
+		if a.routeExists(method, path) {
 			methods = append(methods, method)
 		}
 	}
 	return strings.Join(methods, ", ")
-}
-
-// pageOf returns the path of the page that a path is about: itself; or, when it
-// only takes a form, the nearest one above it. It returns nothing when the map of
-// the site has no such path.
-func (a *App) pageOf(of string) string {
-	switch {
-	case a.isPage(of):
-		return of
-	case !a.leads(fiber.MethodPost, of):
-		return ""
-	}
-	for of = path.Dir(of); !a.isPage(of); {
-		of = path.Dir(of)
-	}
-	return of
-}
-
-// routeOf returns the pattern of the route that a request is for, also where it was
-// refused before it got there.
-func (a *App) routeOf(c *fiber.Ctx) string {
-	method := c.Method()
-	if method == fiber.MethodHead {
-		method = fiber.MethodGet
-	}
-	for _, route := range a.sitemap.routes {
-		if route.method == method && fiber.RoutePatternMatch(c.Path(), route.path, fiber.Config{CaseSensitive: true}) {
-			return route.path
-		}
-	}
-	return "none"
-}
-
-// isPage tells whether a path is that of a page.
-func (a *App) isPage(path string) bool {
-	for _, route := range a.sitemap.routes {
-		if route.method == fiber.MethodGet && fiber.RoutePatternMatch(path, route.path, fiber.Config{CaseSensitive: true}) {
-			return !route.notPage
-		}
-	}
-	return false
-}
-
-// leads tells whether the map of the site has a page for a method and a path.
-func (a *App) leads(method, path string) bool {
-	for _, route := range a.GetRoutes(true) {
-		if route.Method == method && fiber.RoutePatternMatch(path, route.Path, fiber.Config{CaseSensitive: true}) {
-			return true
-		}
-	}
-	return false
 }

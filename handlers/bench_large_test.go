@@ -179,7 +179,7 @@ func BenchmarkExpiry(b *testing.B) {
 			for more() {
 				var response fasthttp.Response
 				sent := time.Now()
-				post(b, host, site.url+"/login", formOf(len(logins.each)%crowd), "", &response)
+				postForm(b, host, site.url+"/login", formOf(len(logins.each)%crowd), "", &response)
 				logins.each = append(logins.each, time.Since(sent))
 			}
 			logins.whole = time.Since(began)

@@ -19,6 +19,7 @@ import (
 	"github.com/valyala/fasthttp"
 	"golang.org/x/crypto/argon2"
 
+	"daypass/handlers/web"
 	"daypass/models"
 )
 
@@ -74,16 +75,16 @@ func serveOn(b *testing.B, app *App) served {
 func bare(b *testing.B, answer *fasthttp.Response) (address string) {
 	b.Helper()
 	app := fiber.New(fiber.Config{DisableStartupMessage: true})
-	var headers []header
+	var headers []web.Header
 	for name, value := range answer.Header.All() {
 		if key := string(name); key != fiber.HeaderContentLength && key != fiber.HeaderDate {
-			headers = append(headers, header{key, string(value)})
+			headers = append(headers, web.Header{Name: key, Value: string(value)})
 		}
 	}
 	body := append([]byte(nil), answer.Body()...)
 	app.Get("/", func(c *fiber.Ctx) error {
 		for _, header := range headers {
-			c.Set(header.name, header.value)
+			c.Set(header.Name, header.Value)
 		}
 		return c.Send(body)
 	})
@@ -176,8 +177,8 @@ func posted(address, form, cookie string) *fasthttp.Request {
 	return request
 }
 
-// post sends a form, and fails when that does not lead on.
-func post(b *testing.B, client *fasthttp.HostClient, address, form, cookie string, response *fasthttp.Response) {
+// postForm sends a form, and fails when that does not lead on.
+func postForm(b *testing.B, client *fasthttp.HostClient, address, form, cookie string, response *fasthttp.Response) {
 	request := posted(address, form, cookie)
 	defer fasthttp.ReleaseRequest(request)
 	if err := client.Do(request, response); err != nil || response.StatusCode() != fiber.StatusSeeOther {
@@ -191,9 +192,9 @@ func signedInCookie(b *testing.B, site string) (cookie string) {
 	host := newClient(site, "").HostClient
 	for range 11 {
 		if cookie != "" {
-			post(b, host, site+"/logout", "", cookie, &response)
+			postForm(b, host, site+"/logout", "", cookie, &response)
 		}
-		post(b, host, site+"/login", benchForm, "", &response)
+		postForm(b, host, site+"/login", benchForm, "", &response)
 		cookie, _, _ = strings.Cut(string(response.Header.Peek(fiber.HeaderSetCookie)), ";")
 	}
 	return cookie
@@ -285,7 +286,7 @@ func BenchmarkLogins(b *testing.B) {
 		b.StartTimer()
 		we += everywhere(2*cores, func() {
 			var response fasthttp.Response
-			post(b, host, site+"/login", benchForm, "", &response)
+			postForm(b, host, site+"/login", benchForm, "", &response)
 		})
 	}
 	b.ReportMetric(float64(each*b.N)/we.Seconds(), "logins/s")

@@ -7,6 +7,8 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"daypass/handlers/render"
+	"daypass/handlers/web"
 	"daypass/models"
 )
 
@@ -21,10 +23,10 @@ const (
 
 // ConfirmPage asks for the password before a change is made, and carries the form that asked for it.
 type ConfirmPage struct {
-	Page
+	render.Page
 	Action string
 	Carry  []Carried
-	Fields []Field
+	Fields []render.Field
 }
 
 // Carried is a field of the form that waits.
@@ -47,7 +49,7 @@ func (a *App) requireRecent(c *fiber.Ctx) error {
 	if !c.Request().PostArgs().Has(confirmField) {
 		return a.askConfirm(c, nil)
 	}
-	err = a.db.Confirm(c.UserContext(), session, form(c, confirmField), a.fromHere(c))
+	err = a.db.Confirm(c.UserContext(), session, web.Form(c, confirmField), a.fromHere(c))
 	if invalid := (models.InvalidError{}); errors.As(err, &invalid) {
 		return a.askConfirm(c, invalid)
 	}
@@ -61,7 +63,7 @@ func (a *App) requireRecent(c *fiber.Ctx) error {
 }
 
 func (a *App) askConfirm(c *fiber.Ctx, invalid models.InvalidError) error {
-	page := &ConfirmPage{Page: Page{Title: "Is it you?"}, Action: c.Path(), Fields: focusFirst([]Field{
+	page := &ConfirmPage{Page: render.Page{Title: "Is it you?"}, Action: c.Path(), Fields: render.FocusFirst([]render.Field{
 		{Label: "Current password", Name: confirmField, Type: "password", Autocomplete: "current-password", Error: invalid["current"]},
 	})}
 	for name, value := range c.Request().PostArgs().All() {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"daypass/handlers/render"
 	"daypass/models"
 )
 
@@ -17,13 +18,13 @@ const (
 // DashboardPage is the first thing a user sees: who is signed in, where, and
 // what happened.
 type DashboardPage struct {
-	Page
+	render.Page
 	Session   *models.Session // this one
 	Left      int             // percent of its time that is left
 	Others    []ShownSession
 	More      int // sessions that are not listed
 	Attention models.Attention
-	Chart     Chart
+	Chart     render.Chart
 	Activity  []ShownEvent
 }
 
@@ -32,7 +33,7 @@ func (a *App) home(c *fiber.Ctx) error { return c.Redirect("/dashboard", fiber.S
 
 func (a *App) dashboard(c *fiber.Ctx) error {
 	session := sessionOf(c)
-	page := &DashboardPage{Page: Page{Title: "Dashboard"}, Session: session, Left: a.percentLeft(session)}
+	page := &DashboardPage{Page: render.Page{Title: "Dashboard"}, Session: session, Left: a.percentLeft(session)}
 	others, more, err := a.db.OtherSessions(c.UserContext(), session, sessionsShown)
 	if err != nil {
 		return err
@@ -53,7 +54,7 @@ func (a *App) dashboard(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	page.Chart = signInChart("Your sign-ins of the last 14 days, UTC", "Day", "2 Jan", counted)
+	page.Chart = render.SignInChart("Your sign-ins of the last 14 days, UTC", "Day", "2 Jan", counted)
 	return a.render(c, "dashboard", page)
 }
 

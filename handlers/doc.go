@@ -1,121 +1,114 @@
-// Package handlers answers HTTP: it parses a request, asks the models, and
-// renders a view. A handler returns an error and never writes one; fail turns
-// every error into its page.
+// Package handlers is the site: routes.go lists every address and who may open
+// it, and each page is a file of its own. A handler parses a request, asks the
+// models and renders a view. It returns an error and never answers with one:
+// the error page does that for all.
 //
-// The map of the site is in routes.go, and every page is a file of its own: its
-// struct, which embeds [Page], and then its handlers. What follows is what a new
-// page may count on. "daypass new view NAME" writes one to begin with.
+// What pages stand on are packages below this one, which know no page:
+// [daypass/handlers/session] knows who is asking, [daypass/handlers/web] has
+// what every request needs, [daypass/handlers/render] what every page needs.
 //
-// # A page
+// The rest of this text is a guide to adding a page. Its example is what this
+// command writes:
 //
-// A page is a struct that embeds Page and says its title. Its fields are what
-// its template, views/NAME.html, shows:
+//	go run . new view notes --table "title:text done:bool"
+//
+// # The struct
+//
+// A page is a struct that embeds [render.Page] and has what its template,
+// views/notes.html, shows:
 //
 //	type NotesPage struct {
-//		Page
-//		Notes []models.Note
+//		render.Page
+//		Chosen *models.Note // the one that is being changed
+//		Action string       // where the form posts to
+//		Fields []render.Field
+//		Notes  []models.Note
+//		Older  string // address of the next page, or nothing
 //	}
 //
-//	func (a *App) notes(c *fiber.Ctx) error {
-//		notes, err := a.db.Notes(c.UserContext(), &sessionOf(c).User, "", rowsPerPage)
-//		if err != nil {
-//			return err
-//		}
-//		return a.render(c, "notes", &NotesPage{Page: Page{Title: "Notes"}, Notes: notes})
-//	}
+// The template puts {{template "layouts/begin" .}} and {{template "layouts/end" .}}
+// around what it shows. Templates have three functions: icon "list" for an icon
+// of public/icons.svg, time .Created for a moment, and asset "app.css" for the
+// address of a file of public. To add an icon, add a symbol to public/icons.svg,
+// drawn as lucide.dev shows it.
 //
-// render fills in the rest of Page: who is signed in, the menu, the message for
-// the top of the page. The template puts {{template "layouts/begin" .}} and
-// {{template "layouts/end" .}} around what it shows. Templates have three
-// functions: icon "list" for an icon of public/icons.svg, time .Created for a
-// moment, asset "app.css" for the address of a file of public. Another icon is
-// another symbol in public/icons.svg, drawn as lucide.dev shows it.
+// # The routes
 //
-// # Its place in the map
+// Each address is a line in routes.go with its access rule: Public, Anyone,
+// Members or Admins. A route without a rule, or a second one with the same
+// path, stops the program at the start. menu puts the page into the menu, tab
+// into the tabs of its part of the site. Below Admins, every change asks for
+// the password again when it was last entered more than 15 minutes ago.
 //
-// A line in routes.go makes it a page. Where the line stands is its access rule:
-// above a.Use(a.requireSession) a page is for anyone, and has to say so; below,
-// for whoever is signed in; below /admin, for administrators. A map in which a
-// page has no rule, or two have one path, is refused at the start. A line in
-// navigation puts the page into the menu, one in tabs into the administration.
+//	page("/notes", Members, a.cached(a.notes)).menu("Notes", "list"),
+//	post("/notes", Members, a.saveNote),
+//	post("/notes/:id", Members, a.saveNote),
+//	post("/notes/:id/remove", Members, a.removeNote),
 //
-// # Kept pages
-//
-// A page that shows the user's own data alone may say so in its line:
-//
-//	a.Get("/notes", a.kept, a.notes)
-//
-// It is made once, and then sent again to the same session until anything
-// changes that it could show: the user, a session, a value in one, or a row of a
-// table with a column user_id, whoever changes it and from whichever process.
+// cached is for pages that show the user's own data alone. Such a page is sent
+// again to the same session until anything changes that it could show: the
+// user, a session, a value in one, or a row of a table with a column user_id,
+// whoever changes it and from whichever process.
 //
 // # The session and its user
 //
-//	session := sessionOf(c)
-//	user := &session.User
-//
-// Below requireSession there always is one. It is that of this very moment: who
-// was disabled, or is no administrator any more, does not get this far. For what
-// only some may do on a page for all, ask user.IsAdmin() and return
-// fiber.ErrForbidden.
-//
-// # A value in the session
-//
-//	err := a.db.SetValue(c.UserContext(), session, "theme", "dark")
-//	theme, err := a.db.Value(c.UserContext(), session, "theme")
-//
-// Values go with the session. Each is a row of its own, so that two requests
-// which set different ones never undo each other. TakeValue reads and removes in
-// one step. Value returns models.ErrNotFound when there is none.
-//
-// # A message on the next page
-//
-//	return a.flashAndGo(c, "The note was saved.", "/notes")
-//
-// leads to a page, which shows the message once. flash does the first half alone.
-// Every POST that changes something ends in a redirect, so that loading again and
-// going back repeat nothing. A secret that the next page shows, such as a link,
-// goes there by a.sessions.SetSecret and Secret.
+// sessionOf returns the session of the request, and its User. Behind Members
+// there always is one, as it is at this very moment: a user who was disabled,
+// or is no administrator any more, does not get this far. For what only some
+// may do on a page for all, ask User.IsAdmin and return fiber.ErrForbidden.
 //
 // # A form
 //
-// A form posts to the site itself; its button has a name and a value, without
-// which Lynx would not post. It needs no token: changes are taken from
-// pages of this site alone. Its fields are a []Field, shown by partials/field.
-// form reads what was sent, and the model decides about it by a
-// [models.InvalidError], which has a sentence for each field:
+// A form posts to the site itself and needs no token: changes are accepted from
+// pages of this site alone. Its buttons have a name and a value: Lynx sends a form
+// without fields by GET. Its fields are a []render.Field, shown by
+// partials/field. web.Form reads what was sent. The model decides about it, and
+// says what is wrong in a [models.InvalidError], a sentence for each field:
 //
-//	note := &models.Note{Title: form(c, "title")}
-//	err := a.db.SaveNote(c.UserContext(), user, note)
-//	if invalid := (models.InvalidError{}); errors.As(err, &invalid) {
-//		c.Status(fiber.StatusUnprocessableEntity)
-//		return a.askNote(c, note, invalid) // the page again, with what was typed and what is wrong
+//	func (a *App) saveNote(c *fiber.Ctx) error {
+//		note := &models.Note{ID: c.Params("id"), Title: web.Form(c, "title"), Done: web.Form(c, "done") != ""}
+//		err := a.db.SaveNote(c.UserContext(), &sessionOf(c).User, note)
+//		if invalid := (models.InvalidError{}); errors.As(err, &invalid) {
+//			c.Status(fiber.StatusUnprocessableEntity)
+//			return a.askNote(c, note, invalid)
+//		}
+//		if err != nil {
+//			return err
+//		}
+//		return a.flashAndGo(c, "The note was saved.", "/notes")
 //	}
 //
-// focusFirst puts the cursor into the first field that was refused, and showable
-// returns what was typed when it can stand in the form again.
+// flashAndGo redirects to a page, which shows the message once. The answer to a
+// change is always a redirect, so that reloading and going back repeat nothing.
+// A secret that the next page shows, such as a link, goes there by
+// a.sessions.SetSecret and Secret.
+//
+// # A list of many rows
+//
+// Ask the model for web.RowsPerPage+1 rows after the ID in web.Query(c,
+// "before"), and let web.CutPage cut them and return the address of the rest:
+//
+//	page.Notes, page.Older = web.CutPage(c, all, func(note models.Note) string { return note.ID })
+//
+// # A search
+//
+// A database folds the case of ASCII letters only. In the model, keep what can
+// be searched in a column search_key, written with the row as
+// searchKey(note.Title), and find it word by word, in any case and script, with
+// where.addText(text, `search_key`).
 //
 // # An error
 //
 // Return it. models.ErrNotFound becomes a page that says 404, fiber.ErrForbidden
-// one that says 403, a database that can't be reached 503, and anything else 500,
-// with a reference that leads to the line in the log. A page of which a part went
-// wrong is not sent.
+// one that says 403, a database that can't be used now 503, and anything else
+// 500, with a reference that leads to the line in the log. A page of which a
+// part failed is not sent.
 //
-// # A list of many rows
+// # A value in the session
 //
-// Ask the model for rowsPerPage+1 rows from behind the ID in query(c, "before"),
-// and let onePage cut them and name the address of the rest:
-//
-//	page.Notes, page.Older = onePage(c, notes, func(note models.Note) string { return note.ID })
-//
-// # A search
-//
-// A database folds upper and lower case of ASCII at most. In the model, keep what
-// is to be found in a column of its own, search_key, written with the row as
-// searchKey(note.Title), and ask for it word by word, in whatever case and script:
-//
-//	where.addText(text, `search_key`)
+// a.db.SetValue, Value and TakeValue keep a text in a session under a name.
+// Values go with the session. Each is a row of its own, so that two requests
+// that set different ones never undo each other.
 //
 // # A file to download
 //
@@ -126,15 +119,12 @@
 //
 // # A chart
 //
-// signInChart makes of counted sign-ins a [Chart], which partials/chart shows as
-// bars for those who see and as a table for those who listen:
-//
-//	counted, err := a.db.CountSignIns(c.UserContext(), user, 24*time.Hour, 14)
-//	page.Chart = signInChart("Your sign-ins", "Day", "2 Jan", counted)
+// [render.SignInChart] makes a [render.Chart] of counted sign-ins, which
+// partials/chart shows as bars and, for screen readers, as a table.
 //
 // # Its tests
 //
-// A line in the gallery for each state of the page lets the tests show it, and
-// look into every branch of its template for fields that the page has not. A
-// test of its own asks for it as its users do; see newTestSite.
+// gallery_test.go has a line for each state of each page. Tests render them
+// all, so that a field a template misspells is found in every branch. Each page
+// has a test of its own that uses it as people do, through its forms.
 package handlers

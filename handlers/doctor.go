@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"daypass/handlers/session"
+	"daypass/handlers/web"
 	"daypass/models"
 )
 
@@ -60,11 +61,11 @@ func examineURL(config Config, listen string) models.Finding {
 	finding := models.Finding{Level: models.OK, About: "public URL", Found: config.URL.String()}
 	host, _, _ := net.SplitHostPort(listen)
 	switch {
-	case config.URL.Scheme == "http" && !IsLocal(config.URL.Hostname()):
+	case config.URL.Scheme == "http" && !web.IsLocal(config.URL.Hostname()):
 		finding.Level = models.Warning
 		finding.Found += " is not encrypted: passwords and cookies can be read on the way"
 		finding.Do = "put a proxy with TLS in front and set --url https://…"
-	case config.URL.Scheme == "https" && !IsLocal(host):
+	case config.URL.Scheme == "https" && !web.IsLocal(host):
 		finding.Level = models.Warning
 		finding.Found += " is encrypted, but others can reach " + listen + " directly, unencrypted"
 		finding.Do = "listen where only the proxy can reach, such as --listen 127.0.0.1:3000"

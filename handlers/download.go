@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/gofiber/fiber/v2"
+
+	"daypass/handlers/web"
 )
 
 // sendFile sends a file to be downloaded while write writes it, so that a large
@@ -20,7 +22,7 @@ func (a *App) sendFile(c *fiber.Ctx, name, mime string, write func(io.Writer) er
 		go func() { writing.CloseWithError(writeBuffered(writing, write)) }()
 		file := &download{
 			Reader: bufio.NewReaderSize(reading, downloadBuffer), Closer: reading, to: c.Context().Conn(),
-			log: a.Log.With("route", c.Route().Path, "request", requestID(c)),
+			log: a.Log.With("route", c.Route().Path, "request", web.RequestID(c)),
 		}
 		if _, err := file.Peek(1); err != nil {
 			return err

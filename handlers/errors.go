@@ -1,31 +1,27 @@
 package handlers
 
 import (
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"math"
 	"net/http"
 	"runtime/debug"
 	"strconv"
-	"time"
 
-	"github.com/dustin/go-humanize/english"
 	"github.com/gofiber/fiber/v2"
 
+	"daypass/handlers/render"
+	"daypass/handlers/web"
 	"daypass/models"
 )
 
 // ErrorPage tells a person what happened and what to do next.
 type ErrorPage struct {
-	Page
+	render.Page
 	Status    int
 	Sentence  string
 	Reference string // of the line in the log, when there is one
 }
-
-// errForeign refuses a change that another site asked for.
-var errForeign = errors.New("request of another site")
 
 // panicError is a panic on its way to the error page.
 type panicError struct {
@@ -43,16 +39,16 @@ func isNotFound(err error) bool { return errors.Is(err, models.ErrNotFound) }
 // do next to the person. It is also called for requests that were refused
 // before they reached a handler, so it relies on nothing a middleware did.
 func (a *App) fail(c *fiber.Ctx, err error) error {
-	status := statusOf(err)
-	page := &ErrorPage{Page: Page{Title: titles[status]}, Status: status, Sentence: sentences[status]}
+	status := web.StatusOf(err)
+	page := &ErrorPage{Page: render.Page{Title: titles[status]}, Status: status, Sentence: sentences[status]}
 	if page.Sentence == "" {
 		page.Title, page.Sentence = http.StatusText(status), "The server can't answer this request."
 	}
 	var throttled *models.ThrottledError
 	if errors.As(err, &throttled) {
-		page.Sentence = "There were too many failed attempts to sign in. Please wait " + wait(throttled.After) + " and try again."
+		page.Sentence = "There were too many failed attempts to sign in. Please wait " + web.HumanDuration(throttled.After) + " and try again."
 	}
-	if errors.Is(err, errForeign) {
+	if errors.Is(err, web.ErrCrossOrigin) {
 		page.Sentence = "This came from another site, so nothing was changed. Open the page here and try again."
 	}
 	gone := errors.Is(err, models.ErrGone)
@@ -62,16 +58,16 @@ func (a *App) fail(c *fiber.Ctx, err error) error {
 	if status >= 500 {
 		a.sessions.TakeCookieBack(c) // what was not kept must not be promised
 		if status == fiber.StatusInternalServerError {
-			page.Reference = requestID(c)
+			page.Reference = web.RequestID(c)
 		}
 		if !gone { // the log has said it once
 			a.logFailure(c, err)
 		}
 	}
-	if after := retryAfter(err, status); after > 0 {
+	if after := web.RetryAfter(err, status); after > 0 {
 		c.Set(fiber.HeaderRetryAfter, strconv.Itoa(int(math.Ceil(after.Seconds()))))
 	}
-	a.setHeaders(c)
+	web.SetHeaders(c, a.headers)
 	if status == fiber.StatusMethodNotAllowed {
 		// Somebody opens the address that a form was sent to.
 		if page := a.pageOf(c.Path()); page != "" && page != c.Path() && (c.Method() == fiber.MethodGet || c.Method() == fiber.MethodHead) {
@@ -80,65 +76,23 @@ func (a *App) fail(c *fiber.Ctx, err error) error {
 		c.Set(fiber.HeaderAllow, a.allowed(c.Path()))
 	}
 	c.Status(status)
-	if wrong := a.viewErrorIn(err); wrong != nil {
-		return a.showViewError(c, wrong)
+	if wrong := a.renderer.ErrorIn(err); wrong != nil {
+		return a.renderer.ShowError(c, wrong)
 	}
 	if err := a.render(c, "error", page); err != nil {
 		a.logFailure(c, err)
-		if wrong := a.viewErrorIn(err); wrong != nil { // of the page of errors itself
-			return a.showViewError(c, wrong)
+		if wrong := a.renderer.ErrorIn(err); wrong != nil { // of the page of errors itself
+			return a.renderer.ShowError(c, wrong)
 		}
 		return c.SendString(page.Title + "\n\n" + page.Sentence + "\n")
 	}
 	return nil
 }
 
-// statusOf says which status an error is answered with.
-func statusOf(err error) int {
-	var busy *models.BusyError
-	var throttled *models.ThrottledError
-	var known *fiber.Error
-	switch {
-	case errors.As(err, &throttled):
-		return fiber.StatusTooManyRequests
-	case errors.Is(err, models.ErrNotFound):
-		return fiber.StatusNotFound
-	case errors.Is(err, errForeign), errors.Is(err, models.ErrNotAdmin):
-		return fiber.StatusForbidden
-	case errors.As(err, &busy), models.Unavailable(err):
-		return fiber.StatusServiceUnavailable
-	case errors.As(err, &known):
-		return known.Code
-	}
-	return fiber.StatusInternalServerError
-}
-
-func retryAfter(err error, status int) time.Duration {
-	var busy *models.BusyError
-	var throttled *models.ThrottledError
-	switch {
-	case errors.As(err, &throttled):
-		return throttled.After
-	case errors.As(err, &busy):
-		return busy.After
-	case status == fiber.StatusServiceUnavailable:
-		return 5 * time.Second
-	}
-	return 0
-}
-
-// wait says a time to wait as people do, rounded up.
-func wait(span time.Duration) string {
-	if seconds := int(math.Ceil(span.Seconds())); seconds < 100 {
-		return english.Plural(seconds, "second", "")
-	}
-	return english.Plural(int(math.Ceil(span.Minutes())), "minute", "")
-}
-
 // logFailure writes the line that a page's reference leads to. It names the
 // pattern of the route: a path may hold what is nobody's business.
 func (a *App) logFailure(c *fiber.Ctx, err error) {
-	attributes := []any{"method", c.Method(), "route", a.routeOf(c), "error", err, "request", requestID(c)}
+	attributes := []any{"method", c.Method(), "route", a.routeOf(c), "error", err, "request", web.RequestID(c)}
 	var panicked panicError
 	if errors.As(err, &panicked) {
 		attributes = append(attributes, "stack", panicked.stack)
@@ -172,17 +126,4 @@ var sentences = map[int]string{
 	431: "Your browser sent more than this site accepts. Remove this site's cookies and try again.",
 	500: "It is not your fault, and it has been noted. Please try again.",
 	503: "The server is busy or can't reach its data. Nothing was lost; try again in a few seconds.",
-}
-
-type requestKey struct{}
-
-// requestID returns the ID by which the log tells requests apart. It is made
-// when it is first asked for: most requests leave no line.
-func requestID(c *fiber.Ctx) string {
-	if id, ok := c.Locals(requestKey{}).(string); ok {
-		return id
-	}
-	id := rand.Text()[:12]
-	c.Locals(requestKey{}, id)
-	return id
 }

@@ -17,6 +17,8 @@ import (
 	"github.com/jba/templatecheck"
 	"github.com/valyala/fasthttp"
 
+	"daypass/handlers/render"
+	"daypass/handlers/web"
 	"daypass/models"
 	"daypass/views"
 )
@@ -54,7 +56,7 @@ var (
 		{ID: "b", Name: "<bob>", Role: models.Member, Created: someTime, Password: someHash, Disabled: true},
 	}
 	someSession = models.Session{ID: "s", Address: "203.0.113.9", Browser: "Safari on iOS", Created: someTime, Seen: someTime, Expires: someTime, User: *someUser}
-	someFields  = []Field{
+	someFields  = []render.Field{
 		{Label: "Name", Name: "username", Type: "text", Value: "ada", Autocomplete: "username", Error: "This is wrong."},
 		{Label: "Password", Name: "password", Type: "password", Autocomplete: "current-password", Hint: "Long.", Optional: true, Focus: true},
 		{Label: "Done", Name: "done", Type: "checkbox", Checked: true, Hint: "Or not."},
@@ -62,19 +64,19 @@ var (
 )
 
 // signedIn is the frame of a page that somebody sees who is signed in.
-func signedIn(title string) Page {
-	return Page{Title: title, User: someUser, Menu: `<ul><li><a href="/dashboard" aria-current="page">Dashboard</a></li></ul>`}
+func signedIn(title string) render.Page {
+	return render.Page{Title: title, User: someUser, Menu: `<ul><li><a href="/dashboard" aria-current="page">Dashboard</a></li></ul>`}
 }
 
-func tabbed(title string) Page {
+func tabbed(title string) render.Page {
 	page := signedIn(title)
 	page.Tabs = `<ul><li><a href="/admin">System</a></li></ul>`
 	return page
 }
 
-var someChart = signInChart("Sign-ins", "Day", "2 Jan", []models.Counted{{From: someTime, Worked: 3, Rejected: 1}, {From: someTime}})
+var someChart = render.SignInChart("Sign-ins", "Day", "2 Jan", []models.Counted{{From: someTime, Worked: 3, Rejected: 1}, {From: someTime}})
 
-func flashed(title string) Page {
+func flashed(title string) render.Page {
 	page := signedIn(title)
 	page.Flash = "It was done."
 	return page
@@ -89,18 +91,18 @@ func allEvents() (events []models.Event) {
 
 // gallery is every page in every state. A slip in a branch that nobody visits
 // fails here.
-var gallery = map[string]interface{ frame() *Page }{
-	"login: first":          &LoginPage{Page: Page{Title: "Sign in"}, Fields: someFields},
-	"login: with a notice":  &LoginPage{Page: Page{Title: "Sign in"}, Notice: "You have signed out.", Left: true, Next: "/dashboard", Fields: someFields},
-	"login: refused":        &LoginPage{Page: Page{Title: "Sign in"}, Error: "The username or the password is wrong.", Fields: someFields},
-	"setup: form":           &SetupPage{Page: Page{Title: "Make the first account"}, Token: "x", Fields: someFields},
-	"setup: no link":        &SetupPage{Page: Page{Title: "Almost there"}},
-	"error: anonymous":      &ErrorPage{Page: Page{Title: "Nothing here"}, Status: 404, Sentence: "There is nothing."},
+var gallery = map[string]render.Framed{
+	"login: first":          &LoginPage{Page: render.Page{Title: "Sign in"}, Fields: someFields},
+	"login: with a notice":  &LoginPage{Page: render.Page{Title: "Sign in"}, Notice: "You have signed out.", Left: true, Next: "/dashboard", Fields: someFields},
+	"login: refused":        &LoginPage{Page: render.Page{Title: "Sign in"}, Error: "The username or the password is wrong.", Fields: someFields},
+	"setup: form":           &SetupPage{Page: render.Page{Title: "Make the first account"}, Token: "x", Fields: someFields},
+	"setup: no link":        &SetupPage{Page: render.Page{Title: "Almost there"}},
+	"error: anonymous":      &ErrorPage{Page: render.Page{Title: "Nothing here"}, Status: 404, Sentence: "There is nothing."},
 	"error: reference":      &ErrorPage{Page: signedIn("Something broke"), Status: 500, Sentence: "It broke.", Reference: "ABC"},
-	"login: misconfigured":  &LoginPage{Page: Page{Title: "Sign in"}, Wrong: &Misconfigured{Sentence: "You came by another name. This site is at", Link: "https://dash.example.org"}, Fields: someFields},
-	"login: untrusted":      &LoginPage{Page: Page{Title: "Sign in"}, Wrong: &Misconfigured{Sentence: "A proxy leads here."}, Fields: someFields},
+	"login: misconfigured":  &LoginPage{Page: render.Page{Title: "Sign in"}, Wrong: &Misconfigured{Sentence: "You came by another name. This site is at", Link: "https://dash.example.org"}, Fields: someFields},
+	"login: untrusted":      &LoginPage{Page: render.Page{Title: "Sign in"}, Wrong: &Misconfigured{Sentence: "A proxy leads here."}, Fields: someFields},
 	"account: first":        &AccountPage{Page: flashed("Account"), Name: someFields[:1], Password: someFields, Removal: someFields[1:]},
-	"account: member":       &AccountPage{Page: Page{Title: "Account", User: &models.User{Name: "eve", Role: models.Member}}, Removal: someFields[:1]},
+	"account: member":       &AccountPage{Page: render.Page{Title: "Account", User: &models.User{Name: "eve", Role: models.Member}}, Removal: someFields[:1]},
 	"activity: own":         &ActivityPage{Page: signedIn("Activity"), Path: "/activity", Events: showEvents(allEvents()), File: "/activity.csv", Older: "/activity?before=x&kind=y", Kinds: []KindChoice{{models.SignedIn, "Signed in", true}, {models.SignedOut, "Signed out", false}}},
 	"activity: everybody's": &ActivityPage{Page: signedIn("All activity"), Path: "/admin/activity", Everyone: true, Name: "<x>", File: "/admin/activity.csv?kind=x", Events: showEvents(allEvents())},
 	"activity: none":        &ActivityPage{Page: signedIn("Activity"), Path: "/activity"},
@@ -114,8 +116,8 @@ var gallery = map[string]interface{ frame() *Page }{
 	"admin-user: full":      &AdminUserPage{Page: signedIn("Ada"), Whose: &someUsers[0], Self: true, Sessions: []ShownSession{showSession(someSession, &someSession)}, More: 4, Activity: showEvents(allEvents())},
 	"admin-user: invited":   &AdminUserPage{Page: signedIn("Eve"), Whose: &someUsers[1]},
 	"admin-user: disabled":  &AdminUserPage{Page: signedIn("Bob"), Whose: &someUsers[2]},
-	"set-password: form":    &SetPasswordPage{Page: Page{Title: "Set your password"}, Token: "x", Whose: "ada", Fields: someFields},
-	"set-password: used":    &SetPasswordPage{Page: Page{Title: "This link counts no more"}},
+	"set-password: form":    &SetPasswordPage{Page: render.Page{Title: "Set your password"}, Token: "x", Whose: "ada", Fields: someFields},
+	"set-password: used":    &SetPasswordPage{Page: render.Page{Title: "This link counts no more"}},
 	"dashboard: one failed": &DashboardPage{Page: tabbed("Dashboard"), Session: &someSession, Attention: models.Attention{Failed: 1}},
 	"admin: system":         &AdminPage{Page: tabbed("System"), Version: "1", Go: "go", Uptime: "1 day", Size: "1 MiB", System: models.System{Disabled: 1}, Chart: someChart},
 	"confirm: first":        &ConfirmPage{Page: signedIn("Is it you?"), Action: "/admin/x", Carry: []Carried{{"role", "<admin>"}}, Fields: someFields},
@@ -140,7 +142,7 @@ func TestTheGallery(t *testing.T) {
 			continue
 		}
 		body := string(c.Response().Body())
-		if !strings.Contains(body, "<title>"+page.frame().Title+" · Daypass</title>") || !strings.HasSuffix(strings.TrimSpace(body), "</html>") ||
+		if !strings.Contains(body, "<title>"+page.Frame().Title+" · Daypass</title>") || !strings.HasSuffix(strings.TrimSpace(body), "</html>") ||
 			strings.Contains(body, "<no value>") || strings.Contains(body, "ZgotmplZ") {
 			t.Errorf("%s: the page is not whole:\n%s", name, body)
 		}
@@ -167,12 +169,12 @@ func TestEveryTemplateFitsItsPage(t *testing.T) {
 	said := map[string]bool{}
 	for name, page := range gallery {
 		view, _, _ := strings.Cut(name, ":")
-		template := app.built.views.Templates.Lookup(view)
+		template := app.renderer.Template(view)
 		if template == nil {
 			continue // TestTheGallery says so
 		}
 		if err := templatecheck.CheckHTML(template, page); err != nil {
-			if wrong := readViewError(err).Error(); !said[wrong] {
+			if wrong := render.ReadError(err).Error(); !said[wrong] {
 				t.Error(wrong)
 				said[wrong] = true
 			}
@@ -363,7 +365,7 @@ func TestFormsAreReadFromTheBodyAlone(t *testing.T) {
 	c.Request().Header.SetMethod("POST")
 	c.Request().Header.SetContentType("application/x-www-form-urlencoded")
 	c.Request().SetBodyString("username=ada")
-	if got := form(c, "username"); got != "ada" {
+	if got := web.Form(c, "username"); got != "ada" {
 		t.Errorf("the username is %q", got)
 	}
 }

@@ -35,28 +35,30 @@ type keptPage struct {
 	body    []byte
 }
 
-// kept stands before the handler of a page that shows the user's own data
-// alone. The page is kept for its session until anything changes that refers to
-// the user: the user, a session, a value in a session, or a row of a table with
-// a column user_id. A minute later it is made anew all the same, because what it
-// shows may depend on the time. Pages with a query or a message are not kept.
-func (a *App) kept(c *fiber.Ctx) error {
-	session := sessionOf(c)
-	if session.Flash || len(c.Request().URI().QueryString()) > 0 || a.Dev != "" {
-		return c.Next()
+// cached wraps the handler of a page that shows the user's own data alone. The
+// page is held for its session until anything changes that refers to the user:
+// the user, a session, a value in a session, or a row of a table with a column
+// user_id. After a minute it is made anew all the same, because what it shows
+// may depend on the time. Pages with a query or a message are not held.
+func (a *App) cached(show fiber.Handler) fiber.Handler {
+	return func(c *fiber.Ctx) error {
+		session := sessionOf(c)
+		if session.Flash || len(c.Request().URI().QueryString()) > 0 || a.Dev != "" {
+			return show(c)
+		}
+		now := a.db.Now().Unix()
+		until := min(now-now%60+60, session.NextEnd.Unix())
+		return a.keep(c, pageKey{session.ID, c.Path()}, keptPage{version: session.User.Version, until: until}, show)
 	}
-	now := a.db.Now().Unix()
-	until := min(now-now%60+60, session.NextEnd.Unix())
-	return a.keep(c, pageKey{session.ID, c.Path()}, keptPage{version: session.User.Version, until: until}, c.Next)
 }
 
 // keep sends the page that is kept under a key if it has this version and its
 // time is not over; or else shows it, and keeps what was shown.
-func (a *App) keep(c *fiber.Ctx, key pageKey, as keptPage, show func() error) error {
+func (a *App) keep(c *fiber.Ctx, key pageKey, as keptPage, show fiber.Handler) error {
 	if page, ok := a.memory.pages.GetIfPresent(key); ok && page.version == as.version && a.db.Now().Unix() < page.until {
 		return sendPage(c, page.body)
 	}
-	if err := show(); err != nil {
+	if err := show(c); err != nil {
 		return err
 	}
 	answer := c.Response()

@@ -20,13 +20,13 @@ func TestKeptPagesAreMadeOnce(t *testing.T) {
 	begin := time.Now().Truncate(time.Minute)
 	site.app.db.Now = func() time.Time { return begin.Add(time.Duration(ahead.Load())) }
 	made := 0
-	site.app.Get("/counted", site.app.kept, func(c *fiber.Ctx) error {
+	site.app.Get("/counted", site.app.cached(func(c *fiber.Ctx) error {
 		made++
 		if c.Query("fail") != "" {
 			return fiber.ErrTeapot
 		}
 		return c.SendString(fmt.Sprintf("made %d by %s", made, sessionOf(c).User.Name))
-	})
+	}))
 	site.visit("/counted").leadsTo("/setup")
 	ada := site.signedIn("ada", models.Member)
 	eve := site.signedIn("eve", models.Member)

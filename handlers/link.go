@@ -5,24 +5,26 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"daypass/handlers/render"
+	"daypass/handlers/web"
 	"daypass/models"
 )
 
 // SetPasswordPage is what the link opens that an administrator passed on.
 type SetPasswordPage struct {
-	Page
+	render.Page
 	Token  string // empty: the link counts no more
 	Whose  string
-	Fields []Field
+	Fields []render.Field
 }
 
 func (a *App) showSetPassword(c *fiber.Ctx) error {
-	return a.askNewPassword(c, query(c, "token"), nil)
+	return a.askNewPassword(c, web.Query(c, "token"), nil)
 }
 
 func (a *App) setPassword(c *fiber.Ctx) error {
-	token := form(c, "token")
-	user, err := a.db.UseLink(c.UserContext(), token, form(c, "password"), a.from(c))
+	token := web.Form(c, "token")
+	user, err := a.db.UseLink(c.UserContext(), token, web.Form(c, "password"), a.TrustedProxies.Client(c))
 	if invalid := (models.InvalidError{}); errors.As(err, &invalid) {
 		return a.askNewPassword(c, token, invalid)
 	}
@@ -40,7 +42,7 @@ func (a *App) askNewPassword(c *fiber.Ctx, token string, invalid models.InvalidE
 	user, err := a.db.UserOfLink(c.UserContext(), token)
 	if isNotFound(err) {
 		c.Status(fiber.StatusNotFound)
-		return a.render(c, "set-password", &SetPasswordPage{Page: Page{Title: "This link counts no more"}})
+		return a.render(c, "set-password", &SetPasswordPage{Page: render.Page{Title: "This link counts no more"}})
 	}
 	if err != nil {
 		return err
@@ -48,7 +50,10 @@ func (a *App) askNewPassword(c *fiber.Ctx, token string, invalid models.InvalidE
 	if invalid != nil {
 		c.Status(fiber.StatusUnprocessableEntity)
 	}
-	return a.render(c, "set-password", &SetPasswordPage{Page: Page{Title: "Set your password"}, Token: token, Whose: user.Name, Fields: focusFirst([]Field{
+	return a.render(c, "set-password", &SetPasswordPage{Page: render.Page{Title: "Set your password"}, Token: token, Whose: user.Name, Fields: render.FocusFirst([]render.Field{
 		{Label: "New password", Name: "password", Type: "password", Autocomplete: "new-password", Error: invalid["password"], Hint: passwordHint},
 	})})
 }
+
+// passwordHint helps to choose a password, on every form that asks for a new one.
+const passwordHint = "At least 15 characters. A few words that only you would put together are strong and easy to remember."

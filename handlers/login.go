@@ -10,18 +10,20 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"daypass/handlers/render"
+	"daypass/handlers/web"
 	"daypass/models"
 )
 
 // LoginPage asks who is there.
 type LoginPage struct {
-	Page
+	render.Page
 	Left   bool   // one has just signed out
 	Notice string // why one is here
 	Error  string // why the last try was refused
 	Next   string // where to go afterwards
 	Wrong  *Misconfigured
-	Fields []Field
+	Fields []render.Field
 }
 
 // showLogin shows the sign-in. To strangers who come the usual way it is always
@@ -31,7 +33,7 @@ func (a *App) showLogin(c *fiber.Ctx) error {
 	if !usual {
 		return a.greet(c)
 	}
-	return a.keep(c, pageKey{path: "/login"}, keptPage{until: math.MaxInt64}, func() error { return a.greet(c) })
+	return a.keep(c, pageKey{path: "/login"}, keptPage{until: math.MaxInt64}, a.greet)
 }
 
 func (a *App) greet(c *fiber.Ctx) error {
@@ -52,12 +54,12 @@ func (a *App) greet(c *fiber.Ctx) error {
 }
 
 func (a *App) login(c *fiber.Ctx) error {
-	name := form(c, "username")
-	next := a.nextOf(form(c, "next"))
-	from := a.from(c)
+	name := web.Form(c, "username")
+	next := a.nextOf(web.Form(c, "next"))
+	from := a.TrustedProxies.Client(c)
 	from.Known = a.sessions.TrustedDevice(c, name)
 
-	user, err := a.db.Authenticate(c.UserContext(), name, form(c, "password"), from)
+	user, err := a.db.Authenticate(c.UserContext(), name, web.Form(c, "password"), from)
 	if err == nil {
 		err = a.signIn(c, user, next)
 	}
@@ -87,8 +89,8 @@ func (a *App) signIn(c *fiber.Ctx, user *models.User, next string) error {
 func (a *App) askWho(c *fiber.Ctx, page *LoginPage, name string, invalid models.InvalidError) error {
 	page.Title = "Sign in"
 	page.Wrong = a.misconfigured(c)
-	page.Fields = focusFirst([]Field{
-		{Label: "Username", Name: "username", Type: "text", Value: showable(name, models.MaxUsername), Autocomplete: "username", Error: invalid["username"]},
+	page.Fields = render.FocusFirst([]render.Field{
+		{Label: "Username", Name: "username", Type: "text", Value: web.Showable(name, models.MaxUsername), Autocomplete: "username", Error: invalid["username"]},
 		{Label: "Password", Name: "password", Type: "password", Autocomplete: "current-password", Error: invalid["password"]},
 	})
 	return a.render(c, "login", page)
@@ -102,7 +104,7 @@ func (a *App) nextOf(next string) string {
 		return ""
 	}
 	to, err := url.Parse(next)
-	if err != nil || to.Scheme != "" || to.Host != "" || to.User != nil || !a.isPage(to.Path) {
+	if err != nil || to.Scheme != "" || to.Host != "" || to.User != nil || !a.pageExists(to.Path) {
 		return ""
 	}
 	return to.String()

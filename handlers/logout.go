@@ -1,10 +1,14 @@
 package handlers
 
-import "github.com/gofiber/fiber/v2"
+import (
+	"github.com/gofiber/fiber/v2"
+
+	"daypass/handlers/web"
+)
 
 // logout ends the session for good.
 func (a *App) logout(c *fiber.Ctx) error {
-	if err := a.db.SignOut(c.UserContext(), sessionOf(c), a.from(c)); err != nil && !isNotFound(err) {
+	if err := a.db.SignOut(c.UserContext(), sessionOf(c), a.TrustedProxies.Client(c)); err != nil && !isNotFound(err) {
 		return err
 	}
 	return a.leave(c)
@@ -31,7 +35,7 @@ func (a *App) forget(c *fiber.Ctx) error {
 
 // clearSiteData sends the header where browsers obey it; elsewhere they complain.
 func (a *App) clearSiteData(c *fiber.Ctx, types string) {
-	if trustworthy(a.URL) {
+	if web.SecureContext(a.URL) {
 		c.Set("Clear-Site-Data", types)
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
+
+	"daypass/handlers/web"
 )
 
 // Misconfigured says on the sign-in why signing in may not work, rather than
@@ -19,16 +21,16 @@ func (a *App) misconfigured(c *fiber.Ctx) *Misconfigured {
 	host := strings.ToLower(string(c.Request().Host()))
 	forwarded := c.Get(fiber.HeaderXForwardedFor) != "" || c.Get(fiber.HeaderXForwardedProto) != "" || c.Get(fiber.HeaderForwarded) != ""
 	peer, _ := netip.ParseAddr(c.Context().RemoteIP().String())
-	trusted := a.trusts(peer.Unmap())
+	trusted := a.TrustedProxies.Trust(peer.Unmap())
 	switch {
 	case forwarded && !trusted:
 		a.warned.Do(func() { // once: strangers may send what they like
-			a.Log.Warn("a proxy that is not trusted forwards requests; if it is yours, name it with --trusted-proxy", "proxy", peer, "request", requestID(c))
+			a.Log.Warn("a proxy that is not trusted forwards requests; if it is yours, name it with --trusted-proxy", "proxy", peer, "request", web.RequestID(c))
 		})
 		return &Misconfigured{Sentence: "A proxy leads here that this site does not trust, so it can't tell people apart. Whoever runs the site names it with --trusted-proxy."}
 	case a.secure() && !cameEncrypted(c, trusted):
 		return &Misconfigured{Sentence: "You came unencrypted, and signing in only works at", Link: a.URL.String()}
-	case hostname(host) != a.URL.Hostname() && !(IsLocal(hostname(host)) && IsLocal(a.URL.Hostname())): // a proxy may leave out the port
+	case hostname(host) != a.URL.Hostname() && !(web.IsLocal(hostname(host)) && web.IsLocal(a.URL.Hostname())): // a proxy may leave out the port
 		return &Misconfigured{Sentence: "You came by another name. This site is at", Link: a.URL.String()}
 	}
 	return nil

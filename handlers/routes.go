@@ -1,59 +1,248 @@
 package handlers
 
-// routes is the map of the site, matched from top to bottom. A Use guards every
-// line below it, so a page is as private as the place where it stands. A page
-// that needs no session says so: anyone; and so does what is no page: notPage.
-func (a *App) routes() {
-	a.Use(a.secureHeaders, a.sameOrigin, a.requireForm)
+import (
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
 
-	// Anyone, also before there is a user.
-	a.Get("/public/:name", anyone, notPage, a.asset)
-	a.Use(a.requireDatabase)
-	a.Get("/healthz", anyone, notPage, a.healthz)
-	if a.Dev != "" {
-		a.Get("/dev/state", anyone, notPage, a.showDevState)
+	"github.com/gofiber/fiber/v2"
+
+	"daypass/handlers/render"
+)
+
+// routes lists every address of the site and who may open it. The order means
+// nothing, but for the menu, which lists its pages in the order in which they
+// stand here.
+func (a *App) routes() []route {
+	routes := []route{
+		file("/public/:name", Always, a.renderer.Asset),
+		file("/healthz", Public, a.healthz),
+		page("/setup", Public, a.showSetup),
+		post("/setup", Public, a.setUp),
+
+		page("/login", Anyone, a.showLogin),
+		post("/login", Anyone, a.login),
+		file("/login/forget.svg", Anyone, a.forget),
+		page("/link", Anyone, a.showSetPassword),
+		post("/link", Anyone, a.setPassword),
+		file("/session/watch", Anyone, a.watch),
+
+		page("/", Members, a.home),
+		page("/dashboard", Members, a.cached(a.dashboard)).menu("Dashboard", "layout-dashboard"),
+		page("/sessions", Members, a.cached(a.ownSessions)).menu("Sessions", "monitor"),
+		post("/sessions/end", Members, a.endOtherSessions),
+		post("/sessions/:id/end", Members, a.endOwnSession),
+		page("/activity", Members, a.cached(a.activity)).menu("Activity", "history"),
+		file("/activity.csv", Members, a.activityFile),
+		page("/account", Members, a.cached(a.account)).menu("Account", "user"),
+		file("/account/data.json", Members, a.toAccount),
+		post("/account/data.json", Members, a.accountData),
+		post("/account/name", Members, a.changeName),
+		post("/account/password", Members, a.changePassword),
+		post("/account/remove", Members, a.removeAccount),
+		post("/logout", Members, a.logout),
+
+		page("/admin", Admins, a.system).menu("Administration", "shield").tab("System", "gauge"),
+		page("/admin/users", Admins, a.users).tab("Users", "users"),
+		page("/admin/users/new", Admins, a.showInvite),
+		post("/admin/users/new", Admins, a.invite),
+		page("/admin/users/:id", Admins, a.user),
+		page("/admin/users/:id/link", Admins, a.showLink),
+		post("/admin/users/:id/:act", Admins, a.changeUser),
+		page("/admin/sessions", Admins, a.allSessions).tab("Sessions", "monitor"),
+		post("/admin/sessions/end", Admins, a.endEverySession),
+		post("/admin/sessions/:id/end", Admins, a.endAnySession),
+		page("/admin/activity", Admins, a.allActivity).tab("Activity", "history"),
+		file("/admin/activity.csv", Admins, a.allActivityFile),
 	}
-	a.Get("/setup", anyone, a.showSetup)
-	a.Post("/setup", anyone, a.setUp)
+	if a.Dev != "" {
+		routes = append(routes, file("/dev/state", Public, a.renderer.ShowState))
+	}
+	return routes
+}
 
-	// Anyone, once there is one.
-	a.Use(a.requireUsers)
-	a.Get("/login", anyone, a.showLogin)
-	a.Post("/login", anyone, a.login)
-	a.Get("/login/forget.svg", anyone, notPage, a.forget)
-	a.Get("/link", anyone, a.showSetPassword)
-	a.Post("/link", anyone, a.setPassword)
-	a.Get("/session/watch", anyone, notPage, a.watch)
+// Access says who may open an address. Its zero value admits nobody.
+type Access int
 
-	// Whoever is signed in; unknown paths too.
-	a.Use(a.requireSession)
-	a.Get("/", a.home)
-	a.Get("/dashboard", a.kept, a.dashboard)
-	a.Get("/sessions", a.kept, a.ownSessions)
-	a.Post("/sessions/end", a.endOtherSessions)
-	a.Post("/sessions/:id/end", a.endOwnSession)
-	a.Get("/activity", a.kept, a.activity)
-	a.Get("/activity.csv", notPage, a.activityFile)
-	a.Get("/account", a.kept, a.account)
-	a.Get("/account/data.json", a.toAccount)
-	a.Post("/account/data.json", a.accountData)
-	a.Post("/account/name", a.changeName)
-	a.Post("/account/password", a.changePassword)
-	a.Post("/account/remove", a.removeAccount)
-	a.Post("/logout", a.logout)
+const (
+	Nobody  Access = iota
+	Always         // anyone, also while the database can't be used
+	Public         // anyone, also before there is a user
+	Anyone         // anyone, once there is a user
+	Members        // whoever is signed in
+	Admins         // administrators, who confirm a change with their password
+)
 
-	// Administrators.
-	a.Use("/admin", a.requireAdmin, a.requireRecent)
-	a.Get("/admin", a.system)
-	a.Get("/admin/users", a.users)
-	a.Get("/admin/users/new", a.showInvite)
-	a.Post("/admin/users/new", a.invite)
-	a.Get("/admin/users/:id", a.user)
-	a.Get("/admin/users/:id/link", a.showLink)
-	a.Post("/admin/users/:id/:act", a.changeUser)
-	a.Get("/admin/sessions", a.allSessions)
-	a.Post("/admin/sessions/end", a.endEverySession)
-	a.Post("/admin/sessions/:id/end", a.endAnySession)
-	a.Get("/admin/activity", a.allActivity)
-	a.Get("/admin/activity.csv", notPage, a.allActivityFile)
+// route is one address of the site.
+type route struct {
+	method, path string // the path as Fiber reads it
+	access       Access
+	handler      fiber.Handler
+	isPage       bool            // a person can be led there
+	menuItem     *render.NavItem // its entry in the menu, if it has one
+	tabItem      *render.NavItem // likewise in the tabs of its part of the site
+}
+
+// page is an address with a page for people.
+func page(path string, access Access, handler fiber.Handler) route {
+	return route{method: fiber.MethodGet, path: path, access: access, handler: handler, isPage: true}
+}
+
+// file is an address with something else than a page: a download, a stream, a picture.
+func file(path string, access Access, handler fiber.Handler) route {
+	return route{method: fiber.MethodGet, path: path, access: access, handler: handler}
+}
+
+// post is an address to which a form is sent.
+func post(path string, access Access, handler fiber.Handler) route {
+	return route{method: fiber.MethodPost, path: path, access: access, handler: handler}
+}
+
+// menu puts a page into the menu. The icon is one of public/icons.svg.
+func (r route) menu(label, icon string) route {
+	r.menuItem = &render.NavItem{Path: r.path, Label: label, Icon: icon, Admin: r.access == Admins}
+	return r
+}
+
+// tab puts a page into the tabs of the part of the site that its path begins with.
+func (r route) tab(label, icon string) route {
+	r.tabItem = &render.NavItem{Path: r.path, Label: label, Icon: icon, Admin: r.access == Admins}
+	return r
+}
+
+// guards returns what stands before the handlers of an address.
+func (a *App) guards(access Access) []fiber.Handler {
+	guards := []fiber.Handler{a.secureHeaders, a.sameOrigin, a.requireForm}
+	if access >= Public {
+		guards = append(guards, a.requireDatabase)
+	}
+	if access >= Anyone {
+		guards = append(guards, a.requireUsers)
+	}
+	if access >= Members {
+		guards = append(guards, a.requireSession)
+	}
+	if access >= Admins {
+		guards = append(guards, a.requireAdmin, a.requireRecent)
+	}
+	return guards
+}
+
+// register hands the routes to Fiber. What is none of them is for members too:
+// strangers are led to the sign-in.
+func (a *App) register() error {
+	if err := checkRoutes(a.table); err != nil {
+		return err
+	}
+	for _, route := range a.table {
+		chain := append(a.guards(route.access), route.handler)
+		if route.method == fiber.MethodGet {
+			a.Get(route.path, chain...) // and HEAD
+		} else {
+			a.Add(route.method, route.path, chain...)
+		}
+	}
+	for _, guard := range a.guards(Members) {
+		a.Use(guard)
+	}
+	return nil
+}
+
+// checkRoutes returns what is wrong with the table, a sentence for each line.
+func checkRoutes(routes []route) error {
+	var wrong []error
+	seen := make(map[string]string)
+	for _, route := range routes {
+		name := route.method + " " + route.path
+		if route.access == Nobody {
+			wrong = append(wrong, fmt.Errorf("%s has no access rule: say Always, Public, Anyone, Members or Admins", name))
+		}
+		if earlier, ok := seen[shape(route)]; ok {
+			wrong = append(wrong, fmt.Errorf("%s and %s are the same address: give one of them another path", earlier, name))
+		}
+		seen[shape(route)] = name
+	}
+	return errors.Join(wrong...)
+}
+
+// shape is what two routes have in common of which only one can be reached.
+func shape(r route) string {
+	parts := strings.Split(r.path, "/")
+	for i, part := range parts {
+		if strings.HasPrefix(part, ":") {
+			parts[i] = ":"
+		}
+	}
+	return r.method + " " + strings.Join(parts, "/")
+}
+
+// bySpecificity puts a path before those with a parameter in its place: Fiber
+// takes the first that matches.
+func bySpecificity(routes []route) []route {
+	sorted := slices.Clone(routes)
+	slices.SortStableFunc(sorted, func(one, other route) int {
+		return strings.Compare(strings.ReplaceAll(shape(one), ":", "\x7f"), strings.ReplaceAll(shape(other), ":", "\x7f"))
+	})
+	return sorted
+}
+
+// routeOf returns the path, as the table has it, of the route that a request is
+// for, also where it was refused before it got there.
+func (a *App) routeOf(c *fiber.Ctx) string {
+	for _, route := range a.table {
+		if route.takes(c.Method()) && route.matches(c.Path()) {
+			return route.path
+		}
+	}
+	return "none"
+}
+
+// routeExists tells whether there is an address for a method and a path.
+func (a *App) routeExists(method, path string) bool {
+	return slices.ContainsFunc(a.table, func(route route) bool {
+		return route.takes(method) && route.matches(path)
+	})
+}
+
+// pageOf returns the path of the page that a path is about: itself; or, when it
+// only takes a form, the nearest page above it. It returns nothing for any other
+// address.
+func (a *App) pageOf(of string) string {
+	if !a.pageExists(of) && !a.routeExists(fiber.MethodPost, of) {
+		return ""
+	}
+	for !a.pageExists(of) {
+		of = path.Dir(of)
+	}
+	return of
+}
+
+// pageExists tells whether people can be led to a path.
+func (a *App) pageExists(path string) bool {
+	return slices.ContainsFunc(a.table, func(route route) bool { return route.isPage && route.matches(path) })
+}
+
+func (r route) takes(method string) bool {
+	return r.method == method || r.method == fiber.MethodGet && method == fiber.MethodHead
+}
+
+func (r route) matches(path string) bool {
+	return fiber.RoutePatternMatch(path, r.path, fiber.Config{CaseSensitive: true})
+}
+
+// navigation is what the menu and the tabs are made from.
+func navigation(routes []route) render.Navigation {
+	all := render.Navigation{Tabs: make(map[string][]render.NavItem)}
+	for _, route := range routes {
+		if route.menuItem != nil {
+			all.Menu = append(all.Menu, *route.menuItem)
+		}
+		if route.tabItem != nil {
+			part := "/" + strings.Split(route.path, "/")[1]
+			all.Tabs[part] = append(all.Tabs[part], *route.tabItem)
+		}
+	}
+	return all
 }

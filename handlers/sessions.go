@@ -3,12 +3,14 @@ package handlers
 import (
 	"github.com/gofiber/fiber/v2"
 
+	"daypass/handlers/render"
+	"daypass/handlers/web"
 	"daypass/models"
 )
 
 // SessionsPage lists where a user is signed in.
 type SessionsPage struct {
-	Page
+	render.Page
 	Sessions []ShownSession // this one first
 	Others   bool           // there are more than this one
 	More     int            // sessions that are not listed
@@ -20,7 +22,7 @@ func (a *App) ownSessions(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	page := &SessionsPage{Page: Page{Title: "Your sessions"}, Others: len(others) > 0, More: more}
+	page := &SessionsPage{Page: render.Page{Title: "Your sessions"}, Others: len(others) > 0, More: more}
 	for _, session := range append([]models.Session{*mine}, others...) {
 		shown := showSession(session, mine)
 		shown.End = "/sessions/" + session.ID + "/end"
@@ -31,7 +33,7 @@ func (a *App) ownSessions(c *fiber.Ctx) error {
 
 func (a *App) endOwnSession(c *fiber.Ctx) error {
 	mine := sessionOf(c)
-	if err := a.db.EndSessionOf(c.UserContext(), &mine.User, c.Params("id"), a.from(c)); err != nil {
+	if err := a.db.EndSessionOf(c.UserContext(), &mine.User, c.Params("id"), a.TrustedProxies.Client(c)); err != nil {
 		return err
 	}
 	if c.Params("id") == mine.ID {
@@ -42,7 +44,7 @@ func (a *App) endOwnSession(c *fiber.Ctx) error {
 
 func (a *App) endOtherSessions(c *fiber.Ctx) error {
 	mine := sessionOf(c)
-	if err := a.db.EndOtherSessions(c.UserContext(), mine, a.from(c)); err != nil {
+	if err := a.db.EndOtherSessions(c.UserContext(), mine, a.TrustedProxies.Client(c)); err != nil {
 		return err
 	}
 	return a.flashAndGo(c, "Your other sessions were ended.", "/sessions")
@@ -50,19 +52,19 @@ func (a *App) endOtherSessions(c *fiber.Ctx) error {
 
 // AdminSessionsPage lists where everybody is signed in.
 type AdminSessionsPage struct {
-	Page
+	render.Page
 	Text     string // that is looked for
 	Sessions []ShownSession
 	Most     int // the list is cut off here; zero when it is not
 }
 
 func (a *App) allSessions(c *fiber.Ctx) error {
-	text := query(c, "text")
+	text := web.Query(c, "text")
 	all, err := a.db.Sessions(c.UserContext(), text, adminSessionsShown+1)
 	if err != nil {
 		return err
 	}
-	page := &AdminSessionsPage{Page: Page{Title: "All sessions"}, Text: text}
+	page := &AdminSessionsPage{Page: render.Page{Title: "All sessions"}, Text: text}
 	if len(all) > adminSessionsShown {
 		all, page.Most = all[:adminSessionsShown], adminSessionsShown
 	}
@@ -98,20 +100,4 @@ func (a *App) endEverySession(c *fiber.Ctx) error {
 		return err
 	}
 	return a.leave(c)
-}
-
-// flashAndGo leads to a page that says what was done.
-func (a *App) flashAndGo(c *fiber.Ctx, message, path string) error {
-	if err := a.flash(c, message); err != nil && !isNotFound(err) {
-		return err
-	}
-	return c.Redirect(path, fiber.StatusSeeOther)
-}
-
-// requireAdmin lets administrators pass.
-func (a *App) requireAdmin(c *fiber.Ctx) error {
-	if sessionOf(c).User.Role != models.Admin {
-		return fiber.ErrForbidden
-	}
-	return c.Next()
 }

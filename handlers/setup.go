@@ -6,14 +6,16 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"daypass/handlers/render"
+	"daypass/handlers/web"
 	"daypass/models"
 )
 
 // SetupPage asks for the first administrator.
 type SetupPage struct {
-	Page
+	render.Page
 	Token  string // empty: the link of the terminal is needed first
-	Fields []Field
+	Fields []render.Field
 }
 
 func (a *App) showSetup(c *fiber.Ctx) error {
@@ -23,9 +25,9 @@ func (a *App) showSetup(c *fiber.Ctx) error {
 }
 
 func (a *App) setUp(c *fiber.Ctx) error {
-	return a.beforeTheFirst(c, form(c, "token"), func(token string) error {
-		asked := models.NewUser{Name: form(c, "username"), FullName: form(c, "full_name"), Password: form(c, "password")}
-		user, err := a.db.SetUp(c.UserContext(), asked, a.from(c))
+	return a.beforeTheFirst(c, web.Form(c, "token"), func(token string) error {
+		asked := models.NewUser{Name: web.Form(c, "username"), FullName: web.Form(c, "full_name"), Password: web.Form(c, "password")}
+		user, err := a.db.SetUp(c.UserContext(), asked, a.TrustedProxies.Client(c))
 		var invalid models.InvalidError
 		if errors.As(err, &invalid) {
 			c.Status(fiber.StatusUnprocessableEntity)
@@ -50,18 +52,15 @@ func (a *App) beforeTheFirst(c *fiber.Ctx, token string, then func(token string)
 	}
 	if a.SetupToken == "" || subtle.ConstantTimeCompare([]byte(token), []byte(a.SetupToken)) != 1 {
 		c.Status(fiber.StatusForbidden)
-		return a.render(c, "setup", &SetupPage{Page: Page{Title: "Almost there"}})
+		return a.render(c, "setup", &SetupPage{Page: render.Page{Title: "Almost there"}})
 	}
 	return then(token)
 }
 
-// passwordHint helps to choose a password.
-const passwordHint = "At least 15 characters. A few words that only you would put together are strong and easy to remember."
-
 func (a *App) askFirst(c *fiber.Ctx, token string, asked models.NewUser, invalid models.InvalidError) error {
-	return a.render(c, "setup", &SetupPage{Page: Page{Title: "Make the first account"}, Token: token, Fields: focusFirst([]Field{
-		{Label: "Username", Name: "username", Type: "text", Value: showable(asked.Name, models.MaxUsername), Autocomplete: "username", Error: invalid["username"]},
-		{Label: "Full name", Name: "full_name", Type: "text", Value: showable(asked.FullName, models.MaxFullName), Autocomplete: "name", Error: invalid["full_name"], Optional: true},
+	return a.render(c, "setup", &SetupPage{Page: render.Page{Title: "Make the first account"}, Token: token, Fields: render.FocusFirst([]render.Field{
+		{Label: "Username", Name: "username", Type: "text", Value: web.Showable(asked.Name, models.MaxUsername), Autocomplete: "username", Error: invalid["username"]},
+		{Label: "Full name", Name: "full_name", Type: "text", Value: web.Showable(asked.FullName, models.MaxFullName), Autocomplete: "name", Error: invalid["full_name"], Optional: true},
 		{Label: "Password", Name: "password", Type: "password", Autocomplete: "new-password", Error: invalid["password"],
 			Hint: passwordHint},
 	})})

@@ -23,3 +23,11 @@ func (a *App) takeFlash(c *fiber.Ctx, session *models.Session) string {
 	}
 	return message
 }
+
+// flashAndGo leads to a page that says what was done.
+func (a *App) flashAndGo(c *fiber.Ctx, message, path string) error {
+	if err := a.flash(c, message); err != nil && !isNotFound(err) {
+		return err
+	}
+	return c.Redirect(path, fiber.StatusSeeOther)
+}

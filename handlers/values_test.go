@@ -12,6 +12,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"daypass/handlers/web"
 	"daypass/models"
 )
 
@@ -20,7 +21,7 @@ import (
 func TestS10ParallelRequestsKeepWhatTheySet(t *testing.T) {
 	app := newApp(t)
 	app.Post("/values/:name", func(c *fiber.Ctx) error {
-		return app.db.SetValue(c.UserContext(), sessionOf(c), c.Params("name"), form(c, "value"))
+		return app.db.SetValue(c.UserContext(), sessionOf(c), c.Params("name"), web.Form(c, "value"))
 	})
 	if _, err := app.db.AddUser(t.Context(), models.NewUser{Name: "ada", Password: benchWord, Role: models.Member}, models.CommandLine); err != nil {
 		t.Fatal(err)

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/gofiber/fiber/v2"
+
+	"daypass/handlers/web"
 )
 
 // heartbeat is how often a page that watches its session hears that the server
@@ -23,7 +25,7 @@ func (a *App) watch(c *fiber.Ctx) error {
 	c.Set(fiber.HeaderContentType, "text/event-stream")
 	c.Set("X-Accel-Buffering", "no") // a proxy must not hold it back
 	const tellEnded = "event: ended\ndata: \n\n"
-	if named := query(c, "session"); err != nil || named != "" && named != session.ID {
+	if named := web.Query(c, "session"); err != nil || named != "" && named != session.ID {
 		return c.SendString(tellEnded)
 	}
 	if c.Method() == fiber.MethodHead {

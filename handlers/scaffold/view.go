@@ -259,7 +259,7 @@ func (v View) Write(checkout Checkout) (Files, error) {
 		}
 	}
 	for file, edit := range map[string]func([]byte) ([]byte, error){
-		"handlers/routes.go": w.addRoutes, "handlers/page.go": w.addLink, "handlers/gallery_test.go": w.addStates,
+		"handlers/routes.go": w.addRoutes, "handlers/gallery_test.go": w.addStates,
 	} {
 		if err := draft.change(file, edit); err != nil {
 			return Files{}, err
@@ -380,90 +380,54 @@ func (c Checkout) declared(folder string) (map[string]string, error) {
 	return names, nil
 }
 
-// addRoutes adds the page to the map of the site: below requireSession, or at
-// the end, where administrators' pages stand.
+// addRoutes adds the page to the table of routes, behind those with the same
+// access rule, and to the menu or to the tabs of the administration.
 func (w words) addRoutes(content []byte) ([]byte, error) {
 	positions := token.NewFileSet()
 	file, err := parser.ParseFile(positions, "", content, 0)
 	if err != nil {
 		return nil, err
 	}
-	keep := "a.kept, " // all that it shows is the user's own
+	access, entry := "Members", "menu"
 	if w.Admin {
-		keep = ""
+		access, entry = "Admins", "tab"
 	}
-	lines := fmt.Sprintf("\ta.Get(%q, %sa.%s)\n", w.Path(), keep, w.Func)
+	handler := "a." + w.Func
+	if !w.Admin { // all that it shows is the user's own
+		handler = "a.cached(" + handler + ")"
+	}
+	lines := fmt.Sprintf("\t\tpage(%q, %s, %s).%s(%q, \"list\"),\n", w.Path(), access, handler, entry, w.Label)
 	if len(w.Columns) > 0 {
-		lines += fmt.Sprintf("\ta.Post(%q, a.save%s)\n\ta.Post(%q, a.save%s)\n\ta.Post(%q, a.remove%s)\n",
-			w.Path(), w.OneType, w.Path()+"/:id", w.OneType, w.Path()+"/:id/remove", w.OneType)
+		lines += fmt.Sprintf("\t\tpost(%q, %s, a.save%s),\n\t\tpost(%q, %s, a.save%s),\n\t\tpost(%q, %s, a.remove%s),\n",
+			w.Path(), access, w.OneType, w.Path()+"/:id", access, w.OneType, w.Path()+"/:id/remove", access, w.OneType)
 	}
-	for _, declaration := range file.Decls {
-		routes, ok := declaration.(*ast.FuncDecl)
-		if !ok || routes.Name.Name != "routes" {
-			continue
+	behind := token.NoPos
+	ast.Inspect(file, func(node ast.Node) bool {
+		table, ok := node.(*ast.CompositeLit)
+		if !ok || !isRouteTable(table) {
+			return true
 		}
-		behind := token.NoPos
-		for _, statement := range routes.Body.List {
-			if !w.Admin && usesPrefix(statement) {
-				break // the administrators' guard
+		for _, route := range table.Elts {
+			text := content[positions.Position(route.Pos()).Offset:positions.Position(route.End()).Offset]
+			if bytes.Contains(text, []byte(", "+access+", ")) {
+				behind = route.End()
 			}
-			behind = statement.End()
 		}
-		if behind.IsValid() {
-			return insert(content, positions.Position(behind).Offset, lines), nil
-		}
+		return false
+	})
+	if !behind.IsValid() {
+		return nil, fmt.Errorf("there is no []route with a route for %s that the page could be added to", access)
 	}
-	return nil, errors.New("there is no function routes that the page could be added to")
+	return insert(content, positions.Position(behind).Offset, lines), nil
 }
 
-// usesPrefix tells whether a statement is a guard of some paths: a.Use("/admin", …).
-func usesPrefix(statement ast.Stmt) bool {
-	expression, ok := statement.(*ast.ExprStmt)
+func isRouteTable(table *ast.CompositeLit) bool {
+	list, ok := table.Type.(*ast.ArrayType)
 	if !ok {
 		return false
 	}
-	call, ok := expression.X.(*ast.CallExpr)
-	if !ok || len(call.Args) == 0 {
-		return false
-	}
-	method, ok := call.Fun.(*ast.SelectorExpr)
-	_, path := call.Args[0].(*ast.BasicLit)
-	return ok && path && method.Sel.Name == "Use"
-}
-
-// addLink adds the page to the menu, or to the tabs of the administration.
-func (w words) addLink(content []byte) ([]byte, error) {
-	line := fmt.Sprintf("{Path: %q, Label: %q, Icon: \"list\"},\n", w.Path(), w.Label)
-	table, indent := "navigation", "\t"
-	if w.Admin {
-		table, indent = "tabs", "\t\t"
-	}
-	links, positions, err := literal(content, table)
-	if err != nil {
-		return nil, err
-	}
-	if w.Admin {
-		for _, element := range links.Elts {
-			pair, ok := element.(*ast.KeyValueExpr)
-			if !ok {
-				continue
-			}
-			key, isText := pair.Key.(*ast.BasicLit)
-			part, isList := pair.Value.(*ast.CompositeLit)
-			if isText && isList && key.Value == `"/admin"` {
-				return insert(content, positions.Position(part.Elts[len(part.Elts)-1].End()).Offset, indent+line), nil
-			}
-		}
-		return nil, errors.New("there are no tabs of /admin")
-	}
-	behind := links.Lbrace
-	for _, link := range links.Elts {
-		if bytes.Contains(content[positions.Position(link.Pos()).Offset:positions.Position(link.End()).Offset], []byte("admin: true")) {
-			break // what is for administrators stands last
-		}
-		behind = link.End()
-	}
-	return insert(content, positions.Position(behind).Offset, indent+line), nil
+	of, ok := list.Elt.(*ast.Ident)
+	return ok && of.Name == "route"
 }
 
 // addStates adds the page's states to the gallery.

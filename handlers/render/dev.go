@@ -1,4 +1,4 @@
-package handlers
+package render
 
 import (
 	"crypto/sha256"
@@ -15,10 +15,10 @@ import (
 	"github.com/gofiber/fiber/v2"
 )
 
-// What is here serves developers alone: it does nothing unless Config.Dev is set.
+// What is here serves developers alone: it does nothing unless the renderer is set.
 
 // CheckDev returns a sentence for whoever started the program when folder is
-// not the root of a checkout, whose templates and assets Config.Dev needs.
+// not the root of a checkout, whose templates and assets the renderer needs.
 func CheckDev(folder string) error {
 	for _, file := range []string{"views/layouts/begin.html", "public/app.css"} {
 		if _, err := os.Stat(filepath.Join(folder, filepath.FromSlash(file))); err != nil {
@@ -31,11 +31,11 @@ func CheckDev(folder string) error {
 // devState is a text that changes when a template or an asset does, or the
 // process. A page holds that of its making; while it is open it asks for the
 // present one, and loads anew when that is another.
-func (a *App) devState() (string, error) {
+func (r *Renderer) devState() (string, error) {
 	hash := sha256.New()
-	fmt.Fprintln(hash, a.started)
+	fmt.Fprintln(hash, r.started)
 	for _, folder := range []string{"views", "public"} {
-		err := fs.WalkDir(os.DirFS(a.Dev), folder, func(name string, entry fs.DirEntry, err error) error {
+		err := fs.WalkDir(os.DirFS(r.dev), folder, func(name string, entry fs.DirEntry, err error) error {
 			if err != nil {
 				return err
 			}
@@ -53,8 +53,8 @@ func (a *App) devState() (string, error) {
 	return hex.EncodeToString(hash.Sum(nil)), nil
 }
 
-func (a *App) showDevState(c *fiber.Ctx) error {
-	state, err := a.devState()
+func (r *Renderer) ShowState(c *fiber.Ctx) error {
+	state, err := r.devState()
 	if err != nil {
 		return err
 	}
@@ -77,17 +77,17 @@ type sourceLine struct {
 // around is how many lines are shown before and after the wrong one.
 const around = 6
 
-// showViewError answers with the place in a template that is wrong, for whoever
+// ShowError answers with the place in a template that is wrong, for whoever
 // is writing it. It needs nothing of the templates on the disk.
-func (a *App) showViewError(c *fiber.Ctx, wrong *viewError) error {
+func (r *Renderer) ShowError(c *fiber.Ctx, wrong *Error) error {
 	page := struct {
-		*viewError
+		*Error
 		Styles []string
 		Script string
 		State  string
 		Source []sourceLine
-	}{viewError: wrong, State: wrong.state, Styles: []string{a.built.assets.urls["pico.min.css"], a.built.assets.urls["app.css"]}, Script: a.built.assets.urls["dev.js"]}
-	if content, err := os.ReadFile(filepath.Join(a.Dev, filepath.FromSlash(wrong.File))); err == nil {
+	}{Error: wrong, State: wrong.state, Styles: []string{r.built.assets.urls["pico.min.css"], r.built.assets.urls["app.css"]}, Script: r.built.assets.urls["dev.js"]}
+	if content, err := os.ReadFile(filepath.Join(r.dev, filepath.FromSlash(wrong.File))); err == nil {
 		for i, text := range strings.Split(string(content), "\n") {
 			if number := i + 1; number >= wrong.Line-around && number <= wrong.Line+around {
 				page.Source = append(page.Source, sourceLine{number, text, number == wrong.Line})
@@ -98,10 +98,10 @@ func (a *App) showViewError(c *fiber.Ctx, wrong *viewError) error {
 	return devPage.Execute(c.Response().BodyWriter(), page)
 }
 
-// viewErrorIn returns the template error that an error is, under Dev.
-func (a *App) viewErrorIn(err error) *viewError {
-	var wrong *viewError
-	if a.Dev != "" && errors.As(err, &wrong) {
+// ErrorIn returns the template error that an error is, under Dev.
+func (r *Renderer) ErrorIn(err error) *Error {
+	var wrong *Error
+	if r.dev != "" && errors.As(err, &wrong) {
 		return wrong
 	}
 	return nil

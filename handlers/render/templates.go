@@ -1,4 +1,4 @@
-package handlers
+package render
 
 import (
 	"errors"
@@ -8,10 +8,7 @@ import (
 	"io/fs"
 	"maps"
 	"net/http"
-	"os"
-	"path/filepath"
 	"regexp"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,44 +19,19 @@ import (
 	"github.com/gofiber/template/html/v2"
 
 	"daypass/models"
-	"daypass/public"
-	"daypass/views"
 )
 
-// look is what the site looks like: its templates, and the assets they name.
-type look struct {
+// Templates is what the site looks like: its templates, and the assets they name.
+type Templates struct {
 	assets assets
 	views  *html.Engine
 	menus  sync.Map // by place
 	state  string   // of the disk, under Dev; else nothing
 }
 
-// look returns that of the binary, or under Dev what is on the disk now.
-func (a *App) look() (*look, error) {
-	if a.Dev == "" {
-		return a.built, nil
-	}
-	state, err := a.devState() // of before: what changes meanwhile is seen at the next look
-	if err != nil {
-		return nil, err
-	}
-	fresh, err := loadLook(os.DirFS(filepath.Join(a.Dev, "views")), os.DirFS(filepath.Join(a.Dev, "public")), asIs)
-	if wrong := a.viewErrorIn(err); wrong != nil {
-		wrong.state = state
-	}
-	if err != nil {
-		return nil, err
-	}
-	fresh.state = state
-	return fresh, nil
-}
-
-// builtIn reads what was built into the binary.
-func builtIn() (*look, error) { return loadLook(views.FS, public.FS, packed) }
-
-// loadLook reads templates and assets. A template that could never be shown is
+// loadTemplates reads templates and assets. A template that could never be shown is
 // a viewError.
-func loadLook(templates, files fs.FS, pack packing) (*look, error) {
+func loadTemplates(templates, files fs.FS, pack packing) (*Templates, error) {
 	assets, err := loadAssets(files, pack)
 	if err != nil {
 		return nil, err
@@ -72,7 +44,7 @@ func loadLook(templates, files fs.FS, pack packing) (*look, error) {
 	functions := template.FuncMap{"asset": assets.url, "time": moment, "icon": icons.show}
 	engine.AddFuncMap(functions)
 	if err := engine.Load(); err != nil { // later renders would not tell
-		return nil, readViewError(err)
+		return nil, ReadError(err)
 	}
 	if err := fold(engine.Templates, functions); err != nil {
 		return nil, err
@@ -81,40 +53,28 @@ func loadLook(templates, files fs.FS, pack packing) (*look, error) {
 		// What is wrong with the template itself shows before what is wrong with the data, which is none.
 		var wrong *template.Error
 		if err := view.Execute(io.Discard, nil); errors.As(err, &wrong) {
-			return nil, readViewError(err)
+			return nil, ReadError(err)
 		}
 	}
-	return &look{assets: assets, views: engine}, nil
+	return &Templates{assets: assets, views: engine}, nil
 }
 
 // show renders a view.
-func (l *look) show(to io.Writer, view string, page any) error {
+func (l *Templates) show(to io.Writer, view string, page any) error {
 	found := l.views.Templates.Lookup(view)
 	if found == nil {
-		return fmt.Errorf("%s: there is no views/%s.html", callerOfRender(), view)
+		return fmt.Errorf("there is no views/%s.html", view)
 	}
 	if err := found.Execute(to, page); err != nil {
-		wrong := readViewError(err)
+		wrong := ReadError(err)
 		wrong.state = l.state
 		return wrong
 	}
 	return nil
 }
 
-// callerOfRender is the file and the line of the handler that called render.
-func callerOfRender() string {
-	var callers [16]uintptr
-	frames := runtime.CallersFrames(callers[:runtime.Callers(2, callers[:])])
-	for {
-		frame, more := frames.Next()
-		if base := filepath.Base(frame.File); base != "look.go" && base != "page.go" || !more {
-			return fmt.Sprintf("handlers/%s:%d", base, frame.Line)
-		}
-	}
-}
-
-// viewError is a template that can't be read or shown, and where it is wrong.
-type viewError struct {
+// Error is a template that can't be read or shown, and where it is wrong.
+type Error struct {
 	File string // from the root of the checkout
 	Line int    // zero when it is not known
 	What string
@@ -123,32 +83,32 @@ type viewError struct {
 	state string // of the disk, under Dev
 }
 
-func (e *viewError) Error() string {
+func (e *Error) Error() string {
 	if e.Line == 0 {
 		return e.What
 	}
 	return fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.What)
 }
 
-func (e *viewError) Unwrap() error { return e.err }
+func (e *Error) Unwrap() error { return e.err }
 
 var (
 	placeInView  = regexp.MustCompile(`(?s)^(?:html/)?template: ?([\w/.-]+):(\d+)(?::\d+)?: (.*)$`)
 	missingField = regexp.MustCompile(`(?:executing|checking) ".*" at <(.*)>: can't (?:evaluate|use) field (\w+) in type \*?([\w.]+)`)
 )
 
-// readViewError says what html/template complains of with file and line.
-func readViewError(err error) *viewError {
+// ReadError says what html/template complains of with file and line.
+func ReadError(err error) *Error {
 	at := placeInView.FindStringSubmatch(err.Error())
 	if at == nil {
-		return &viewError{What: err.Error(), err: err}
+		return &Error{What: err.Error(), err: err}
 	}
 	line, _ := strconv.Atoi(at[2])
 	what := at[3]
 	if field := missingField.FindStringSubmatch(what); field != nil {
 		what = fmt.Sprintf("{{%s}}: %s has no field or method %s", field[1], field[3], field[2])
 	}
-	return &viewError{File: "views/" + at[1] + ".html", Line: line, What: what, err: err}
+	return &Error{File: "views/" + at[1] + ".html", Line: line, What: what, err: err}
 }
 
 // icons are the symbols of public/icons.svg, by name, as a page shows them.
@@ -212,7 +172,7 @@ func fold(views *template.Template, functions template.FuncMap) error {
 			}
 			if err != nil {
 				at, _ := view.Tree.ErrorContext(node)
-				wrong = append(wrong, readViewError(fmt.Errorf("template: %s: %w", at, err)))
+				wrong = append(wrong, ReadError(fmt.Errorf("template: %s: %w", at, err)))
 			}
 			return &parse.TextNode{NodeType: parse.NodeText, Pos: node.Position(), Text: []byte(value)}
 		})

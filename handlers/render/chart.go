@@ -1,4 +1,4 @@
-package handlers
+package render
 
 import (
 	"fmt"
@@ -25,8 +25,8 @@ type Slot struct {
 	Worked, Rejected int
 }
 
-// signInChart draws counted sign-ins; layout is how a slot is labelled.
-func signInChart(title, unit, layout string, counted []models.Counted) Chart {
+// SignInChart draws counted sign-ins; layout is how a slot is labelled.
+func SignInChart(title, unit, layout string, counted []models.Counted) Chart {
 	chart := Chart{Title: title, Unit: unit, Width: 10 * len(counted), Most: 1}
 	for _, count := range counted {
 		chart.Most = max(chart.Most, count.Worked, count.Rejected)

@@ -1,4 +1,4 @@
-package handlers
+package render
 
 import (
 	"crypto/sha256"
@@ -97,10 +97,12 @@ func (a assets) url(name string) (string, error) {
 	return url, nil
 }
 
-func (a *App) asset(c *fiber.Ctx) error {
-	file, ok := a.built.assets.byName[c.Params("name")]
-	if !ok && a.Dev != "" {
-		fresh, err := loadAssets(os.DirFS(filepath.Join(a.Dev, "public")), asIs)
+// Asset answers with a file of public, which browsers may keep for ever: its
+// name holds a hash of its content.
+func (r *Renderer) Asset(c *fiber.Ctx) error {
+	file, ok := r.built.assets.byName[c.Params("name")]
+	if !ok && r.dev != "" {
+		fresh, err := loadAssets(os.DirFS(filepath.Join(r.dev, "public")), asIs)
 		if err != nil {
 			return err
 		}

@@ -1,4 +1,4 @@
-package handlers
+package web
 
 import (
 	"net"
@@ -13,15 +13,18 @@ import (
 	"daypass/models"
 )
 
-// from says where a request comes from.
-func (a *App) from(c *fiber.Ctx) models.Origin {
-	return models.Origin{Address: a.addressOf(c), Browser: browser(c.Get(fiber.HeaderUserAgent)), Request: requestID(c)}
+// Proxies are the networks of proxies whose X-Forwarded-For counts.
+type Proxies []netip.Prefix
+
+// Client says who sent a request.
+func (p Proxies) Client(c *fiber.Ctx) models.Origin {
+	return models.Origin{Address: p.ClientIP(c), Browser: browser(c.Get(fiber.HeaderUserAgent)), Request: RequestID(c)}
 }
 
-// addressOf returns the IP address of the client. X-Forwarded-For is read from
+// ClientIP returns the IP address of the client. X-Forwarded-For is read from
 // its end, where the nearest proxy wrote, and only as far as the addresses are those of
 // trusted proxies: what stands before is the client's own claim.
-func (a *App) addressOf(c *fiber.Ctx) string {
+func (p Proxies) ClientIP(c *fiber.Ctx) string {
 	peer, ok := c.Context().RemoteAddr().(*net.TCPAddr)
 	if !ok {
 		return ""
@@ -32,7 +35,7 @@ func (a *App) addressOf(c *fiber.Ctx) string {
 		hops = append(hops, strings.Split(string(line), ",")...)
 	}
 	for _, hop := range slices.Backward(hops) {
-		if !a.trusts(address) {
+		if !p.Trust(address) {
 			break
 		}
 		before, err := netip.ParseAddr(strings.TrimSpace(hop))
@@ -44,14 +47,15 @@ func (a *App) addressOf(c *fiber.Ctx) string {
 	return address.String()
 }
 
-func (a *App) trusts(address netip.Addr) bool {
-	return slices.ContainsFunc(a.TrustedProxies, func(network netip.Prefix) bool { return network.Contains(address) })
+// Trust tells whether an address is that of a trusted proxy.
+func (p Proxies) Trust(address netip.Addr) bool {
+	return slices.ContainsFunc(p, func(network netip.Prefix) bool { return network.Contains(address) })
 }
 
 // browser says a User-Agent header in words, such as "Firefox on Android".
 func browser(header string) string {
 	agent := useragent.Parse(header[:min(len(header), 512)])
-	name, system := word(agent.Name), word(agent.OS)
+	name, system := printable(agent.Name), printable(agent.OS)
 	switch {
 	case name == "" && system == "":
 		return "Unknown browser"
@@ -63,8 +67,8 @@ func browser(header string) string {
 	return name + " on " + system
 }
 
-// word keeps what can be shown of a name that a client chose.
-func word(text string) string {
+// printable keeps what can be shown of a name that a client chose.
+func printable(text string) string {
 	text = strings.Map(func(letter rune) rune {
 		if letter == unicode.ReplacementChar || !unicode.IsPrint(letter) {
 			return -1

@@ -1,0 +1,83 @@
+package render
+
+import (
+	"html/template"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"daypass/public"
+	"daypass/views"
+)
+
+// Renderer shows pages. It is safe for concurrent use.
+type Renderer struct {
+	// Navigation is what the menu and the tabs are made from. It is set once,
+	// before the first page.
+	Navigation Navigation
+
+	built   *Templates // as built into the binary
+	dev     string     // root of a checkout that is read for each request, or empty
+	started time.Time
+}
+
+// New reads the templates and the assets, and fails when one of them can't be
+// read. With dev, the root of a checkout, both are read anew for each request.
+func New(dev string) (*Renderer, error) {
+	built, err := loadTemplates(views.FS, public.FS, packed)
+	if err != nil {
+		return nil, err
+	}
+	return &Renderer{built: built, dev: dev, started: time.Now()}, nil
+}
+
+// Page answers with a page. It fills in the menu and the tabs for the page's
+// user and the path of the request.
+func (r *Renderer) Page(c *fiber.Ctx, view string, page Framed) error {
+	look, err := r.templates()
+	if err != nil {
+		return err
+	}
+	frame := page.Frame()
+	if frame.User != nil {
+		if frame.Menu, frame.Tabs, err = look.menu(r.Navigation, c.Path(), frame.User.IsAdmin()); err != nil {
+			return err
+		}
+	}
+	frame.Dev = look.state
+	answer := c.Response()
+	answer.ResetBody()
+	if err := look.show(answer.BodyWriter(), view, page); err != nil {
+		answer.ResetBody() // never half a page
+		return err
+	}
+	answer.Header.SetContentType(fiber.MIMETextHTMLCharsetUTF8)
+	return nil
+}
+
+// templates returns the templates and assets of the binary, or those that are on the disk now.
+func (r *Renderer) templates() (*Templates, error) {
+	if r.dev == "" {
+		return r.built, nil
+	}
+	state, err := r.devState() // before they are read: what changes meanwhile is seen by the next request
+	if err != nil {
+		return nil, err
+	}
+	fresh, err := loadTemplates(os.DirFS(filepath.Join(r.dev, "views")), os.DirFS(filepath.Join(r.dev, "public")), asIs)
+	if wrong := r.ErrorIn(err); wrong != nil {
+		wrong.state = state
+	}
+	if err != nil {
+		return nil, err
+	}
+	fresh.state = state
+	return fresh, nil
+}
+
+// Template returns the template of a view, or nil.
+func (r *Renderer) Template(view string) *template.Template {
+	return r.built.views.Templates.Lookup(view)
+}

@@ -1,0 +1,54 @@
+package web
+
+import (
+	"errors"
+	"math"
+	"time"
+
+	"github.com/dustin/go-humanize/english"
+	"github.com/gofiber/fiber/v2"
+
+	"daypass/models"
+)
+
+// StatusOf says which status an error is answered with.
+func StatusOf(err error) int {
+	var busy *models.BusyError
+	var throttled *models.ThrottledError
+	var known *fiber.Error
+	switch {
+	case errors.As(err, &throttled):
+		return fiber.StatusTooManyRequests
+	case errors.Is(err, models.ErrNotFound):
+		return fiber.StatusNotFound
+	case errors.Is(err, ErrCrossOrigin), errors.Is(err, models.ErrNotAdmin):
+		return fiber.StatusForbidden
+	case errors.As(err, &busy), models.Unavailable(err):
+		return fiber.StatusServiceUnavailable
+	case errors.As(err, &known):
+		return known.Code
+	}
+	return fiber.StatusInternalServerError
+}
+
+func RetryAfter(err error, status int) time.Duration {
+	var busy *models.BusyError
+	var throttled *models.ThrottledError
+	switch {
+	case errors.As(err, &throttled):
+		return throttled.After
+	case errors.As(err, &busy):
+		return busy.After
+	case status == fiber.StatusServiceUnavailable:
+		return 5 * time.Second
+	}
+	return 0
+}
+
+// HumanDuration says a time to wait as people do, rounded up.
+func HumanDuration(span time.Duration) string {
+	if seconds := int(math.Ceil(span.Seconds())); seconds < 100 {
+		return english.Plural(seconds, "second", "")
+	}
+	return english.Plural(int(math.Ceil(span.Minutes())), "minute", "")
+}
