@@ -141,16 +141,21 @@ const (
 )
 
 // addEvent adds an event, or counts it in the row of one like it that is not a
-// minute old. A failed sign-in is not counted in a row from before the user's
+// minute old. Those that are nobody's get as few rows an hour: anybody can cause
+// as many as the server can hash, with new names from new addresses. A failed sign-in is not counted in a row from before the user's
 // latest sign-in: the dashboard shows those that came after it.
 func addEvent(ctx context.Context, tx *sqlx.Tx, event Event) error {
+	since := event.At.Add(-repeatWithin)
+	if event.UserID == nil && event.Kind == SignInFailed {
+		since = event.At.Truncate(time.Hour).Add(-time.Second) // so that each hour has its own count
+	}
 	where := conditions{}
 	where.addIf(event.UserID == nil, `user_id IS NULL`)
 	where.add(event.UserID != nil, `user_id = `, event.UserID)
 	where.add(true, `kind = `, event.Kind)
 	where.add(true, `author_id = `, event.AuthorID)
 	where.add(true, `known = `, event.Known)
-	where.add(true, `at > `, Time{event.At.Add(-repeatWithin)})
+	where.add(true, `at > `, Time{since})
 	where.add(true, `at <= `, event.At) // the clock may have been put back
 	if event.Kind == SignInFailed && event.UserID != nil {
 		where.addIf(true, `at >= (SELECT COALESCE(MAX(s.at), 0) FROM events s WHERE s.user_id = `+where.place(event.UserID)+` AND s.kind = `+where.place(SignedIn)+`)`)

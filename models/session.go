@@ -494,6 +494,10 @@ func (db *DB) Sweep(ctx context.Context) error {
 		return err
 	}
 	now := db.now()
+	forgiven, err := db.forgivenBefore(ctx)
+	if err != nil {
+		return err
+	}
 	for _, step := range []struct {
 		statement string
 		before    Time
@@ -501,7 +505,7 @@ func (db *DB) Sweep(ctx context.Context) error {
 		{`DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires <= $1 LIMIT $2)`, now},
 		{`DELETE FROM ` + payloads + ` WHERE k IN (SELECT k FROM ` + payloads + ` WHERE e <= $1 AND e <> 0 LIMIT $2)`, now},
 		{`DELETE FROM events WHERE id IN (SELECT id FROM events WHERE at <= $1 LIMIT $2)`, Time{now.Add(-db.KeepEvents)}},
-		{`DELETE FROM failures WHERE key IN (SELECT key FROM failures WHERE forgiven <= $1 LIMIT $2)`, now},
+		{`DELETE FROM failures WHERE key IN (SELECT key FROM failures WHERE forgiven <= $1 LIMIT $2)`, forgiven},
 	} {
 		for swept := int64(sweepStep); swept == sweepStep; {
 			began := time.Now()

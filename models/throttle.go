@@ -321,3 +321,23 @@ func (db *DB) forgive(ctx context.Context, limits []limit) error {
 	}
 	return nil
 }
+
+// maxFailures is how many counts are kept: about 10 MB. When strangers make up
+// more names than that, those go that would be given back first. To get rid of the
+// count of an account in that way takes more failures than are ever hashed before it is
+// given back by itself.
+const maxFailures = 100_000
+
+// forgivenBefore returns up to which moment the counts are deleted that will have
+// been given back then: now, or later when there are too many.
+func (db *DB) forgivenBefore(ctx context.Context) (Time, error) {
+	var excess Time
+	err := db.sql.GetContext(ctx, &excess, `SELECT COALESCE((SELECT forgiven FROM failures ORDER BY forgiven DESC LIMIT 1 OFFSET $1), 0)`, maxFailures)
+	if err != nil {
+		return Time{}, fmt.Errorf("count failed sign-ins: %w", err)
+	}
+	if now := db.now(); now.After(excess.Time) {
+		return now, nil
+	}
+	return excess, nil
+}

@@ -423,3 +423,44 @@ func TestNoPasswordIsLookedAtWhileAFailureIsUnwritten(t *testing.T) {
 		t.Error("the failure that could not be written at once was not counted")
 	}
 }
+
+func TestFailuresOfNobodyAreCountedByTheHour(t *testing.T) {
+	db, later := clockwork(t)
+	for i := range 100 { // 50 minutes long, each by another address at another name
+		if wait := fail(t, db, fmt.Sprint("nobody", i), Origin{Address: fmt.Sprintf("203.0.113.%d", i)}); wait != 0 {
+			t.Fatalf("a wait of %s", wait)
+		}
+		later(30 * time.Second)
+	}
+	later(10 * time.Minute) // the next hour
+	fail(t, db, "nobody", Origin{Address: "203.0.113.200"})
+	var rows, sum int
+	check(t, db.sql.QueryRow(`SELECT COUNT(*), SUM(count) FROM events WHERE user_id IS NULL`).Scan(&rows, &sum))
+	if rows != 11 || sum != 101 {
+		t.Errorf("101 failures in two hours are %d rows, and %d in sum", rows, sum)
+	}
+	hours, err := db.CountSignIns(t.Context(), nil, time.Hour, 2)
+	check(t, err)
+	if hours[0].Rejected != 100 || hours[1].Rejected != 1 {
+		t.Errorf("the hours are %+v", hours)
+	}
+}
+
+func TestMadeUpNamesFillNoTable(t *testing.T) {
+	db, _ := clockwork(t)
+	for range 6 {
+		fail(t, db, "ada", Origin{})
+	}
+	_, err := db.sql.Exec(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100500)
+		INSERT INTO failures (key, last, forgiven) SELECT 'x' || i, $1, $1 + 3600 + i % 600 FROM n`, db.now())
+	check(t, err)
+	check(t, db.Sweep(t.Context()))
+	var rows int
+	check(t, db.sql.Get(&rows, `SELECT COUNT(*) FROM failures`))
+	if rows > 100_000 || rows < 99_000 {
+		t.Errorf("there are %d counts", rows)
+	}
+	if fail(t, db, "ada", Origin{}) == 0 {
+		t.Error("made up names clear the count of an account")
+	}
+}
