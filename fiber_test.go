@@ -2734,12 +2734,46 @@ func TestCommandsBesideARunningServer(t *testing.T) {
 	ada.get("/dashboard").says("Password changed").says("command line")
 }
 
-func TestUnknownVariablesStopTheProgram(t *testing.T) {
-	t.Setenv("DAYPASS_LISTNE", "127.0.0.1:0")
-	status, _, errs := typed(t, "", "--database", filepath.Join(t.TempDir(), "daypass.db"))
-	if status != 1 || !strings.Contains(errs, "DAYPASS_LISTNE") || !strings.Contains(errs, "DAYPASS_LISTEN") {
-		t.Errorf("status %d: %s", status, errs)
+func TestMisspeltVariablesStopTheProgram(t *testing.T) {
+	for misspelt, meant := range map[string]string{
+		"DAYPASS_LISTNE": "DAYPASS_LISTEN", "DAYPASS_LIFTIME": "DAYPASS_LIFETIME", "DAYPASS_SECRETS": "DAYPASS_SECRET", "DAYPASS_TRUSTED_PROXIES": "DAYPASS_TRUSTED_PROXY",
+		"DAYPASS_TRUSTEDPROXY": "DAYPASS_TRUSTED_PROXY", "DAYPASS_URI": "DAYPASS_URL", "DAYPASS_url": "DAYPASS_URL",
+	} {
+		t.Run(misspelt, func(t *testing.T) {
+			t.Setenv(misspelt, "127.0.0.1:0")
+			status, _, errs := typed(t, "", "--database", filepath.Join(t.TempDir(), "daypass.db"))
+			if status != 1 || !strings.Contains(errs, misspelt+" means nothing here; did you mean "+meant+"?") {
+				t.Errorf("status %d: %s", status, errs)
+			}
+		})
 	}
+}
+
+// TestInKubernetesTheProgramStarts: it sets these in every container beside a
+// service named daypass.
+func TestInKubernetesTheProgramStarts(t *testing.T) {
+	injected := map[string]string{
+		"DAYPASS_SERVICE_HOST": "10.0.171.239", "DAYPASS_SERVICE_PORT": "80", "DAYPASS_SERVICE_PORT_HTTP": "80", "DAYPASS_PORT": "tcp://10.0.171.239:80",
+		"DAYPASS_PORT_80_TCP": "tcp://10.0.171.239:80", "DAYPASS_PORT_80_TCP_PROTO": "tcp", "DAYPASS_PORT_80_TCP_PORT": "80", "DAYPASS_PORT_80_TCP_ADDR": "10.0.171.239",
+	}
+	for name, value := range injected {
+		t.Setenv(name, value)
+	}
+	folder := t.TempDir()
+	p := launch(t, folder)
+	if said := regexp.MustCompile(`(?m)^.*level=WARN.*$`).FindAllString(p.out.String(), -1); len(said) != 1 {
+		t.Errorf("it does not warn in one line:\n%s", p.out)
+	}
+	_, doctor, _ := typed(t, "", "doctor", "--database", filepath.Join(folder, "data/daypass.db"))
+	if !regexp.MustCompile(`(?m)^warning +variables `).MatchString(doctor) {
+		t.Errorf("the doctor says\n%s", doctor)
+	}
+	for name := range injected {
+		if !strings.Contains(p.out.String(), name) || !strings.Contains(doctor, name) {
+			t.Errorf("%s is not named", name)
+		}
+	}
+	p.stop()
 }
 
 func TestSecretsFromTheVariable(t *testing.T) {
@@ -3758,6 +3792,33 @@ func TestEndingUnderLoad(t *testing.T) {
 	}
 	if took := time.Since(began2); took > 25*time.Second {
 		t.Errorf("it took %s to end", took)
+	}
+}
+
+// TestASecondCtrlCEndsTheProgramAtOnce, although a request is under way for which
+// the first one waits.
+func TestASecondCtrlCEndsTheProgramAtOnce(t *testing.T) {
+	p := launch(t, t.TempDir())
+	address := strings.Replace(strings.TrimPrefix(p.url, "http://"), "localhost", "127.0.0.1", 1)
+	slow, err := net.Dial("tcp", address)
+	must(t, err)
+	defer slow.Close()
+	fmt.Fprint(slow, "POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nExpect: 100-continue\r\n\r\n")
+	if line, err := bufio.NewReader(slow).ReadString('\n'); err != nil || !strings.Contains(line, "100") {
+		t.Fatalf("%q, %v", line, err)
+	}
+	must(t, p.process.Process.Signal(os.Interrupt))
+	until(t, "it accepts nobody any more", func() bool {
+		connection, err := net.Dial("tcp", address)
+		if err == nil {
+			connection.Close()
+		}
+		return err != nil
+	})
+	must(t, p.process.Process.Signal(os.Interrupt))
+	var ended *exec.ExitError
+	if err := p.process.Wait(); !errors.As(err, &ended) || ended.Sys().(syscall.WaitStatus).Signal() != syscall.SIGINT {
+		t.Errorf("it ended by itself: %v", err)
 	}
 }
 

@@ -82,7 +82,10 @@ type doctor struct {
 }
 
 // secretVariable has no flag: the flags of a process can be seen by others.
-const secretVariable = "DAYPASS_SECRET"
+const secretVariable = variablePrefix + "SECRET"
+
+// variablePrefix begins the names of all variables that the program reads.
+const variablePrefix = "DAYPASS_"
 
 type userCommand struct {
 	Add      userAdd      `cmd:"" help:"Add a user. The password comes from a prompt, or from standard input."`
@@ -163,7 +166,8 @@ type console struct {
 	out, err io.Writer
 	db       string // path of the database
 	log      *slog.Logger
-	unknown  error // about the environment
+	unknown  []string // variables that mean nothing here
+	misspelt error    // those of them that were meant to mean something
 }
 
 // misuse is an error of whoever typed the command.
@@ -172,6 +176,7 @@ type misuse struct{ error }
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
@@ -191,12 +196,12 @@ func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 	if exited { // --help was printed
 		return 0
 	}
-	unknown := unknownVariables(parser.Model, os.Environ())
+	unknown, misspelt := unknownVariables(parser.Model, os.Environ())
 	switch {
 	case err != nil:
 		err = misuse{err}
-	case unknown != nil && command.Command() != "doctor": // which has a line for it
-		err = unknown
+	case misspelt != nil && command.Command() != "doctor": // which has a line for it
+		err = misspelt
 	default:
 		level := slog.LevelInfo
 		if command.Selected().Name != "serve" { // which says itself what it did
@@ -204,7 +209,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 		}
 		log := newLog(errs, line.Log, level)
 		defer log.Flush()
-		at := console{in, out, errs, line.Database, slog.New(log), unknown}
+		at := console{in, out, errs, line.Database, slog.New(log), unknown, misspelt}
 		command.BindTo(ctx, (*context.Context)(nil))
 		err = command.Run(at)
 	}
@@ -246,17 +251,53 @@ func variables(model *kong.Application) map[string]string {
 	return known
 }
 
-// unknownVariables refuses a DAYPASS_ variable that sets nothing: it is most
-// likely misspelt, and what it should have set would silently not be.
-func unknownVariables(model *kong.Application, environment []string) error {
+// unknownVariables returns an error about a variable that is most likely a known
+// one misspelt: what it should have set would silently not be. Others that begin
+// with DAYPASS_ it lists: the environment may have them for reasons of its own, as
+// Kubernetes sets DAYPASS_PORT and more for a service of that name.
+func unknownVariables(model *kong.Application, environment []string) (unknown []string, misspelt error) {
 	known := variables(model)
 	for _, variable := range environment {
 		name, _, _ := strings.Cut(variable, "=")
-		if _, ok := known[name]; !ok && strings.HasPrefix(name, "DAYPASS_") {
-			return fmt.Errorf("the variable %s means nothing here; the known ones are %s", name, strings.Join(slices.Sorted(maps.Keys(known)), ", "))
+		if _, ok := known[name]; ok || !strings.HasPrefix(name, variablePrefix) {
+			continue
+		}
+		unknown = append(unknown, name)
+		for _, meant := range slices.Sorted(maps.Keys(known)) {
+			if word := strings.TrimPrefix(meant, variablePrefix); misspelling(strings.TrimPrefix(name, variablePrefix), word) {
+				misspelt = fmt.Errorf("the variable %s means nothing here; did you mean %s?", name, meant)
+				break
+			}
 		}
 	}
-	return nil
+	return unknown, misspelt
+}
+
+// misspelling tells whether one word can have been typed for another: not more
+// than every third letter is wrong, missing or too much, and three at most.
+func misspelling(typed, word string) bool {
+	return distance(strings.ToUpper(typed), word) <= min(3, max(1, len(word)/3))
+}
+
+// distance is how many letters have to be added, removed or replaced to make one
+// word of another (Levenshtein).
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost++
+			}
+			diagonal, row[j+1] = row[j+1], min(cost, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
 }
 
 // Run opens the models, builds the site and listens.
@@ -346,6 +387,9 @@ func (s *serve) greet(ctx context.Context, at console, db *models.DB, public *ur
 	fmt.Fprintln(at.out)
 	if public.Scheme == "http" && !web.IsLocal(public.Hostname()) {
 		at.log.Warn("passwords and cookies travel unencrypted; put a proxy with TLS in front and name its address with --url https://…", "url", public)
+	}
+	if len(at.unknown) > 0 {
+		at.log.Warn("variables that mean nothing here", "names", strings.Join(at.unknown, " "))
 	}
 	at.log.Info("listening", "address", s.Listen, "url", public, "database", at.db, "version", version)
 	return nil
@@ -600,8 +644,10 @@ func (s *sessionEnd) Run(ctx context.Context, at console) error {
 // Run examines the installation and prints a line for each thing it looked at.
 func (d *doctor) Run(ctx context.Context, at console) error {
 	var found []models.Finding
-	if at.unknown != nil {
-		found = append(found, models.Finding{Level: models.Wrong, About: "variables", Found: at.unknown.Error(), Do: "remove or correct it: the server does not start"})
+	if at.misspelt != nil {
+		found = append(found, models.Finding{Level: models.Wrong, About: "variables", Found: at.misspelt.Error(), Do: "remove or correct it: the server does not start"})
+	} else if len(at.unknown) > 0 {
+		found = append(found, models.Finding{Level: models.Warning, About: "variables", Found: "mean nothing here: " + strings.Join(at.unknown, ", "), Do: "remove or correct them, unless something else sets them, as Kubernetes does"})
 	}
 	found = append(found, models.ExamineFiles(at.db)...)
 	examine := func(db *models.DB) error {
