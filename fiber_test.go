@@ -3832,6 +3832,85 @@ func TestEndingUnderLoad(t *testing.T) {
 	}
 }
 
+// TestManyConnectionsShutNobodyOut: a program that may open 300 files gets 2,000
+// connections, some of which begin a request. Who is signed in still gets through.
+func TestManyConnectionsShutNobodyOut(t *testing.T) {
+	if openFiles(3000) < 3000 {
+		t.Skip("too few files may be open here")
+	}
+	folder := t.TempDir()
+	limited := filepath.Join(folder, "limited")
+	must(t, os.WriteFile(limited, []byte("#!/bin/sh\nulimit -n 300\nexec '"+os.Args[0]+"' \"$@\"\n"), 0o700))
+	p := launchProgram(t, limited, folder)
+	token := regexp.MustCompile(`token=(\w+)`).FindStringSubmatch(p.out.String())[1]
+	site := &testSite{t: t, url: strings.Replace(p.url, "localhost", "127.0.0.1", 1)}
+	ada := site.visitor()
+	ada.client.Transport = &http.Transport{DisableKeepAlives: true}
+	ada.post("/setup", "token", token, "username", "ada", "full_name", "", "password", password).leadsTo("/dashboard")
+	stream, err := ada.client.Get(site.url + "/session/watch")
+	must(t, err)
+	defer stream.Body.Close()
+
+	flood := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 3)}, Timeout: 30 * time.Second}
+	var connections []net.Conn
+	ada.client.Timeout = 30 * time.Second // slow, and not for ever
+	for i := range 2000 {
+		connection, err := flood.Dial("tcp", strings.TrimPrefix(site.url, "http://"))
+		if err != nil {
+			t.Fatalf("after %d connections: %v\n%s", i, err, p.out)
+		}
+		connections = append(connections, connection)
+		if i%3 == 0 {
+			fmt.Fprint(connection, "GET /login HTTP/1.1\r\nX-Unfinished: ")
+		}
+		if i%250 == 249 {
+			ada.get("/dashboard").answers(200)
+		}
+	}
+	for range 5 {
+		ada.get("/sessions").answers(200)
+	}
+	for _, connection := range connections {
+		connection.Close()
+	}
+	ada.get("/dashboard").answers(200)
+	if lines := strings.Count(p.out.String(), "level=WARN"); lines == 0 || lines > 3 {
+		t.Errorf("%d warnings:\n%s", lines, p.out)
+	}
+	ada.client.Timeout = 0
+	ada.post("/logout").leadsTo("/login?left=1")
+	if rest, err := io.ReadAll(stream.Body); err != nil || !strings.Contains(string(rest), "event: ended") {
+		t.Errorf("the open page heard %q, %v", rest, err)
+	}
+	p.stop()
+}
+
+// TestASignalRightAfterTheStartEndsTheServer, also when it comes before the
+// server has begun to accept.
+func TestASignalRightAfterTheStartEndsTheServer(t *testing.T) {
+	db, err := models.Open(t.Context(), filepath.Join(t.TempDir(), "daypass.db"))
+	must(t, err)
+	defer db.Close()
+	for i := range 300 {
+		site, err := handlers.New(db, handlers.Config{URL: &url.URL{Scheme: "http", Host: "localhost"}, Secrets: []string{secretA}, Lifetime: time.Hour, Log: db.Log})
+		must(t, err)
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		must(t, err)
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(time.Duration(i%60)*10*time.Microsecond, cancel)
+		served := make(chan error, 1)
+		go func() { served <- site.Serve(ctx, listener) }()
+		select {
+		case err := <-served:
+			if err != nil {
+				t.Fatalf("try %d: %v", i, err)
+			}
+		case <-time.After(30 * time.Second):
+			t.Fatalf("try %d: it serves for ever", i)
+		}
+	}
+}
+
 // TestASecondCtrlCEndsTheProgramAtOnce, although a request is under way for which
 // the first one waits.
 func TestASecondCtrlCEndsTheProgramAtOnce(t *testing.T) {

@@ -116,6 +116,11 @@ func New(db *models.DB, config Config) (*App, error) {
 	}
 	server := a.Server()
 	server.Handler = a.outermost(server.Handler)
+	server.ConnState = func(c net.Conn, state fasthttp.ConnState) {
+		if c, ok := c.(*web.Conn); ok && state == fasthttp.StateIdle {
+			c.SetBusy(false)
+		}
+	}
 	server.ErrorHandler = lastResort(server.ErrorHandler)
 	return a, nil
 }
@@ -125,11 +130,13 @@ func (a *App) secure() bool { return a.URL.Scheme == "https" }
 
 // Serve answers requests on a listener until ctx ends; those that are under way
 // then are answered, within ten seconds.
-func (a *App) Serve(ctx context.Context, listener net.Listener) error {
+func (a *App) Serve(ctx context.Context, on net.Listener) error {
+	listener := web.NewListener(on, a.Log)
 	done := make(chan error, 1)
 	go func() {
 		<-ctx.Done()
 		close(a.stopping)
+		listener.Close() // the shutdown closes it only if the server has begun to accept
 		done <- a.ShutdownWithTimeout(10 * time.Second)
 	}()
 	if err := a.Listener(listener); err != nil {
@@ -157,6 +164,9 @@ func (a *App) render(c *fiber.Ctx, view string, page render.Framed) error {
 // panic, wherever that comes from, and answers the methods that no page has.
 func (a *App) outermost(next fasthttp.RequestHandler) fasthttp.RequestHandler {
 	return func(ctx *fasthttp.RequestCtx) {
+		if c, ok := ctx.Conn().(*web.Conn); ok {
+			c.SetBusy(true)
+		}
 		defer func() {
 			if cause := recover(); cause != nil {
 				ctx.Response.Reset()

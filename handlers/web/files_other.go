@@ -1,0 +1,6 @@
+//go:build !unix
+
+package web
+
+// maxFiles is not known here.
+func maxFiles() int { return 0 }

@@ -1,0 +1,219 @@
+package web
+
+import (
+	"errors"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// The bounds of what is open at once.
+const (
+	maxConnections   = 10_000 // with the 16 KiB that each may take for headers, some 200 MB
+	otherDescriptors = 64     // for the database, the log and what reads files; a quarter, when there are few
+	// mayTake is how long a request may be under way before its connection may be
+	// closed for another one. Only event streams and slow readers take longer.
+	mayTake = 10 * time.Second
+)
+
+// Listener accepts connections until it is closed: an error that passes, such as
+// too many open files, is waited out. When there are too many connections, the one
+// that has waited longest for a request is closed, among those of the client that
+// has most.
+type Listener struct {
+	net.Listener
+	log    *slog.Logger
+	limit  int
+	close  func() error
+	closed chan struct{}
+	freed  chan struct{} // gets a value when a connection was closed
+
+	mutex  sync.Mutex
+	open   map[*Conn]bool
+	counts map[netip.Prefix]*int // connections by client
+	warned time.Time
+}
+
+// NewListener wraps a listener.
+func NewListener(listener net.Listener, log *slog.Logger) *Listener {
+	limit := maxConnections
+	if files := maxFiles(); files > 0 {
+		limit = max(1, min(limit, files-min(otherDescriptors, files/4)))
+	}
+	l := &Listener{
+		Listener: listener, log: log, limit: limit,
+		closed: make(chan struct{}), freed: make(chan struct{}, 1),
+		open: make(map[*Conn]bool), counts: make(map[netip.Prefix]*int),
+	}
+	l.close = sync.OnceValue(func() error {
+		close(l.closed)
+		return listener.Close()
+	})
+	return l
+}
+
+// Close ends Accept. It may be called several times.
+func (l *Listener) Close() error { return l.close() }
+
+// Accept returns the next connection.
+func (l *Listener) Accept() (net.Conn, error) {
+	for {
+		accepted, err := l.Listener.Accept()
+		if err == nil {
+			return l.admit(accepted), nil
+		}
+		switch {
+		case errors.Is(err, syscall.ECONNABORTED): // the client has gone
+			continue
+		case !isShortage(err):
+			return nil, err
+		}
+		l.warn("no connection can be accepted; the server goes on", "error", err)
+		l.closeOne()
+		l.wait()
+	}
+}
+
+// isShortage tells whether an error of Accept says that the system lacks
+// something, and nothing about the listener.
+func isShortage(err error) bool {
+	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.ENOBUFS) || errors.Is(err, syscall.ENOMEM)
+}
+
+// admit adds a connection, as soon as there is room for it.
+func (l *Listener) admit(accepted net.Conn) *Conn {
+	c := &Conn{Conn: accepted, listener: l, since: time.Now()}
+	client := clientOf(accepted)
+	for {
+		l.mutex.Lock()
+		full := len(l.open) >= l.limit
+		if !full || l.isClosed() {
+			if l.counts[client] == nil {
+				l.counts[client] = new(int)
+			}
+			c.client, c.peers = client, l.counts[client]
+			*c.peers++
+			l.open[c] = true
+			l.mutex.Unlock()
+			return c
+		}
+		l.mutex.Unlock()
+		l.warn("too many connections; those that wait longest are closed", "limit", l.limit)
+		if !l.closeOne() {
+			l.wait()
+		}
+	}
+}
+
+func (l *Listener) isClosed() bool {
+	select {
+	case <-l.closed:
+		return true
+	default:
+		return false
+	}
+}
+
+// wait waits until there may be room.
+func (l *Listener) wait() {
+	select {
+	case <-l.closed:
+	case <-l.freed:
+	case <-time.After(50 * time.Millisecond):
+	}
+}
+
+// closeOne closes the connection that is most easily spared, if there is one.
+func (l *Listener) closeOne() bool {
+	l.mutex.Lock()
+	var spare *Conn
+	now := time.Now()
+	for c := range l.open {
+		if c.busy && now.Sub(c.since) < mayTake {
+			continue
+		}
+		if spare == nil || c.sooner(spare) {
+			spare = c
+		}
+	}
+	l.mutex.Unlock()
+	if spare == nil {
+		return false
+	}
+	spare.Close()
+	return true
+}
+
+// warn writes a line to the log, once a minute at most.
+func (l *Listener) warn(message string, attributes ...any) {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	if now := time.Now(); now.Sub(l.warned) >= time.Minute {
+		l.warned = now
+		l.log.Warn(message, append(attributes, "connections", len(l.open))...)
+	}
+}
+
+// Conn is a connection of a Listener. The listener's lock guards its fields.
+type Conn struct {
+	net.Conn
+	listener *Listener
+	client   netip.Prefix
+	peers    *int // connections of the client
+	busy     bool // a request is being answered
+	since    time.Time
+}
+
+// sooner tells whether a connection is closed before another one.
+func (c *Conn) sooner(other *Conn) bool {
+	switch {
+	case c.busy != other.busy:
+		return other.busy
+	case *c.peers != *other.peers:
+		return *c.peers > *other.peers
+	}
+	return c.since.Before(other.since)
+}
+
+// SetBusy says whether a request of the connection is being answered.
+func (c *Conn) SetBusy(busy bool) {
+	c.listener.mutex.Lock()
+	defer c.listener.mutex.Unlock()
+	c.busy, c.since = busy, time.Now()
+}
+
+// Close closes the connection.
+func (c *Conn) Close() error {
+	l := c.listener
+	l.mutex.Lock()
+	if l.open[c] {
+		delete(l.open, c)
+		if *c.peers--; *c.peers == 0 {
+			delete(l.counts, c.client)
+		}
+	}
+	l.mutex.Unlock()
+	err := c.Conn.Close()
+	select {
+	case l.freed <- struct{}{}:
+	default:
+	}
+	return err
+}
+
+// clientOf is whom a connection belongs to: an address, or for IPv6 a network of 64 bits.
+func clientOf(c net.Conn) netip.Prefix {
+	peer, ok := c.RemoteAddr().(*net.TCPAddr)
+	if !ok {
+		return netip.Prefix{}
+	}
+	address := peer.AddrPort().Addr().Unmap().WithZone("")
+	bits := 32
+	if address.Is6() {
+		bits = 64
+	}
+	return netip.PrefixFrom(address, bits).Masked()
+}
