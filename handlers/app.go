@@ -16,6 +16,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
 
+	"daypass/handlers/cache"
 	"daypass/handlers/render"
 	"daypass/handlers/session"
 	"daypass/handlers/web"
@@ -59,7 +60,7 @@ type App struct {
 	Config
 	db       *models.DB
 	sessions *session.Manager
-	memory   memory
+	pages    *cache.Pages
 	table    []route
 	renderer *render.Renderer
 	origin   *http.CrossOriginProtection
@@ -79,7 +80,7 @@ func New(db *models.DB, config Config) (*App, error) {
 		db:       db,
 		origin:   http.NewCrossOriginProtection(),
 		headers:  web.SecurityHeaders(config.URL),
-		memory:   newMemory(),
+		pages:    cache.NewPages(),
 		started:  time.Now(),
 		stopping: make(chan struct{}),
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"daypass/handlers/cache"
 	"daypass/handlers/render"
 	"daypass/handlers/web"
 	"daypass/models"
@@ -33,7 +34,7 @@ func (a *App) showLogin(c *fiber.Ctx) error {
 	if !usual {
 		return a.greet(c)
 	}
-	return a.keep(c, pageKey{path: "/login"}, keptPage{until: math.MaxInt64}, a.greet)
+	return a.showCached(c, cache.PageKey{Path: "/login"}, 0, math.MaxInt64, a.greet)
 }
 
 func (a *App) greet(c *fiber.Ctx) error {

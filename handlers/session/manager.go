@@ -12,8 +12,8 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofiber/fiber/v2/middleware/session"
-	"github.com/maypok86/otter/v2"
 
+	"daypass/handlers/cache"
 	"daypass/models"
 )
 
@@ -24,7 +24,7 @@ type Manager struct {
 	log      *slog.Logger
 	signer   *signer
 	store    *session.Store
-	loaded   *otter.Cache[string, *cachedSession]
+	cache    *cache.Sessions
 	secure   bool // people reach the site by https
 	lifetime time.Duration
 	client   func(*fiber.Ctx) models.Origin
@@ -50,7 +50,7 @@ func New(db *models.DB, config Config) *Manager {
 		db:       db,
 		log:      config.Log,
 		signer:   newSigner(config.Secrets),
-		loaded:   otter.Must(&otter.Options[string, *cachedSession]{MaximumSize: maxCachedSessions}),
+		cache:    cache.NewSessions(),
 		secure:   config.Secure,
 		lifetime: config.Lifetime,
 		client:   config.Client,
@@ -113,7 +113,7 @@ func (m *Manager) Load(c *fiber.Ctx) (*models.Session, error) {
 		return nil, err
 	}
 	changes := c.Method() != fiber.MethodHead
-	if session, ok := m.cached(key, state); ok && secret == 0 {
+	if session, ok := m.cache.Get(key, state); ok && secret == 0 && m.db.Lasts(session) {
 		if changes {
 			m.touch(session)
 		}
@@ -123,7 +123,7 @@ func (m *Manager) Load(c *fiber.Ctx) (*models.Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !m.checkedBefore(session) {
+	if !m.cache.HadPayload(session) {
 		if err := m.checkPayload(c, session); err != nil {
 			return nil, err
 		}
@@ -133,11 +133,17 @@ func (m *Manager) Load(c *fiber.Ctx) (*models.Session, error) {
 			return nil, err
 		}
 	}
-	m.cache(session, state)
+	m.cache.Put(session, state)
 	if changes {
 		m.touch(session)
 	}
 	return session, nil
+}
+
+// touch notes that a session is in use.
+func (m *Manager) touch(session *models.Session) {
+	m.db.Mark(session)
+	m.cache.Touch(session)
 }
 
 // checkPayload asks Fiber's store whose session it holds for the cookie. One that
