@@ -113,9 +113,8 @@
 // # A file to download
 //
 // sendFile sends what a function writes while it writes it. Read the rows a page
-// at a time, as EachEvent does, and a file of any size takes little memory:
-//
-//	return a.sendFile(c, "notes.csv", "text/csv; charset=utf-8", func(to io.Writer) error { … })
+// at a time, as EachEvent does, and a file of any size takes little memory.
+// activityFile is an example.
 //
 // # A chart
 //
