@@ -145,13 +145,11 @@ func (db *DB) CheckRestored(ctx context.Context) error {
 func (db *DB) endRestored(ctx context.Context) (row lineage, err error) {
 	row.ID = rand.Text()
 	return row, db.writeWithEvents(ctx, Origin{Browser: "restored copy"}, func(tx *sqlx.Tx, note note) error {
-		if _, err := endSessions(ctx, tx, `TRUE`); err != nil {
+		if _, err := endAccess(ctx, tx, nil, ""); err != nil {
 			return err
 		}
-		for _, statement := range []string{`DELETE FROM links`, `DELETE FROM lineage`} {
-			if _, err := tx.ExecContext(ctx, statement); err != nil {
-				return err
-			}
+		if _, err := tx.ExecContext(ctx, `DELETE FROM lineage`); err != nil {
+			return err
 		}
 		if _, err := tx.ExecContext(ctx, `INSERT INTO lineage (id, sequence) VALUES ($1, $2)`, row.ID, row.Sequence); err != nil {
 			return err
