@@ -60,6 +60,7 @@ import (
 	"github.com/chromedp/chromedp/kb"
 
 	"daypass/handlers"
+	"daypass/handlers/command"
 	"daypass/handlers/scaffold"
 	"daypass/handlers/session"
 	"daypass/handlers/sitetest"
@@ -225,7 +226,7 @@ func startOn(t *testing.T, file string, set ...func(*handlers.Config)) *testSite
 	site.url = "http://" + listener.Addr().String()
 	config := handlers.Config{
 		URL: &url.URL{Scheme: "http", Host: listener.Addr().String()}, Secrets: []string{secretA},
-		Lifetime: 24 * time.Hour, SetupToken: "the link of the terminal", Log: site.db.Log, Version: version,
+		Lifetime: 24 * time.Hour, SetupToken: "the link of the terminal", Log: site.db.Log, Version: command.Version,
 	}
 	for _, change := range set {
 		change(&config)
@@ -2639,7 +2640,7 @@ func TestHowItLooks(t *testing.T) {
 func typed(t *testing.T, input string, args ...string) (status int, out, errs string) {
 	t.Helper()
 	var o, e bytes.Buffer
-	status = run(t.Context(), args, strings.NewReader(input), &o, &e)
+	status = command.Run(t.Context(), args, strings.NewReader(input), &o, &e)
 	return status, o.String(), e.String()
 }
 
@@ -2674,7 +2675,7 @@ func TestUsersFromTheCommandLine(t *testing.T) {
 		{"", on("session", "end"), 2, "name one session"},
 		{"", on("session", "end", "nothing"), 1, "no session"},
 		{"", []string{"user", "list", "--database", filepath.Join(t.TempDir(), "mistyped.db")}, 1, "there is no database"},
-		{"", []string{"version"}, 0, "daypass " + version},
+		{"", []string{"version"}, 0, "daypass " + command.Version},
 		{"", []string{"--help"}, 0, "Usage: daypass"},
 		{"", []string{"nonsense"}, 2, "nonsense"},
 		{"", []string{"--listne", "x"}, 2, "--listne"},
@@ -2900,7 +2901,7 @@ func TestTheReadmeNamesEveryFlagAndVariable(t *testing.T) {
 	content, err := os.ReadFile("README.md")
 	must(t, err)
 	readme := string(content)
-	parser, err := kong.New(&cli{}, kong.Name("daypass"))
+	parser, err := kong.New(&command.CommandLine{}, kong.Name("daypass"))
 	must(t, err)
 	flags := 0
 	for _, node := range append([]*kong.Node{parser.Model.Node}, parser.Model.Children...) {
@@ -2920,15 +2921,15 @@ func TestTheReadmeNamesEveryFlagAndVariable(t *testing.T) {
 	if flags < 8 {
 		t.Errorf("only %d flags were found", flags)
 	}
-	var line cli
+	var line command.CommandLine
 	defaults, err := kong.New(&line, kong.Name("daypass"))
 	must(t, err)
 	_, err = defaults.Parse([]string{"serve"})
 	must(t, err)
-	if s := line.Serve.settings; (models.Throttle{Account: s.ThrottleAccount, Address: s.ThrottleAddress, Delay: s.ThrottleDelay, Longest: s.ThrottleLongest}) != models.DefaultThrottle {
+	if s := line.Serve.Settings; (models.Throttle{Account: s.ThrottleAccount, Address: s.ThrottleAddress, Delay: s.ThrottleDelay, Longest: s.ThrottleLongest}) != models.DefaultThrottle {
 		t.Errorf("the defaults of the flags are not %+v", models.DefaultThrottle)
 	}
-	for name := range variables(parser.Model) {
+	for name := range command.Variables(parser.Model) {
 		if !strings.Contains(readme, "`"+name+"`") {
 			t.Errorf("the README does not name %s", name)
 		}

@@ -112,9 +112,9 @@
 //
 // # A file to download
 //
-// sendFile sends what a function writes while it writes it. Read the rows a page
-// at a time, as EachEvent does, and a file of any size takes little memory.
-// activityFile is an example.
+// Answer with a.sendFile, which sends what a function writes while it writes it.
+// Read the rows a page at a time, as EachEvent does, and a file of any size takes
+// little memory.
 //
 // # A chart
 //

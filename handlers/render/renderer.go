@@ -1,3 +1,7 @@
+// Package render has what every page needs: templates, assets and icons, the frame
+// around a page, form fields, charts, and the reloading of all that in
+// development. It knows no page and asks nobody who is signed in: the site fills
+// in the user and the message, and hands over a finished page.
 package render
 
 import (

@@ -1,3 +1,7 @@
+// Package web has what every request needs, whatever the site: security headers, the
+// check of where a change comes from, the client's address, forms, paging, the
+// status of an error, and the bounds of the log and of connections. It shows
+// nothing and redirects nobody.
 package web
 
 import (

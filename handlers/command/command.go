@@ -1,0 +1,103 @@
+// Package command is the command line, one file for each command. Every flag of
+// serve is also a variable: --listen is DAYPASS_LISTEN. A command reads from and
+// writes to its console, so that tests can run it without a process.
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+
+	"github.com/alecthomas/kong"
+
+	"daypass/handlers/web"
+)
+
+// CommandLine is the whole command line. A flag with a variable may be set by either;
+// the flag wins.
+type CommandLine struct {
+	Database string `default:"data/daypass.db" env:"DAYPASS_DATABASE" placeholder:"FILE" help:"The database file. It is made when it is not there."`
+	Log      string `default:"text" enum:"text,json" env:"DAYPASS_LOG" help:"How log lines look: text for people, json for machines."`
+
+	Serve   serve          `cmd:"" default:"withargs" help:"Serve the site. This is what runs when no command is named."`
+	User    userCommand    `cmd:"" help:"Add, list and change users."`
+	Doctor  doctor         `cmd:"" help:"Say what is wrong with this installation, and what to do about it."`
+	Session sessionCommand `cmd:"" help:"List and end sessions."`
+	New     newCommand     `cmd:"" help:"For developers, in a checkout: write a new page, or a copy under another name."`
+	Version versionCommand `cmd:"" help:"Print the version."`
+}
+
+// secretVariable has no flag: the flags of a process can be seen by others.
+const secretVariable = variablePrefix + "SECRET"
+
+// variablePrefix begins the names of all variables that the program reads.
+const variablePrefix = "DAYPASS_"
+
+// console is where a command reads and writes.
+type console struct {
+	in       io.Reader
+	out, err io.Writer
+	db       string // path of the database
+	log      *slog.Logger
+	unknown  []string // variables that mean nothing here
+	misspelt error    // those of them that were meant to mean something
+}
+
+// usageError is an error of whoever typed the command.
+type usageError struct{ error }
+
+// Run runs a command line and returns its exit status: 0, 1 when it failed, 2
+// when it was wrong.
+func Run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) int {
+	var line CommandLine
+	exited := false
+	parser := kong.Must(&line,
+		kong.Name("daypass"),
+		kong.Description("A login-protected dashboard in one binary."),
+		kong.Writers(out, errs),
+		kong.Exit(func(int) { exited = true }),
+		kong.UsageOnError(),
+	)
+	command, err := parser.Parse(args)
+	if exited { // --help was printed
+		return 0
+	}
+	unknown, misspelt := unknownVariables(parser.Model, os.Environ())
+	switch {
+	case err != nil:
+		err = usageError{err}
+	case misspelt != nil && command.Command() != "doctor": // which has a line for it
+		err = misspelt
+	default:
+		level := slog.LevelInfo
+		if command.Selected().Name != "serve" { // which says itself what it did
+			level = slog.LevelWarn
+		}
+		log := newLog(errs, line.Log, level)
+		defer log.Flush()
+		at := console{in, out, errs, line.Database, slog.New(log), unknown, misspelt}
+		command.BindTo(ctx, (*context.Context)(nil))
+		err = command.Run(at)
+	}
+	var wrong usageError
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &wrong):
+		fmt.Fprintf(errs, "daypass: %v; see daypass --help\n", err)
+		return 2
+	}
+	fmt.Fprintf(errs, "daypass: %v\n", err)
+	return 1
+}
+
+func newLog(to io.Writer, form string, level slog.Level) *web.LogHandler {
+	options := &slog.HandlerOptions{Level: level}
+	if form == "json" {
+		return web.NewLogHandler(slog.NewJSONHandler(to, options))
+	}
+	return web.NewLogHandler(slog.NewTextHandler(to, options))
+}

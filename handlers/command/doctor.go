@@ -1,0 +1,99 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"strings"
+
+	"daypass/handlers"
+	"daypass/models"
+)
+
+type doctor struct {
+	Settings `embed:""`
+	JSON     bool `name:"json" help:"Print JSON."`
+}
+
+// Run examines the installation and prints a line for each thing it looked at.
+func (d *doctor) Run(ctx context.Context, at console) error {
+	var found []models.Finding
+	if at.misspelt != nil {
+		found = append(found, models.Finding{Level: models.Wrong, About: "variables", Found: at.misspelt.Error(), Do: "remove or correct it: the server does not start"})
+	} else if len(at.unknown) > 0 {
+		found = append(found, models.Finding{Level: models.Warning, About: "variables", Found: "mean nothing here: " + strings.Join(at.unknown, ", "), Do: "remove or correct them, unless something else sets them, as Kubernetes does"})
+	}
+	found = append(found, models.ExamineFiles(at.db)...)
+	examine := func(db *models.DB) error {
+		config, err := d.config(at)
+		if err != nil {
+			return err
+		}
+		if _, set := os.LookupEnv(secretVariable); !set {
+			found = append(found, models.ExamineSecretFile(d.secretPath(at.db)))
+		}
+		found = append(found, handlers.Examine(ctx, db, config, d.Listen)...)
+		return nil
+	}
+	var err error
+	if _, missing := os.Stat(at.db); errors.Is(missing, fs.ErrNotExist) {
+		found = append(found, models.Finding{Level: models.OK, About: "database", Found: at.db + " is not there yet: the start makes it"})
+		err = examine(nil)
+	} else {
+		err = at.withDatabase(ctx, false, func(db *models.DB) error {
+			found = append(found, db.Examine(ctx)...)
+			return examine(db)
+		})
+	}
+	if err != nil {
+		found = append(found, models.Finding{Level: models.Wrong, About: "start", Found: err.Error(), Do: "until then the server does not start"})
+	}
+	if err := d.print(at, found); err != nil {
+		return err
+	}
+	wrong := 0
+	for _, finding := range found {
+		if finding.Level == models.Wrong {
+			wrong++
+		}
+	}
+	if wrong > 0 {
+		return fmt.Errorf("things that are wrong: %d", wrong)
+	}
+	return nil
+}
+
+// config is what the site would be told, without listening.
+func (d *doctor) config(at console) (handlers.Config, error) {
+	address, err := net.ResolveTCPAddr("tcp", d.Listen)
+	if err != nil {
+		return handlers.Config{}, err
+	}
+	public, err := publicURL(d.URL, address)
+	if err != nil {
+		return handlers.Config{}, err
+	}
+	if _, err := os.Stat(d.secretPath(at.db)); err != nil && os.Getenv(secretVariable) == "" {
+		return handlers.Config{URL: public, TrustedProxies: d.TrustedProxy}, nil // the server will make one
+	}
+	secrets, err := d.secrets(at.db)
+	return handlers.Config{URL: public, Secrets: secrets, TrustedProxies: d.TrustedProxy}, err
+}
+
+func (d *doctor) print(at console, found []models.Finding) error {
+	if d.JSON {
+		return at.printJSON(found)
+	}
+	var rows [][]string
+	for _, finding := range found {
+		row := []string{string(finding.Level), finding.About, finding.Found}
+		rows = append(rows, row)
+		if finding.Do != "" {
+			rows = append(rows, []string{"", "", "→ " + finding.Do})
+		}
+	}
+	return at.printTable(rows)
+}

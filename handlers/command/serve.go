@@ -1,0 +1,119 @@
+package command
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"daypass/handlers"
+	"daypass/handlers/render"
+	"daypass/handlers/web"
+	"daypass/models"
+)
+
+type serve struct {
+	Settings `embed:""`
+	Dev      bool `help:"In a checkout: read templates and assets from the disk for each request, show what is wrong with them, and let the browser follow."`
+}
+
+// Run opens the models, builds the site and listens.
+func (s *serve) Run(ctx context.Context, at console) error {
+	if s.ThrottleAccount < 1 || s.ThrottleAddress < 1 || s.ThrottleDelay < 0 || s.ThrottleLongest < s.ThrottleDelay {
+		return usageError{errors.New("--throttle-account and --throttle-address are at least 1, and --throttle-longest is at least --throttle-delay")}
+	}
+	if s.Lifetime < time.Minute {
+		return usageError{fmt.Errorf("--lifetime %s is too short: a minute is the least", s.Lifetime)}
+	}
+	if s.KeepActivity < s.Lifetime {
+		return usageError{errors.New("--keep-activity is at least as long as --lifetime")}
+	}
+	if s.Idle < 0 || s.Idle > 0 && s.Idle < 2*time.Minute {
+		return usageError{fmt.Errorf("--idle %s is too short: two minutes are the least, since use is noted once a minute", s.Idle)}
+	}
+	checkout := ""
+	if s.Dev {
+		checkout = "."
+		if err := render.CheckDev(checkout); err != nil {
+			return usageError{fmt.Errorf("--dev: %w", err)}
+		}
+	}
+	db, err := models.Open(ctx, at.db)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	db.Log, db.KeepEvents = at.log, s.KeepActivity
+	db.Throttle = models.Throttle{Account: s.ThrottleAccount, Address: s.ThrottleAddress, Delay: s.ThrottleDelay, Longest: s.ThrottleLongest}
+
+	if err := db.CheckRestored(ctx); err != nil {
+		return err
+	}
+	if err := db.SetIdle(ctx, s.Idle); err != nil {
+		return err
+	}
+	secrets, err := s.secrets(at.db)
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", s.Listen)
+	if err != nil {
+		return fmt.Errorf("can't listen on %s: %w; choose another address with --listen", s.Listen, innermost(err))
+	}
+	defer listener.Close()
+	public, err := publicURL(s.URL, listener.Addr())
+	if err != nil {
+		return err
+	}
+	token := rand.Text()
+	site, err := handlers.New(db, handlers.Config{
+		URL: public, Secrets: secrets, Lifetime: s.Lifetime, TrustedProxies: s.TrustedProxy, SetupToken: token, Log: at.log, Version: Version, Dev: checkout,
+	})
+	if err != nil {
+		return err
+	}
+	if err := s.printBanner(ctx, at, db, public, token); err != nil {
+		return err
+	}
+	db.Start()
+	go settle()
+	return site.Serve(ctx, listener)
+}
+
+// settle gives back to the system what the start took and nothing needs any
+// more: packing the assets alone takes 11 MB, which a pool keeps for two collections.
+func settle() {
+	runtime.GC()
+	debug.FreeOSMemory()
+}
+
+// printBanner tells whoever started the program where it is and what to do first.
+// The link is for the terminal alone; the log never has a token.
+func (s *serve) printBanner(ctx context.Context, at console, db *models.DB, public *url.URL, token string) error {
+	found, err := db.HasUsers(ctx)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(at.out, "\n  Daypass is at %s\n", public)
+	if !found {
+		fmt.Fprintf(at.out, "\n  Nobody has an account yet. Make the first one here:\n  %s/setup?token=%s\n", public, token)
+	}
+	if s.Dev {
+		fmt.Fprint(at.out, "\n  Templates and assets are read from views/ and public/, and the browser follows them.\n")
+	}
+	fmt.Fprintln(at.out)
+	if public.Scheme == "http" && !web.IsLocal(public.Hostname()) {
+		at.log.Warn("passwords and cookies travel unencrypted; put a proxy with TLS in front and name its address with --url https://…", "url", public)
+	}
+	if len(at.unknown) > 0 {
+		at.log.Warn("variables that mean nothing here", "names", strings.Join(at.unknown, " "))
+	}
+	at.log.Info("listening", "address", s.Listen, "url", public, "database", at.db, "version", Version)
+	return nil
+}

@@ -1,0 +1,130 @@
+package command
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"daypass/models"
+)
+
+type userCommand struct {
+	Add      userAdd      `cmd:"" help:"Add a user. The password comes from a prompt, or from standard input."`
+	List     userList     `cmd:"" help:"List all users."`
+	Password userPassword `cmd:"" help:"Give a user a new password and end all of the user's sessions."`
+	Disable  userDisable  `cmd:"" help:"Forbid a user to sign in and end all of the user's sessions."`
+	Enable   userEnable   `cmd:"" help:"Allow a disabled user to sign in again."`
+	Remove   userRemove   `cmd:"" help:"Remove a user with everything that is held about them."`
+}
+
+type userAdd struct {
+	Name     string `arg:"" help:"The username."`
+	FullName string `help:"The full name."`
+	Admin    bool   `help:"Make the user an administrator."`
+}
+
+type userList struct {
+	JSON bool `name:"json" help:"Print JSON."`
+}
+
+type (
+	named struct {
+		Name string `arg:"" help:"The username."`
+	}
+	userPassword struct {
+		named `embed:""`
+	}
+	userDisable struct {
+		named `embed:""`
+	}
+	userEnable struct {
+		named `embed:""`
+	}
+	userRemove struct {
+		named `embed:""`
+	}
+)
+
+func (u *userAdd) Run(ctx context.Context, at console) error {
+	password, err := at.newPassword()
+	if err != nil {
+		return err
+	}
+	asked := models.NewUser{Name: u.Name, FullName: u.FullName, Password: password, Role: models.Member}
+	if u.Admin {
+		asked.Role = models.Admin
+	}
+	return at.withDatabase(ctx, true, func(db *models.DB) error {
+		user, err := db.AddUser(ctx, asked, models.CommandLine)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(at.out, "Added %s (%s).\n", user.Name, user.Role)
+		return nil
+	})
+}
+
+func (u *userList) Run(ctx context.Context, at console) error {
+	return at.withDatabase(ctx, false, func(db *models.DB) error {
+		users, err := db.Users(ctx)
+		if err != nil {
+			return err
+		}
+		if u.JSON {
+			return at.printJSON(users)
+		}
+		rows := [][]string{{"USERNAME", "FULL NAME", "ROLE", "STATE", "CREATED"}}
+		for _, user := range users {
+			state := "enabled"
+			if user.Disabled {
+				state = "disabled"
+			}
+			rows = append(rows, []string{user.Name, user.FullName, string(user.Role), state, user.Created.Format(time.DateTime)})
+		}
+		return at.printTable(rows)
+	})
+}
+
+func (u *userPassword) Run(ctx context.Context, at console) error {
+	return at.withUser(ctx, u.Name, func(db *models.DB, user *models.User) error {
+		password, err := at.newPassword()
+		if err != nil {
+			return err
+		}
+		if err := db.SetPassword(ctx, user, password, models.CommandLine); err != nil {
+			return err
+		}
+		fmt.Fprintf(at.out, "%s has a new password; all sessions of %s were ended.\n", user.Name, user.Name)
+		return nil
+	})
+}
+
+func (u *userDisable) Run(ctx context.Context, at console) error {
+	return at.withUser(ctx, u.Name, func(db *models.DB, user *models.User) error {
+		if err := db.SetDisabled(ctx, user, true, models.CommandLine); err != nil {
+			return err
+		}
+		fmt.Fprintf(at.out, "%s is disabled and signed out everywhere.\n", user.Name)
+		return nil
+	})
+}
+
+func (u *userEnable) Run(ctx context.Context, at console) error {
+	return at.withUser(ctx, u.Name, func(db *models.DB, user *models.User) error {
+		if err := db.SetDisabled(ctx, user, false, models.CommandLine); err != nil {
+			return err
+		}
+		fmt.Fprintf(at.out, "%s may sign in again.\n", user.Name)
+		return nil
+	})
+}
+
+func (u *userRemove) Run(ctx context.Context, at console) error {
+	return at.withUser(ctx, u.Name, func(db *models.DB, user *models.User) error {
+		if err := db.RemoveUser(ctx, user, models.CommandLine); err != nil {
+			return err
+		}
+		fmt.Fprintf(at.out, "%s was removed.\n", user.Name)
+		return nil
+	})
+}
