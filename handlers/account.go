@@ -19,7 +19,7 @@ type AccountPage struct {
 	Removal  []render.Field // and removal of the account
 }
 
-func (a *App) account(c *fiber.Ctx) error { return a.askAccount(c, "", nil) }
+func (a *App) account(c *fiber.Ctx) error { return a.renderAccount(c, "", nil) }
 
 func (a *App) changeName(c *fiber.Ctx) error {
 	if !c.Request().PostArgs().Has("full_name") { // an empty name is a wish, none is a mistake
@@ -28,28 +28,28 @@ func (a *App) changeName(c *fiber.Ctx) error {
 	user := sessionOf(c).User
 	err := a.db.SetFullName(c.UserContext(), &user, web.Form(c, "full_name"), a.TrustedProxies.Client(c))
 	if invalid := (models.InvalidError{}); errors.As(err, &invalid) {
-		return a.askAccount(c, "name", invalid)
+		return a.renderAccount(c, "name", invalid)
 	}
 	if err != nil {
 		return err
 	}
-	return a.flashAndGo(c, "Your name was changed.", "/account")
+	return a.redirectWithMessage(c, "Your name was changed.", "/account")
 }
 
 func (a *App) changePassword(c *fiber.Ctx) error {
 	session := sessionOf(c)
 	err := a.sessions.Rotate(c, session, func(id, signer string) error {
 		return a.db.ChangePassword(c.UserContext(), models.NewPassword{
-			Session: session, Current: web.Form(c, "current"), Password: web.Form(c, "password"), ID: id, Signer: signer, From: a.fromHere(c),
+			Session: session, Current: web.Form(c, "current"), Password: web.Form(c, "password"), ID: id, Signer: signer, From: a.sessionClient(c),
 		})
 	})
 	if invalid := (models.InvalidError{}); errors.As(err, &invalid) {
-		return a.askAccount(c, "password", invalid)
+		return a.renderAccount(c, "password", invalid)
 	}
 	if err != nil {
 		return err
 	}
-	if err := a.flash(c, "Your password was changed, and your other sessions were ended."); err != nil {
+	if err := a.setMessage(c, "Your password was changed, and your other sessions were ended."); err != nil {
 		a.logFailure(c, err) // it was changed all the same
 	}
 	return c.Redirect("/account", fiber.StatusSeeOther)
@@ -67,28 +67,28 @@ func (a *App) accountData(c *fiber.Ctx) error {
 }
 
 func (a *App) removeAccount(c *fiber.Ctx) error {
-	err := a.db.RemoveSelf(c.UserContext(), sessionOf(c), web.Form(c, "current"), a.fromHere(c))
+	err := a.db.RemoveSelf(c.UserContext(), sessionOf(c), web.Form(c, "current"), a.sessionClient(c))
 	if errors.Is(err, models.ErrLastAdmin) {
 		err = models.InvalidError{"current": "You are the last administrator: make somebody else one first."}
 	}
 	if invalid := (models.InvalidError{}); errors.As(err, &invalid) {
-		return a.askAccount(c, "removal", invalid)
+		return a.renderAccount(c, "removal", invalid)
 	}
 	if err != nil {
 		return err
 	}
-	return a.leave(c)
+	return a.redirectToSignIn(c)
 }
 
-// fromHere says where the request of a session comes from: its browser is known.
-func (a *App) fromHere(c *fiber.Ctx) models.Origin {
+// sessionClient says where the request of a session comes from: its browser is known.
+func (a *App) sessionClient(c *fiber.Ctx) models.Origin {
 	from := a.TrustedProxies.Client(c)
 	from.Known = sessionOf(c).ID
 	return from
 }
 
-// askAccount shows the forms: for the first time, or again when one of them was refused.
-func (a *App) askAccount(c *fiber.Ctx, refused string, invalid models.InvalidError) error {
+// renderAccount shows the forms: for the first time, or again when one of them was refused.
+func (a *App) renderAccount(c *fiber.Ctx, refused string, invalid models.InvalidError) error {
 	user := sessionOf(c).User
 	complaints := map[string]models.InvalidError{refused: invalid}
 	name, password, removal := complaints["name"], complaints["password"], complaints["removal"]

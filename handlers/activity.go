@@ -25,7 +25,7 @@ type ActivityPage struct {
 	Everyone bool
 	Name     string // part of a username that is looked for
 	Kinds    []KindChoice
-	Events   []ShownEvent
+	Events   []EventRow
 	Filtered bool
 	Older    string // address of the next page, or nothing
 	File     string // address of the download
@@ -34,7 +34,7 @@ type ActivityPage struct {
 // KindChoice is a kind of event to filter by.
 type KindChoice struct {
 	Kind   models.Kind
-	Said   string
+	Label  string
 	Chosen bool
 }
 
@@ -74,17 +74,17 @@ func (a *App) listEvents(c *fiber.Ctx, page *ActivityPage, filter models.EventFi
 	}
 	page.File = page.Path + ".csv?" + kept.Encode()
 	events, page.Older = web.CutPage(c, events, func(event models.Event) string { return event.ID })
-	page.Name, page.Events = filter.Name, showEvents(events)
+	page.Name, page.Events = filter.Name, newEventRows(events)
 	if !page.Everyone {
 		for i := range page.Events {
 			page.Events[i].Name = "" // one's own
 		}
 	}
 	page.Filtered = filter.Name != "" || filter.Kind != "" || filter.Before != ""
-	for kind, look := range looks {
-		page.Kinds = append(page.Kinds, KindChoice{kind, look.Said, kind == filter.Kind})
+	for kind, look := range eventLabels {
+		page.Kinds = append(page.Kinds, KindChoice{kind, look.Label, kind == filter.Kind})
 	}
-	slices.SortFunc(page.Kinds, func(x, y KindChoice) int { return strings.Compare(x.Said, y.Said) })
+	slices.SortFunc(page.Kinds, func(x, y KindChoice) int { return strings.Compare(x.Label, y.Label) })
 	return a.render(c, "activity", page)
 }
 

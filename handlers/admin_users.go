@@ -51,22 +51,22 @@ type InvitePage struct {
 	Error  string
 }
 
-func (a *App) showInvite(c *fiber.Ctx) error { return a.askInvite(c, models.NewUser{}, nil) }
+func (a *App) showInvite(c *fiber.Ctx) error { return a.renderInvite(c, models.NewUser{}, nil) }
 
 func (a *App) invite(c *fiber.Ctx) error {
 	asked := models.NewUser{Name: web.Form(c, "username"), FullName: web.Form(c, "full_name"), Role: models.Role(web.Form(c, "role"))}
-	user, token, err := a.db.Invite(c.UserContext(), asked, a.fromAdmin(c))
+	user, token, err := a.db.Invite(c.UserContext(), asked, a.adminClient(c))
 	if invalid := (models.InvalidError{}); errors.As(err, &invalid) {
 		c.Status(fiber.StatusUnprocessableEntity)
-		return a.askInvite(c, asked, invalid)
+		return a.renderInvite(c, asked, invalid)
 	}
 	if err != nil {
 		return err
 	}
-	return a.goToLink(c, user, token)
+	return a.redirectToLink(c, user, token)
 }
 
-func (a *App) askInvite(c *fiber.Ctx, asked models.NewUser, invalid models.InvalidError) error {
+func (a *App) renderInvite(c *fiber.Ctx, asked models.NewUser, invalid models.InvalidError) error {
 	return a.render(c, "admin-invite", &InvitePage{Page: render.Page{Title: "Add a user"}, Admin: asked.Role == models.Admin, Error: invalid["role"], Fields: render.FocusFirst([]render.Field{
 		{Label: "Username", Name: "username", Type: "text", Value: web.Showable(asked.Name, models.MaxUsername), Autocomplete: "off", Error: invalid["username"]},
 		{Label: "Full name", Name: "full_name", Type: "text", Value: web.Showable(asked.FullName, models.MaxFullName), Autocomplete: "off", Error: invalid["full_name"], Optional: true},
@@ -85,9 +85,9 @@ const linkShown = 15 * time.Minute
 
 func linkValue(user *models.User) string { return "link " + user.ID }
 
-// goToLink leads to the page of a new link. Loading that page again, or going
+// redirectToLink leads to the page of a new link. Loading that page again, or going
 // back to it, makes no further link.
-func (a *App) goToLink(c *fiber.Ctx, user *models.User, token string) error {
+func (a *App) redirectToLink(c *fiber.Ctx, user *models.User, token string) error {
 	if err := a.sessions.SetSecret(c, sessionOf(c), linkValue(user), token, linkShown); err != nil {
 		return err
 	}
@@ -118,9 +118,9 @@ type AdminUserPage struct {
 	render.Page
 	Whose    *models.User
 	Self     bool
-	Sessions []ShownSession
+	Sessions []SessionRow
 	More     int // sessions that are not listed
-	Activity []ShownEvent
+	Activity []EventRow
 }
 
 func (a *App) user(c *fiber.Ctx) error {
@@ -135,7 +135,7 @@ func (a *App) user(c *fiber.Ctx) error {
 	}
 	page.More = more
 	for _, session := range sessions {
-		shown := showSession(session, sessionOf(c))
+		shown := newSessionRow(session, sessionOf(c))
 		shown.End = "/admin/sessions/" + session.ID + "/end"
 		page.Sessions = append(page.Sessions, shown)
 	}
@@ -143,7 +143,7 @@ func (a *App) user(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	page.Activity = showEvents(events)
+	page.Activity = newEventRows(events)
 	return a.render(c, "admin-user", page)
 }
 
@@ -153,7 +153,7 @@ func (a *App) changeUser(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	ctx, from, back := c.UserContext(), a.fromAdmin(c), "/admin/users/"+user.ID
+	ctx, from, back := c.UserContext(), a.adminClient(c), "/admin/users/"+user.ID
 	var done string
 	switch c.Params("act") {
 	case "link":
@@ -161,7 +161,7 @@ func (a *App) changeUser(c *fiber.Ctx) error {
 		if err != nil {
 			return err
 		}
-		return a.goToLink(c, user, token)
+		return a.redirectToLink(c, user, token)
 	case "make-admin":
 		done, err = "is an administrator now.", a.db.SetRole(ctx, user, models.Admin, from)
 	case "make-member":
@@ -185,11 +185,11 @@ func (a *App) changeUser(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	return a.flashAndGo(c, user.Names()+" "+done, back)
+	return a.redirectWithMessage(c, user.Names()+" "+done, back)
 }
 
-// fromAdmin says where the act of an administrator comes from, and whose act it is.
-func (a *App) fromAdmin(c *fiber.Ctx) models.Origin {
+// adminClient says where the act of an administrator comes from, and whose act it is.
+func (a *App) adminClient(c *fiber.Ctx) models.Origin {
 	from := a.TrustedProxies.Client(c)
 	from.Author = sessionOf(c).User.ID
 	return from

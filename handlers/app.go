@@ -58,16 +58,16 @@ const (
 type App struct {
 	*fiber.App
 	Config
-	db       *models.DB
-	sessions *session.Manager
-	pages    *cache.Pages
-	table    []route
-	renderer *render.Renderer
-	origin   *http.CrossOriginProtection
-	headers  []web.Header
-	warned   sync.Once // of a proxy that is not trusted
-	started  time.Time
-	stopping chan struct{} // closed when the server stops
+	db          *models.DB
+	sessions    *session.Manager
+	pages       *cache.Pages
+	table       []route
+	renderer    *render.Renderer
+	crossOrigin *http.CrossOriginProtection
+	headers     []web.Header
+	warned      sync.Once // of a proxy that is not trusted
+	started     time.Time
+	stopping    chan struct{} // closed when the server stops
 }
 
 // New builds the site. It fails when a template or an asset can't be read.
@@ -76,15 +76,15 @@ func New(db *models.DB, config Config) (*App, error) {
 		return nil, errors.New("no secret to sign session cookies with")
 	}
 	a := &App{
-		Config:   config,
-		db:       db,
-		origin:   http.NewCrossOriginProtection(),
-		headers:  web.SecurityHeaders(config.URL),
-		pages:    cache.NewPages(),
-		started:  time.Now(),
-		stopping: make(chan struct{}),
+		Config:      config,
+		db:          db,
+		crossOrigin: http.NewCrossOriginProtection(),
+		headers:     web.SecurityHeaders(config.URL),
+		pages:       cache.NewPages(),
+		started:     time.Now(),
+		stopping:    make(chan struct{}),
 	}
-	if err := a.origin.AddTrustedOrigin(config.URL.Scheme + "://" + config.URL.Host); err != nil {
+	if err := a.crossOrigin.AddTrustedOrigin(config.URL.Scheme + "://" + config.URL.Host); err != nil {
 		return nil, fmt.Errorf("public URL: %w", err)
 	}
 	var err error
@@ -155,7 +155,7 @@ func (a *App) render(c *fiber.Ctx, view string, page render.Framed) error {
 	if session := sessionOf(c); session != nil {
 		frame.User, frame.Watch = &session.User, "/session/watch?session="+session.ID
 		if c.Response().StatusCode() == fiber.StatusOK && c.Method() != fiber.MethodHead {
-			frame.Flash = a.takeFlash(c, session)
+			frame.Flash = a.takeMessage(c, session)
 		}
 	}
 	return a.renderer.Page(c, view, page)

@@ -12,9 +12,9 @@ import (
 	"daypass/models"
 )
 
-// recently is how long after the password was typed it is not asked for again
+// recentPassword is how long after the password was typed it is not asked for again
 // (ASVS 5.0, 7.5.3).
-const recently = 15 * time.Minute
+const recentPassword = 15 * time.Minute
 
 const (
 	confirmedValue = "confirmed" // session value: when the password was typed, in Unix seconds
@@ -25,33 +25,33 @@ const (
 type ConfirmPage struct {
 	render.Page
 	Action string
-	Carry  []Carried
+	Hidden []HiddenField
 	Fields []render.Field
 }
 
-// Carried is a field of the form that waits.
-type Carried struct{ Name, Value string }
+// HiddenField is a field of the form that waits.
+type HiddenField struct{ Name, Value string }
 
 // requireRecent lets a change pass when the password was typed lately, and
 // asks for it else. The change goes on where it stopped.
 func (a *App) requireRecent(c *fiber.Ctx) error {
 	session := sessionOf(c)
-	if c.Method() != fiber.MethodPost || a.db.Now().Sub(session.Created.Time) < recently {
+	if c.Method() != fiber.MethodPost || a.db.Now().Sub(session.Created.Time) < recentPassword {
 		return c.Next()
 	}
 	confirmed, err := a.db.Value(c.UserContext(), session, confirmedValue)
 	if err != nil && !isNotFound(err) {
 		return err
 	}
-	if at, err := strconv.ParseInt(confirmed, 10, 64); err == nil && a.db.Now().Sub(time.Unix(at, 0)) < recently {
+	if at, err := strconv.ParseInt(confirmed, 10, 64); err == nil && a.db.Now().Sub(time.Unix(at, 0)) < recentPassword {
 		return c.Next()
 	}
 	if !c.Request().PostArgs().Has(confirmField) {
-		return a.askConfirm(c, nil)
+		return a.renderConfirm(c, nil)
 	}
-	err = a.db.Confirm(c.UserContext(), session, web.Form(c, confirmField), a.fromHere(c))
+	err = a.db.Confirm(c.UserContext(), session, web.Form(c, confirmField), a.sessionClient(c))
 	if invalid := (models.InvalidError{}); errors.As(err, &invalid) {
-		return a.askConfirm(c, invalid)
+		return a.renderConfirm(c, invalid)
 	}
 	if err != nil {
 		return err
@@ -62,13 +62,13 @@ func (a *App) requireRecent(c *fiber.Ctx) error {
 	return c.Next()
 }
 
-func (a *App) askConfirm(c *fiber.Ctx, invalid models.InvalidError) error {
+func (a *App) renderConfirm(c *fiber.Ctx, invalid models.InvalidError) error {
 	page := &ConfirmPage{Page: render.Page{Title: "Is it you?"}, Action: c.Path(), Fields: render.FocusFirst([]render.Field{
 		{Label: "Current password", Name: confirmField, Type: "password", Autocomplete: "current-password", Error: invalid["current"]},
 	})}
 	for name, value := range c.Request().PostArgs().All() {
 		if string(name) != confirmField {
-			page.Carry = append(page.Carry, Carried{string(name), string(value)})
+			page.Hidden = append(page.Hidden, HiddenField{string(name), string(value)})
 		}
 	}
 	c.Status(fiber.StatusForbidden)

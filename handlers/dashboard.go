@@ -21,11 +21,11 @@ type DashboardPage struct {
 	render.Page
 	Session   *models.Session // this one
 	Left      int             // percent of its time that is left
-	Others    []ShownSession
+	Others    []SessionRow
 	More      int // sessions that are not listed
 	Attention models.Attention
 	Chart     render.Chart
-	Activity  []ShownEvent
+	Activity  []EventRow
 }
 
 // home is where the bare address leads.
@@ -40,13 +40,13 @@ func (a *App) dashboard(c *fiber.Ctx) error {
 	}
 	page.More = more
 	for _, other := range others {
-		page.Others = append(page.Others, showSession(other, session))
+		page.Others = append(page.Others, newSessionRow(other, session))
 	}
 	events, err := a.db.EventsOf(c.UserContext(), &session.User, activityShown)
 	if err != nil {
 		return err
 	}
-	page.Activity = showEvents(events)
+	page.Activity = newEventRows(events)
 	if page.Attention, err = a.db.NeedsAttention(c.UserContext(), session); err != nil {
 		return err
 	}

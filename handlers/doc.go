@@ -70,15 +70,15 @@
 //		err := a.db.SaveNote(c.UserContext(), &sessionOf(c).User, note)
 //		if invalid := (models.InvalidError{}); errors.As(err, &invalid) {
 //			c.Status(fiber.StatusUnprocessableEntity)
-//			return a.askNote(c, note, invalid)
+//			return a.renderNote(c, note, invalid)
 //		}
 //		if err != nil {
 //			return err
 //		}
-//		return a.flashAndGo(c, "The note was saved.", "/notes")
+//		return a.redirectWithMessage(c, "The note was saved.", "/notes")
 //	}
 //
-// flashAndGo redirects to a page, which shows the message once. The answer to a
+// redirectWithMessage redirects to a page, which shows the message once. The answer to a
 // change is always a redirect, so that reloading and going back repeat nothing.
 // A secret that the next page shows, such as a link, goes there by
 // a.sessions.SetSecret and Secret.

@@ -83,7 +83,7 @@ func flashed(title string) render.Page {
 }
 
 func allEvents() (events []models.Event) {
-	for kind := range looks {
+	for kind := range eventLabels {
 		events = append(events, models.Event{ID: "e", Kind: kind, At: someTime, Address: "203.0.113.9", Browser: "Firefox on Linux"})
 	}
 	return append(events, models.Event{Kind: models.SignedIn, At: someTime, Browser: "command line", Count: 3})
@@ -93,18 +93,18 @@ func allEvents() (events []models.Event) {
 // fails here.
 var gallery = map[string]render.Framed{
 	"login: first":          &LoginPage{Page: render.Page{Title: "Sign in"}, Fields: someFields},
-	"login: with a notice":  &LoginPage{Page: render.Page{Title: "Sign in"}, Notice: "You have signed out.", Left: true, Next: "/dashboard", Fields: someFields},
+	"login: with a notice":  &LoginPage{Page: render.Page{Title: "Sign in"}, Notice: "You have signed out.", SignedOut: true, Next: "/dashboard", Fields: someFields},
 	"login: refused":        &LoginPage{Page: render.Page{Title: "Sign in"}, Error: "The username or the password is wrong.", Fields: someFields},
 	"setup: form":           &SetupPage{Page: render.Page{Title: "Make the first account"}, Token: "x", Fields: someFields},
 	"setup: no link":        &SetupPage{Page: render.Page{Title: "Almost there"}},
 	"error: anonymous":      &ErrorPage{Page: render.Page{Title: "Nothing here"}, Status: 404, Sentence: "There is nothing."},
 	"error: reference":      &ErrorPage{Page: signedIn("Something broke"), Status: 500, Sentence: "It broke.", Reference: "ABC"},
-	"login: misconfigured":  &LoginPage{Page: render.Page{Title: "Sign in"}, Wrong: &Misconfigured{Sentence: "You came by another name. This site is at", Link: "https://dash.example.org"}, Fields: someFields},
-	"login: untrusted":      &LoginPage{Page: render.Page{Title: "Sign in"}, Wrong: &Misconfigured{Sentence: "A proxy leads here."}, Fields: someFields},
+	"login: misconfigured":  &LoginPage{Page: render.Page{Title: "Sign in"}, Misconfiguration: &Misconfiguration{Sentence: "You came by another name. This site is at", Link: "https://dash.example.org"}, Fields: someFields},
+	"login: untrusted":      &LoginPage{Page: render.Page{Title: "Sign in"}, Misconfiguration: &Misconfiguration{Sentence: "A proxy leads here."}, Fields: someFields},
 	"account: first":        &AccountPage{Page: flashed("Account"), Name: someFields[:1], Password: someFields, Removal: someFields[1:]},
 	"account: member":       &AccountPage{Page: render.Page{Title: "Account", User: &models.User{Name: "eve", Role: models.Member}}, Removal: someFields[:1]},
-	"activity: own":         &ActivityPage{Page: signedIn("Activity"), Path: "/activity", Events: showEvents(allEvents()), File: "/activity.csv", Older: "/activity?before=x&kind=y", Kinds: []KindChoice{{models.SignedIn, "Signed in", true}, {models.SignedOut, "Signed out", false}}},
-	"activity: everybody's": &ActivityPage{Page: signedIn("All activity"), Path: "/admin/activity", Everyone: true, Name: "<x>", File: "/admin/activity.csv?kind=x", Events: showEvents(allEvents())},
+	"activity: own":         &ActivityPage{Page: signedIn("Activity"), Path: "/activity", Events: newEventRows(allEvents()), File: "/activity.csv", Older: "/activity?before=x&kind=y", Kinds: []KindChoice{{models.SignedIn, "Signed in", true}, {models.SignedOut, "Signed out", false}}},
+	"activity: everybody's": &ActivityPage{Page: signedIn("All activity"), Path: "/admin/activity", Everyone: true, Name: "<x>", File: "/admin/activity.csv?kind=x", Events: newEventRows(allEvents())},
 	"activity: none":        &ActivityPage{Page: signedIn("Activity"), Path: "/activity"},
 	"activity: no match":    &ActivityPage{Page: signedIn("Activity"), Path: "/activity", Filtered: true},
 	"admin-users: several":  &AdminUsersPage{Page: flashed("Users"), Users: someUsers, More: "/admin/users?after=x", Filter: models.UserFilter{Text: "x", Role: models.Admin, State: "invited", Newest: true}},
@@ -113,21 +113,21 @@ var gallery = map[string]render.Framed{
 	"admin-invite: refused": &InvitePage{Page: signedIn("Add a user"), Fields: someFields, Admin: true, Error: "No such role."},
 	"admin-link: link":      &LinkPage{Page: signedIn("A link"), Whose: someUser, Link: "https://dash.example.org/link?token=x"},
 	"admin-link: gone":      &LinkPage{Page: signedIn("No link to show"), Whose: someUser},
-	"admin-user: full":      &AdminUserPage{Page: signedIn("Ada"), Whose: &someUsers[0], Self: true, Sessions: []ShownSession{showSession(someSession, &someSession)}, More: 4, Activity: showEvents(allEvents())},
+	"admin-user: full":      &AdminUserPage{Page: signedIn("Ada"), Whose: &someUsers[0], Self: true, Sessions: []SessionRow{newSessionRow(someSession, &someSession)}, More: 4, Activity: newEventRows(allEvents())},
 	"admin-user: invited":   &AdminUserPage{Page: signedIn("Eve"), Whose: &someUsers[1]},
 	"admin-user: disabled":  &AdminUserPage{Page: signedIn("Bob"), Whose: &someUsers[2]},
 	"set-password: form":    &SetPasswordPage{Page: render.Page{Title: "Set your password"}, Token: "x", Whose: "ada", Fields: someFields},
 	"set-password: used":    &SetPasswordPage{Page: render.Page{Title: "This link counts no more"}},
 	"dashboard: one failed": &DashboardPage{Page: tabbed("Dashboard"), Session: &someSession, Attention: models.Attention{Failed: 1}},
 	"admin: system":         &AdminPage{Page: tabbed("System"), Version: "1", Go: "go", Uptime: "1 day", Size: "1 MiB", System: models.System{Disabled: 1}, Chart: someChart},
-	"confirm: first":        &ConfirmPage{Page: signedIn("Is it you?"), Action: "/admin/x", Carry: []Carried{{"role", "<admin>"}}, Fields: someFields},
+	"confirm: first":        &ConfirmPage{Page: signedIn("Is it you?"), Action: "/admin/x", Hidden: []HiddenField{{"role", "<admin>"}}, Fields: someFields},
 	"admin-sessions: none":  &AdminSessionsPage{Page: signedIn("All sessions"), Text: "x"},
-	"admin-sessions: many":  &AdminSessionsPage{Page: signedIn("All sessions"), Most: 200, Sessions: []ShownSession{showSession(someSession, &someSession)}},
-	"sessions: one":         &SessionsPage{Page: signedIn("Your sessions"), Sessions: []ShownSession{showSession(someSession, &someSession)}},
-	"sessions: several":     &SessionsPage{Page: flashed("Your sessions"), Others: true, More: 4, Sessions: []ShownSession{{Session: someSession, Icon: "monitor", End: "/sessions/s/end"}}},
-	"admin-sessions: some":  &AdminSessionsPage{Page: signedIn("All sessions"), Sessions: []ShownSession{{Session: someSession, Icon: "monitor", Whose: &models.User{Name: "eve", FullName: "<Eve>"}, End: "/admin/sessions/s/end"}}},
+	"admin-sessions: many":  &AdminSessionsPage{Page: signedIn("All sessions"), Most: 200, Sessions: []SessionRow{newSessionRow(someSession, &someSession)}},
+	"sessions: one":         &SessionsPage{Page: signedIn("Your sessions"), Sessions: []SessionRow{newSessionRow(someSession, &someSession)}},
+	"sessions: several":     &SessionsPage{Page: flashed("Your sessions"), Others: true, More: 4, Sessions: []SessionRow{{Session: someSession, Icon: "monitor", End: "/sessions/s/end"}}},
+	"admin-sessions: some":  &AdminSessionsPage{Page: signedIn("All sessions"), Sessions: []SessionRow{{Session: someSession, Icon: "monitor", Whose: &models.User{Name: "eve", FullName: "<Eve>"}, End: "/admin/sessions/s/end"}}},
 	"dashboard: empty":      &DashboardPage{Page: signedIn("Dashboard"), Session: &someSession, Left: 100, Chart: someChart},
-	"dashboard: everything": &DashboardPage{Page: signedIn("Dashboard"), Session: &someSession, Left: 1, Chart: someChart, Attention: models.Attention{Failed: 3, NewBrowser: true}, Others: []ShownSession{showSession(someSession, &someSession)}, More: 4, Activity: showEvents(allEvents())},
+	"dashboard: everything": &DashboardPage{Page: signedIn("Dashboard"), Session: &someSession, Left: 1, Chart: someChart, Attention: models.Attention{Failed: 3, NewBrowser: true}, Others: []SessionRow{newSessionRow(someSession, &someSession)}, More: 4, Activity: newEventRows(allEvents())},
 }
 
 func TestTheGallery(t *testing.T) {
@@ -269,8 +269,8 @@ func TestNoPageDefinesATemplate(t *testing.T) {
 
 // TestEveryKindOfEventIsShown: a kind without a look would show as an empty row.
 func TestEveryKindOfEventIsShown(t *testing.T) {
-	for _, event := range showEvents(allEvents()) {
-		if event.Said == "" || event.Icon == "" {
+	for _, event := range newEventRows(allEvents()) {
+		if event.Label == "" || event.Icon == "" {
 			t.Errorf("%q is shown as nothing", event.Kind)
 		}
 	}
@@ -287,8 +287,8 @@ func TestEveryKindOfEventIsShown(t *testing.T) {
 		}
 		return true
 	})
-	if kinds != len(looks) {
-		t.Errorf("there are %d kinds of event and %d looks", kinds, len(looks))
+	if kinds != len(eventLabels) {
+		t.Errorf("there are %d kinds of event and %d looks", kinds, len(eventLabels))
 	}
 }
 

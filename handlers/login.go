@@ -19,12 +19,12 @@ import (
 // LoginPage asks who is there.
 type LoginPage struct {
 	render.Page
-	Left   bool   // one has just signed out
-	Notice string // why one is here
-	Error  string // why the last try was refused
-	Next   string // where to go afterwards
-	Wrong  *Misconfigured
-	Fields []render.Field
+	SignedOut        bool   // one has just signed out
+	Notice           string // why one is here
+	Error            string // why the last try was refused
+	Next             string // where to go afterwards
+	Misconfiguration *Misconfiguration
+	Fields           []render.Field
 }
 
 // showLogin shows the sign-in. To strangers who come the usual way it is always
@@ -32,26 +32,26 @@ type LoginPage struct {
 func (a *App) showLogin(c *fiber.Ctx) error {
 	usual := !a.sessions.HasCookie(c) && len(c.Request().URI().QueryString()) == 0 && a.misconfigured(c) == nil && a.Dev == ""
 	if !usual {
-		return a.greet(c)
+		return a.showLoginForm(c)
 	}
-	return a.showCached(c, cache.PageKey{Path: "/login"}, 0, math.MaxInt64, a.greet)
+	return a.showCached(c, cache.PageKey{Path: "/login"}, 0, math.MaxInt64, a.showLoginForm)
 }
 
-func (a *App) greet(c *fiber.Ctx) error {
+func (a *App) showLoginForm(c *fiber.Ctx) error {
 	next := a.nextOf(c.Query("next"))
 	if _, err := a.sessions.Load(c); err == nil {
-		return c.Redirect(orHome(next), fiber.StatusSeeOther)
+		return c.Redirect(orDashboard(next), fiber.StatusSeeOther)
 	} else if !isNotFound(err) {
 		return err
 	}
 	page := &LoginPage{Next: next}
 	switch {
 	case c.Query("left") != "":
-		page.Left, page.Notice = true, "You have signed out."
+		page.SignedOut, page.Notice = true, "You have signed out."
 	case c.Query("ended") != "":
 		page.Notice = "Your session has ended. Sign in to go on."
 	}
-	return a.askWho(c, page, "", nil)
+	return a.renderLogin(c, page, "", nil)
 }
 
 func (a *App) login(c *fiber.Ctx) error {
@@ -68,10 +68,10 @@ func (a *App) login(c *fiber.Ctx) error {
 	switch {
 	case errors.Is(err, models.ErrRefused):
 		c.Status(fiber.StatusUnprocessableEntity)
-		return a.askWho(c, &LoginPage{Next: next, Error: "The username or the password is wrong."}, name, nil)
+		return a.renderLogin(c, &LoginPage{Next: next, Error: "The username or the password is wrong."}, name, nil)
 	case errors.As(err, &invalid):
 		c.Status(fiber.StatusUnprocessableEntity)
-		return a.askWho(c, &LoginPage{Next: next}, name, invalid)
+		return a.renderLogin(c, &LoginPage{Next: next}, name, invalid)
 	}
 	return err
 }
@@ -83,13 +83,13 @@ func (a *App) signIn(c *fiber.Ctx, user *models.User, next string) error {
 		return err
 	}
 	c.Locals(sessionKey{}, session)
-	return c.Redirect(orHome(next), fiber.StatusSeeOther)
+	return c.Redirect(orDashboard(next), fiber.StatusSeeOther)
 }
 
-// askWho shows the sign-in, again or for the first time.
-func (a *App) askWho(c *fiber.Ctx, page *LoginPage, name string, invalid models.InvalidError) error {
+// renderLogin shows the sign-in, again or for the first time.
+func (a *App) renderLogin(c *fiber.Ctx, page *LoginPage, name string, invalid models.InvalidError) error {
 	page.Title = "Sign in"
-	page.Wrong = a.misconfigured(c)
+	page.Misconfiguration = a.misconfigured(c)
 	page.Fields = render.FocusFirst([]render.Field{
 		{Label: "Username", Name: "username", Type: "text", Value: web.Showable(name, models.MaxUsername), Autocomplete: "username", Error: invalid["username"]},
 		{Label: "Password", Name: "password", Type: "password", Autocomplete: "current-password", Error: invalid["password"]},
@@ -111,7 +111,7 @@ func (a *App) nextOf(next string) string {
 	return to.String()
 }
 
-func orHome(next string) string {
+func orDashboard(next string) string {
 	if next == "" {
 		return "/dashboard"
 	}

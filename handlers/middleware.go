@@ -22,7 +22,7 @@ func (a *App) sameOrigin(c *fiber.Ctx) error {
 	if c.Method() != fiber.MethodPost {
 		return c.Next()
 	}
-	if err := web.CheckOrigin(c, a.origin); err != nil {
+	if err := web.CheckOrigin(c, a.crossOrigin); err != nil {
 		a.Log.Warn("request of another site refused", "route", a.routeOf(c), "origin", c.Get(fiber.HeaderOrigin), "address", a.TrustedProxies.ClientIP(c), "request", web.RequestID(c))
 		return err
 	}

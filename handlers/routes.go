@@ -24,10 +24,10 @@ func (a *App) routes() []route {
 
 		page("/login", Anyone, a.showLogin),
 		post("/login", Anyone, a.login),
-		file("/login/forget.svg", Anyone, a.forget),
+		file("/login/forget.svg", Anyone, a.clearCacheImage),
 		page("/link", Anyone, a.showSetPassword),
 		post("/link", Anyone, a.setPassword),
-		file("/session/watch", Anyone, a.watch),
+		file("/session/watch", Anyone, a.sessionEvents),
 
 		page("/", Members, a.home),
 		page("/dashboard", Members, a.cached(a.dashboard)).menu("Dashboard", "layout-dashboard"),

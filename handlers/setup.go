@@ -19,19 +19,19 @@ type SetupPage struct {
 }
 
 func (a *App) showSetup(c *fiber.Ctx) error {
-	return a.beforeTheFirst(c, c.Query("token"), func(token string) error {
-		return a.askFirst(c, token, models.NewUser{}, nil)
+	return a.requireSetupToken(c, c.Query("token"), func(token string) error {
+		return a.renderSetup(c, token, models.NewUser{}, nil)
 	})
 }
 
 func (a *App) setUp(c *fiber.Ctx) error {
-	return a.beforeTheFirst(c, web.Form(c, "token"), func(token string) error {
+	return a.requireSetupToken(c, web.Form(c, "token"), func(token string) error {
 		asked := models.NewUser{Name: web.Form(c, "username"), FullName: web.Form(c, "full_name"), Password: web.Form(c, "password")}
 		user, err := a.db.SetUp(c.UserContext(), asked, a.TrustedProxies.Client(c))
 		var invalid models.InvalidError
 		if errors.As(err, &invalid) {
 			c.Status(fiber.StatusUnprocessableEntity)
-			return a.askFirst(c, token, asked, invalid)
+			return a.renderSetup(c, token, asked, invalid)
 		}
 		if err != nil {
 			return err
@@ -40,9 +40,9 @@ func (a *App) setUp(c *fiber.Ctx) error {
 	})
 }
 
-// beforeTheFirst lets those go on who have the link of the terminal, as long
+// requireSetupToken lets those go on who have the link of the terminal, as long
 // as there is no user. Afterwards there is nothing here.
-func (a *App) beforeTheFirst(c *fiber.Ctx, token string, then func(token string) error) error {
+func (a *App) requireSetupToken(c *fiber.Ctx, token string, then func(token string) error) error {
 	found, err := a.db.HasUsers(c.UserContext())
 	if err != nil {
 		return err
@@ -57,7 +57,7 @@ func (a *App) beforeTheFirst(c *fiber.Ctx, token string, then func(token string)
 	return then(token)
 }
 
-func (a *App) askFirst(c *fiber.Ctx, token string, asked models.NewUser, invalid models.InvalidError) error {
+func (a *App) renderSetup(c *fiber.Ctx, token string, asked models.NewUser, invalid models.InvalidError) error {
 	return a.render(c, "setup", &SetupPage{Page: render.Page{Title: "Make the first account"}, Token: token, Fields: render.FocusFirst([]render.Field{
 		{Label: "Username", Name: "username", Type: "text", Value: web.Showable(asked.Name, models.MaxUsername), Autocomplete: "username", Error: invalid["username"]},
 		{Label: "Full name", Name: "full_name", Type: "text", Value: web.Showable(asked.FullName, models.MaxFullName), Autocomplete: "name", Error: invalid["full_name"], Optional: true},

@@ -308,7 +308,7 @@ func (c Checkout) nextMigration() (int, error) {
 func (w words) namesAreFree(checkout Checkout) error {
 	wanted := map[string][]string{"handlers": {w.Type + "Page", "App." + w.Func, "Test" + w.Type}}
 	if len(w.Columns) > 0 {
-		wanted["handlers"] = append(wanted["handlers"], "App.save"+w.OneType, "App.remove"+w.OneType, "App.ask"+w.OneType)
+		wanted["handlers"] = append(wanted["handlers"], "App.save"+w.OneType, "App.remove"+w.OneType, "App.render"+w.OneType)
 		wanted["models"] = []string{w.OneType, "Max" + w.OneType, w.OneFunc + "Columns", "DB." + w.Type, "DB." + w.OneType, "DB.Save" + w.OneType, "DB.Remove" + w.OneType}
 	}
 	for folder, names := range wanted {

@@ -9,15 +9,15 @@ import (
 	"daypass/handlers/web"
 )
 
-// Misconfigured says on the sign-in why signing in may not work, rather than
+// Misconfiguration says on the sign-in why signing in may not work, rather than
 // let people come back to it again and again.
-type Misconfigured struct {
+type Misconfiguration struct {
 	Sentence string
 	Link     string // where it works
 }
 
 // misconfigured compares how a request came with how the site is configured.
-func (a *App) misconfigured(c *fiber.Ctx) *Misconfigured {
+func (a *App) misconfigured(c *fiber.Ctx) *Misconfiguration {
 	host := strings.ToLower(string(c.Request().Host()))
 	forwarded := c.Get(fiber.HeaderXForwardedFor) != "" || c.Get(fiber.HeaderXForwardedProto) != "" || c.Get(fiber.HeaderForwarded) != ""
 	peer, _ := netip.ParseAddr(c.Context().RemoteIP().String())
@@ -27,11 +27,11 @@ func (a *App) misconfigured(c *fiber.Ctx) *Misconfigured {
 		a.warned.Do(func() { // once: strangers may send what they like
 			a.Log.Warn("a proxy that is not trusted forwards requests; if it is yours, name it with --trusted-proxy", "proxy", peer, "request", web.RequestID(c))
 		})
-		return &Misconfigured{Sentence: "A proxy leads here that this site does not trust, so it can't tell people apart. Whoever runs the site names it with --trusted-proxy."}
+		return &Misconfiguration{Sentence: "A proxy leads here that this site does not trust, so it can't tell people apart. Whoever runs the site names it with --trusted-proxy."}
 	case a.secure() && !cameEncrypted(c, trusted):
-		return &Misconfigured{Sentence: "You came unencrypted, and signing in only works at", Link: a.URL.String()}
+		return &Misconfiguration{Sentence: "You came unencrypted, and signing in only works at", Link: a.URL.String()}
 	case hostname(host) != a.URL.Hostname() && !(web.IsLocal(hostname(host)) && web.IsLocal(a.URL.Hostname())): // a proxy may leave out the port
-		return &Misconfigured{Sentence: "You came by another name. This site is at", Link: a.URL.String()}
+		return &Misconfiguration{Sentence: "You came by another name. This site is at", Link: a.URL.String()}
 	}
 	return nil
 }

@@ -14,10 +14,10 @@ import (
 // lives, and the server that the page does.
 const heartbeat = 25 * time.Second
 
-// watch tells an open page when its session ends (server-sent events, HTML
+// sessionEvents tells an open page when its session ends (server-sent events, HTML
 // standard, section 9.2). A page names the session that it was made for: another
 // one may have taken its place. A browser that loses the connection asks again.
-func (a *App) watch(c *fiber.Ctx) error {
+func (a *App) sessionEvents(c *fiber.Ctx) error {
 	session, err := a.sessions.Load(c)
 	if err != nil && !isNotFound(err) {
 		return err

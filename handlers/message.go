@@ -6,14 +6,14 @@ import (
 	"daypass/models"
 )
 
-// flash shows a message once, on the next page that this session opens.
-func (a *App) flash(c *fiber.Ctx, message string) error {
+// setMessage shows a message once, on the next page that this session opens.
+func (a *App) setMessage(c *fiber.Ctx, message string) error {
 	return a.db.SetValue(c.UserContext(), sessionOf(c), models.FlashValue, message)
 }
 
-// takeFlash returns the message that waits for this session, if there is one.
+// takeMessage returns the message that waits for this session, if there is one.
 // Most requests know from their session that there is none, and write nothing.
-func (a *App) takeFlash(c *fiber.Ctx, session *models.Session) string {
+func (a *App) takeMessage(c *fiber.Ctx, session *models.Session) string {
 	if !session.Flash {
 		return ""
 	}
@@ -24,9 +24,9 @@ func (a *App) takeFlash(c *fiber.Ctx, session *models.Session) string {
 	return message
 }
 
-// flashAndGo leads to a page that says what was done.
-func (a *App) flashAndGo(c *fiber.Ctx, message, path string) error {
-	if err := a.flash(c, message); err != nil && !isNotFound(err) {
+// redirectWithMessage leads to a page that says what was done.
+func (a *App) redirectWithMessage(c *fiber.Ctx, message, path string) error {
+	if err := a.setMessage(c, message); err != nil && !isNotFound(err) {
 		return err
 	}
 	return c.Redirect(path, fiber.StatusSeeOther)

@@ -19,17 +19,17 @@ type SetPasswordPage struct {
 }
 
 func (a *App) showSetPassword(c *fiber.Ctx) error {
-	return a.askNewPassword(c, web.Query(c, "token"), nil)
+	return a.renderSetPassword(c, web.Query(c, "token"), nil)
 }
 
 func (a *App) setPassword(c *fiber.Ctx) error {
 	token := web.Form(c, "token")
 	user, err := a.db.UseLink(c.UserContext(), token, web.Form(c, "password"), a.TrustedProxies.Client(c))
 	if invalid := (models.InvalidError{}); errors.As(err, &invalid) {
-		return a.askNewPassword(c, token, invalid)
+		return a.renderSetPassword(c, token, invalid)
 	}
 	if isNotFound(err) {
-		return a.askNewPassword(c, "", nil)
+		return a.renderSetPassword(c, "", nil)
 	}
 	if err != nil {
 		return err
@@ -37,8 +37,8 @@ func (a *App) setPassword(c *fiber.Ctx) error {
 	return a.signIn(c, user, "")
 }
 
-// askNewPassword shows the form, or says that the link counts no more.
-func (a *App) askNewPassword(c *fiber.Ctx, token string, invalid models.InvalidError) error {
+// renderSetPassword shows the form, or says that the link counts no more.
+func (a *App) renderSetPassword(c *fiber.Ctx, token string, invalid models.InvalidError) error {
 	user, err := a.db.UserOfLink(c.UserContext(), token)
 	if isNotFound(err) {
 		c.Status(fiber.StatusNotFound)
