@@ -528,7 +528,7 @@ func TestTheSequenceOfEvents(t *testing.T) {
 	}
 
 	// The browser sends it along, and it opens what is protected.
-	ada.get("/dashboard").answers(200).says("Hello").says("Firefox on Linux").says("Failed attempt to sign in").hasNoCookie()
+	ada.get("/dashboard").answers(200).says("Hello").says("Firefox on Linux").says("Failed sign-in").hasNoCookie()
 	ada.get("/login").leadsTo("/dashboard")
 	ada.get("/").leadsTo("/dashboard")
 
@@ -626,7 +626,7 @@ func TestS3RefusalsLookAlike(t *testing.T) {
 		for what, name := range names {
 			const failures = `SELECT COALESCE(SUM(count), 0) FROM events WHERE kind = 'failed sign-in'`
 			before := site.count(failures)
-			answer := site.visitor().login(name, with).answers(422).hasNoCookie().says("The username or the password is wrong.")
+			answer := site.visitor().login(name, with).answers(422).hasNoCookie().says("Wrong username or password.")
 			if after := site.count(failures); after != before+1 {
 				t.Errorf("%s: the failure left no event", what)
 			}
@@ -1260,7 +1260,7 @@ func TestS12EveryChangeIsSeenAtOnce(t *testing.T) {
 		"renamed by another process":       {sql(`UPDATE users SET name = 'eva' WHERE name = 'eve'`), shows("/dashboard", "eva", 1)},
 		"made an administrator":            {func() { ada.post("/admin/users/" + eve.ID + "/make-admin").answers(303) }, shows("/dashboard", "Administration", 1)},
 		"made one by another process":      {sql(`UPDATE users SET role = 'admin' WHERE name = 'eve'`), shows("/dashboard", "Administration", 1)},
-		"a failed sign-in":                 {func() { site.visitor().login("eve", "wrong").answers(422) }, shows("/activity", "Failed attempt to sign in</span>", 1)},
+		"a failed sign-in":                 {func() { site.visitor().login("eve", "wrong").answers(422) }, shows("/activity", "Failed sign-in</span>", 1)},
 		"a sign-in elsewhere":              {func() { site.signIn("eve") }, shows("/sessions", "Firefox on Linux", 2)},
 		"an event of another process":      {sql(`INSERT INTO events (id, user_id, kind, at, address, browser) SELECT 'x', id, 'data downloaded', 1, '', 'nobody' FROM users WHERE name = 'eve'`), shows("/activity", "nobody", 1)},
 		"a value of another process":       {sql(`INSERT INTO session_values SELECT id, 'flash', 'Look here' FROM sessions` + ofEve), shows("/dashboard", "Look here", 1)},
@@ -1595,7 +1595,7 @@ func TestTheFirstStart(t *testing.T) {
 	first.post("/setup", append(form, "guessed")...).answers(403)
 
 	token := "the link of the terminal"
-	first.get("/setup?token=" + url.QueryEscape(token)).answers(200).says("Make the first account")
+	first.get("/setup?token=" + url.QueryEscape(token)).answers(200).says("Create the first account")
 	first.post("/setup", "username", "Ada", "full_name", "Ada <b>", "password", "short", "token", token).
 		answers(422).says("at least 15 characters").says(`value="Ada"`).says(`value="Ada &lt;b&gt;"`).hasNoCookie()
 	if users := site.count(`SELECT COUNT(*) FROM users`); users != 0 {
@@ -1650,7 +1650,7 @@ func TestABadRequestIsAnsweredAndWritesNothing(t *testing.T) {
 		site.visitor().login("ada", wrong).answers(422).hasNoCookie()
 	}
 	site.visitor().login("ada", strings.Repeat("p", 1025)).answers(422).says("at most 1024 bytes")
-	site.visitor().post("/login").answers(422).says("Type your username.").says("Type your password.")
+	site.visitor().post("/login").answers(422).says("Enter your username.").says("Enter your password.")
 	site.visitor().raw(tooLarge).answers(413).says("64 KiB")
 	if after := site.rows(); after != before {
 		t.Errorf("before: %s; after: %s", before, after)
@@ -3050,7 +3050,7 @@ func TestS9ChangingThePassword(t *testing.T) {
 	before := ada.cookie()
 	const next = "another walk in the grass"
 	for _, test := range []struct{ current, password, says string }{
-		{"", next, "Type your password."},
+		{"", next, "Enter your password."},
 		{"not the password", next, "not your current password"},
 		{password, "short", "at least 15"},
 		{password, "ada ada ada ada ada", "easy to guess"},
@@ -3106,9 +3106,9 @@ func TestEndingSessionsInTheBrowser(t *testing.T) {
 			ids[name] = append(ids[name], session.ID)
 		}
 	}
-	mine := regexp.MustCompile(`(?s)this one</span></span>.*?action="/sessions/([^/]+)/end"`).FindStringSubmatch(ada.get("/sessions").body)
+	mine := regexp.MustCompile(`(?s)this device</span></span>.*?action="/sessions/([^/]+)/end"`).FindStringSubmatch(ada.get("/sessions").body)
 	if mine == nil {
-		t.Fatal("no session is marked as this one")
+		t.Fatal("no session is marked as this device")
 	}
 	theOther := ids["ada"][0]
 	if theOther == mine[1] {
@@ -5040,7 +5040,7 @@ func TestAdministeringUsers(t *testing.T) {
 	eve := site.add("eve", models.Member)
 	ada, hers := site.signIn("ada"), site.signIn("eve")
 	at := "/admin/users/" + eve.ID
-	ada.get(at).answers(200).says("Make an administrator")
+	ada.get(at).answers(200).says("Make administrator")
 	for _, path := range []string{"/admin/users/nobody", "/admin/users/%00"} {
 		ada.get(path).answers(404)
 		ada.post(path + "/disable").answers(404)
@@ -5306,7 +5306,7 @@ func TestSensitiveChangesAskForThePasswordAgain(t *testing.T) {
 	ada.post(at + "/disable").leadsTo(at)
 	ada.post(at + "/enable").leadsTo(at)
 	site.later(2 * time.Minute)
-	ada.post(at+"/make-admin", "extra", `<"carried">`).answers(403).says("Is it you?").says(`name="extra" value="&lt;&#34;carried&#34;&gt;"`)
+	ada.post(at+"/make-admin", "extra", `<"carried">`).answers(403).says("Confirm it's you").says(`name="extra" value="&lt;&#34;carried&#34;&gt;"`)
 	ada.post(at+"/make-admin", "confirm", "").answers(422)
 	ada.post(at+"/make-admin", "confirm", "not the password").answers(422).says("not your current password")
 	if site.user("eve").IsAdmin() {
@@ -5346,7 +5346,7 @@ func TestTheDashboardSaysWhatNeedsAttention(t *testing.T) {
 	phone.post("/logout")
 	site.later(time.Hour)
 	phone.login("ada", password).leadsTo("/dashboard")
-	if page := phone.get("/dashboard"); strings.Contains(page.body, "failed to sign in") || strings.Contains(page.body, "before. If this") {
+	if page := phone.get("/dashboard"); strings.Contains(page.body, "since your last visit") || strings.Contains(page.body, "before. If this") {
 		t.Error("what was seen is shown again")
 	}
 }
@@ -5365,7 +5365,7 @@ func TestOnesOwnMistypingRaisesNoAlarm(t *testing.T) {
 	mine.post("/admin/users/"+eve.ID+"/disable", "confirm", "not the password").answers(422)
 	quiet := func() {
 		t.Helper()
-		if page := mine.get("/dashboard"); strings.Contains(page.body, "failed to sign in") {
+		if page := mine.get("/dashboard"); strings.Contains(page.body, "since your last visit") {
 			t.Errorf("one's own mistyping raises the alarm:\n%s", page.body)
 		}
 	}
@@ -5378,7 +5378,7 @@ func TestOnesOwnMistypingRaisesNoAlarm(t *testing.T) {
 	mine.login("ada", "not the password").answers(422)
 	site.visitor().login("ada", "not the password").answers(422)
 	mine.login("ada", "not the password").answers(422)
-	mine.get("/dashboard").says("failed to sign in to your account once")
+	mine.get("/dashboard").says("1 failed sign-in since your last visit")
 }
 
 // TestTheReadmesPageWorks adds the page of the README's section "Add a page" to

@@ -169,7 +169,7 @@ func (a *App) changeUser(c *fiber.Ctx) error {
 	case "disable":
 		done, err = "is disabled and signed out everywhere.", a.db.SetDisabled(ctx, user, true, from)
 	case "enable":
-		done, err = "may sign in again.", a.db.SetDisabled(ctx, user, false, from)
+		done, err = "can sign in again.", a.db.SetDisabled(ctx, user, false, from)
 	case "end-sessions":
 		done = "is signed out everywhere."
 		_, err = a.db.EndSessionsOf(ctx, user, from)

@@ -76,11 +76,11 @@ func TestACachedPageIsOfOneSession(t *testing.T) {
 	marked := map[string]int{}
 	for range 3 {
 		for _, v := range []*visitor{one, two} {
-			marked[v.visit("/sessions").first(`(?s)this one</span></span>.*?action="/sessions/([^/]+)/end"`)]++
+			marked[v.visit("/sessions").first(`(?s)this device</span></span>.*?action="/sessions/([^/]+)/end"`)]++
 		}
 	}
 	if len(marked) != 2 || marked[sessions[0].ID] != 3 {
-		t.Errorf("marked as this one are %v", marked)
+		t.Errorf("marked as this device are %v", marked)
 	}
 
 	if _, err := site.app.db.AddSession(t.Context(), models.SignIn{ID: "short", User: ada, Lifetime: 30 * time.Second, From: models.Origin{Browser: "a browser that soon ends"}}); err != nil {

@@ -63,7 +63,7 @@ func (a *App) requireRecent(c *fiber.Ctx) error {
 }
 
 func (a *App) renderConfirm(c *fiber.Ctx, invalid models.InvalidError) error {
-	page := &ConfirmPage{Page: render.Page{Title: "Is it you?"}, Action: c.Path(), Fields: render.FocusFirst([]render.Field{
+	page := &ConfirmPage{Page: render.Page{Title: "Confirm it's you"}, Action: c.Path(), Fields: render.FocusFirst([]render.Field{
 		{Label: "Current password", Name: confirmField, Type: "password", Autocomplete: "current-password", Error: invalid["current"]},
 	})}
 	for name, value := range c.Request().PostArgs().All() {

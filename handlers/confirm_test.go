@@ -75,7 +75,7 @@ func TestEveryActOfTheAdministrationAsksForThePasswordAgain(t *testing.T) {
 		for _, wrong := range []string{"", "not the password"} {
 			pairs := []string{"username", "bob", "role", "member"}
 			if wrong == "" {
-				ada.post(path, pairs...).answers(403).says("Is it you?").says(`action="` + path + `"`).says(`name="username" value="bob"`)
+				ada.post(path, pairs...).answers(403).says("Confirm it's you").says(`action="` + path + `"`).says(`name="username" value="bob"`)
 				continue
 			}
 			page := ada.post(path, append(pairs, "confirm", wrong)...)

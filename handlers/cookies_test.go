@@ -90,7 +90,7 @@ func TestEveryCookieHasItsAttributes(t *testing.T) {
 				func(v *visitor, _ string) *answer { return v.post("/account/remove", "current", next) },
 			} {
 				v := signIn("eve", next)
-				mine := v.visit("/sessions").first(`(?s)this one</span></span>.*?action="/sessions/([^/]+)/end"`)
+				mine := v.visit("/sessions").first(`(?s)this device</span></span>.*?action="/sessions/([^/]+)/end"`)
 				left := leave(v, mine).leadsTo("/login?left=1")
 				sets(left, taken)
 				if what := left.header.Values("Clear-Site-Data"); !slices.Equal(what, []string{`"cache", "storage"`}) {

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -21,6 +22,7 @@ type DashboardPage struct {
 	render.Page
 	Session   *models.Session // this one
 	Left      int             // percent of its time that is left
+	Remaining string          // the same in words
 	Others    []SessionRow
 	More      int // sessions that are not listed
 	Attention models.Attention
@@ -33,7 +35,7 @@ func (a *App) home(c *fiber.Ctx) error { return c.Redirect("/dashboard", fiber.S
 
 func (a *App) dashboard(c *fiber.Ctx) error {
 	session := sessionOf(c)
-	page := &DashboardPage{Page: render.Page{Title: "Dashboard"}, Session: session, Left: a.percentLeft(session)}
+	page := &DashboardPage{Page: render.Page{Title: "Dashboard"}, Session: session, Left: a.percentLeft(session), Remaining: remaining(session.Expires.Sub(a.db.Now()))}
 	others, more, err := a.db.OtherSessions(c.UserContext(), session, sessionsShown)
 	if err != nil {
 		return err
@@ -54,7 +56,7 @@ func (a *App) dashboard(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	page.Chart = render.SignInChart("Your sign-ins of the last 14 days, UTC", "Day", "2 Jan", counted)
+	page.Chart = render.SignInChart("Your sign-ins, last 14 days, UTC", "Day", "2 Jan", counted)
 	return a.render(c, "dashboard", page)
 }
 
@@ -63,4 +65,13 @@ func (a *App) percentLeft(session *models.Session) int {
 	whole := session.Expires.Sub(session.Created.Time)
 	left := session.Expires.Sub(a.db.Now())
 	return int((100*left + whole - 1) / whole)
+}
+
+// remaining says a time in hours and minutes, rounded up.
+func remaining(left time.Duration) string {
+	minutes := int((left + time.Minute - 1) / time.Minute)
+	if minutes < 60 {
+		return fmt.Sprintf("%d min", minutes)
+	}
+	return fmt.Sprintf("%d h %d min", minutes/60, minutes%60)
 }

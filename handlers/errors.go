@@ -46,7 +46,7 @@ func (a *App) fail(c *fiber.Ctx, err error) error {
 	}
 	var throttled *models.ThrottledError
 	if errors.As(err, &throttled) {
-		page.Sentence = "There were too many failed attempts to sign in. Please wait " + web.HumanDuration(throttled.After) + " and try again."
+		page.Sentence = "Too many failed sign-ins. Please wait " + web.HumanDuration(throttled.After) + " and try again."
 	}
 	if errors.Is(err, web.ErrCrossOrigin) {
 		page.Sentence = "This came from another site, so nothing was changed. Open the page here and try again."
@@ -101,29 +101,29 @@ func (a *App) logFailure(c *fiber.Ctx, err error) {
 }
 
 var titles = map[int]string{
-	400: "That request made no sense",
-	403: "Not for you",
-	404: "Nothing here",
-	405: "That can't be done here",
+	400: "Bad request",
+	403: "No access",
+	404: "Page not found",
+	405: "Not possible here",
 	408: "That took too long",
 	413: "Too large",
 	415: "Not a form",
-	429: "Too many tries",
+	429: "Too many attempts",
 	431: "Too many cookies",
 	500: "Something broke",
-	503: "Not now",
+	503: "Temporarily unavailable",
 }
 
 var sentences = map[int]string{
-	400: "The server could not read what the browser sent. Go back and try again.",
-	403: "Your account may not open this page. Whoever administers this site can change that.",
-	404: "There is no page at this address, or it is not yours.",
+	400: "The server couldn't read what the browser sent. Go back and try again.",
+	403: "Your account doesn't have access to this page. An administrator can change that.",
+	404: "There is no page at this address, or you don't have access to it.",
 	405: "This address is not a page of its own. Go back, or start from the dashboard.",
 	408: "The request did not arrive in time. Check the connection and try again.",
 	413: "What you sent is larger than 64 KiB, so none of it was kept. Send less and try again.",
 	415: "Only forms are accepted here (application/x-www-form-urlencoded), so nothing was changed. Open the page here and use its form.",
 	429: "Please wait a little before you try again.",
 	431: "Your browser sent more than this site accepts. Remove this site's cookies and try again.",
-	500: "It is not your fault, and it has been noted. Please try again.",
+	500: "It's not your fault, and the error has been logged. Please try again.",
 	503: "The server is busy or can't reach its data. Nothing was lost; try again in a few seconds.",
 }

@@ -93,11 +93,11 @@ func allEvents() (events []models.Event) {
 // fails here.
 var gallery = map[string]render.Framed{
 	"login: first":          &LoginPage{Page: render.Page{Title: "Sign in"}, Fields: someFields},
-	"login: with a notice":  &LoginPage{Page: render.Page{Title: "Sign in"}, Notice: "You have signed out.", SignedOut: true, Next: "/dashboard", Fields: someFields},
-	"login: refused":        &LoginPage{Page: render.Page{Title: "Sign in"}, Error: "The username or the password is wrong.", Fields: someFields},
-	"setup: form":           &SetupPage{Page: render.Page{Title: "Make the first account"}, Token: "x", Fields: someFields},
+	"login: with a notice":  &LoginPage{Page: render.Page{Title: "Sign in"}, Notice: "You're signed out.", SignedOut: true, Next: "/dashboard", Fields: someFields},
+	"login: refused":        &LoginPage{Page: render.Page{Title: "Sign in"}, Error: "Wrong username or password.", Fields: someFields},
+	"setup: form":           &SetupPage{Page: render.Page{Title: "Create the first account"}, Token: "x", Fields: someFields},
 	"setup: no link":        &SetupPage{Page: render.Page{Title: "Almost there"}},
-	"error: anonymous":      &ErrorPage{Page: render.Page{Title: "Nothing here"}, Status: 404, Sentence: "There is nothing."},
+	"error: anonymous":      &ErrorPage{Page: render.Page{Title: "Page not found"}, Status: 404, Sentence: "There is nothing."},
 	"error: reference":      &ErrorPage{Page: signedIn("Something broke"), Status: 500, Sentence: "It broke.", Reference: "ABC"},
 	"login: misconfigured":  &LoginPage{Page: render.Page{Title: "Sign in"}, Misconfiguration: &Misconfiguration{Sentence: "You came by another name. This site is at", Link: "https://dash.example.org"}, Fields: someFields},
 	"login: untrusted":      &LoginPage{Page: render.Page{Title: "Sign in"}, Misconfiguration: &Misconfiguration{Sentence: "A proxy leads here."}, Fields: someFields},
@@ -117,17 +117,17 @@ var gallery = map[string]render.Framed{
 	"admin-user: invited":   &AdminUserPage{Page: signedIn("Eve"), Whose: &someUsers[1]},
 	"admin-user: disabled":  &AdminUserPage{Page: signedIn("Bob"), Whose: &someUsers[2]},
 	"set-password: form":    &SetPasswordPage{Page: render.Page{Title: "Set your password"}, Token: "x", Whose: "ada", Fields: someFields},
-	"set-password: used":    &SetPasswordPage{Page: render.Page{Title: "This link counts no more"}},
+	"set-password: used":    &SetPasswordPage{Page: render.Page{Title: "This link no longer works"}},
 	"dashboard: one failed": &DashboardPage{Page: tabbed("Dashboard"), Session: &someSession, Attention: models.Attention{Failed: 1}},
 	"admin: system":         &AdminPage{Page: tabbed("System"), Version: "1", Go: "go", Uptime: "1 day", Size: "1 MiB", System: models.System{Disabled: 1}, Chart: someChart},
-	"confirm: first":        &ConfirmPage{Page: signedIn("Is it you?"), Action: "/admin/x", Hidden: []HiddenField{{"role", "<admin>"}}, Fields: someFields},
+	"confirm: first":        &ConfirmPage{Page: signedIn("Confirm it's you"), Action: "/admin/x", Hidden: []HiddenField{{"role", "<admin>"}}, Fields: someFields},
 	"admin-sessions: none":  &AdminSessionsPage{Page: signedIn("All sessions"), Text: "x"},
 	"admin-sessions: many":  &AdminSessionsPage{Page: signedIn("All sessions"), Most: 200, Sessions: []SessionRow{newSessionRow(someSession, &someSession)}},
 	"sessions: one":         &SessionsPage{Page: signedIn("Your sessions"), Sessions: []SessionRow{newSessionRow(someSession, &someSession)}},
 	"sessions: several":     &SessionsPage{Page: flashed("Your sessions"), Others: true, More: 4, Sessions: []SessionRow{{Session: someSession, Icon: "monitor", End: "/sessions/s/end"}}},
 	"admin-sessions: some":  &AdminSessionsPage{Page: signedIn("All sessions"), Sessions: []SessionRow{{Session: someSession, Icon: "monitor", Whose: &models.User{Name: "eve", FullName: "<Eve>"}, End: "/admin/sessions/s/end"}}},
-	"dashboard: empty":      &DashboardPage{Page: signedIn("Dashboard"), Session: &someSession, Left: 100, Chart: someChart},
-	"dashboard: everything": &DashboardPage{Page: signedIn("Dashboard"), Session: &someSession, Left: 1, Chart: someChart, Attention: models.Attention{Failed: 3, NewBrowser: true}, Others: []SessionRow{newSessionRow(someSession, &someSession)}, More: 4, Activity: newEventRows(allEvents())},
+	"dashboard: empty":      &DashboardPage{Page: signedIn("Dashboard"), Session: &someSession, Left: 100, Remaining: "24 h 0 min", Chart: someChart},
+	"dashboard: everything": &DashboardPage{Page: signedIn("Dashboard"), Session: &someSession, Left: 1, Remaining: "9 min", Chart: someChart, Attention: models.Attention{Failed: 3, NewBrowser: true}, Others: []SessionRow{newSessionRow(someSession, &someSession)}, More: 4, Activity: newEventRows(allEvents())},
 }
 
 func TestTheGallery(t *testing.T) {
@@ -142,7 +142,7 @@ func TestTheGallery(t *testing.T) {
 			continue
 		}
 		body := string(c.Response().Body())
-		if !strings.Contains(body, "<title>"+page.Frame().Title+" · Daypass</title>") || !strings.HasSuffix(strings.TrimSpace(body), "</html>") ||
+		if !strings.Contains(body, "<title>"+html.EscapeString(page.Frame().Title)+" · Daypass</title>") || !strings.HasSuffix(strings.TrimSpace(body), "</html>") ||
 			strings.Contains(body, "<no value>") || strings.Contains(body, "ZgotmplZ") {
 			t.Errorf("%s: the page is not whole:\n%s", name, body)
 		}

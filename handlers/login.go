@@ -47,9 +47,9 @@ func (a *App) showLoginForm(c *fiber.Ctx) error {
 	page := &LoginPage{Next: next}
 	switch {
 	case c.Query("left") != "":
-		page.SignedOut, page.Notice = true, "You have signed out."
+		page.SignedOut, page.Notice = true, "You're signed out."
 	case c.Query("ended") != "":
-		page.Notice = "Your session has ended. Sign in to go on."
+		page.Notice = "Your session has ended. Sign in to continue."
 	}
 	return a.renderLogin(c, page, "", nil)
 }
@@ -68,7 +68,7 @@ func (a *App) login(c *fiber.Ctx) error {
 	switch {
 	case errors.Is(err, models.ErrRefused):
 		c.Status(fiber.StatusUnprocessableEntity)
-		return a.renderLogin(c, &LoginPage{Next: next, Error: "The username or the password is wrong."}, name, nil)
+		return a.renderLogin(c, &LoginPage{Next: next, Error: "Wrong username or password."}, name, nil)
 	case errors.As(err, &invalid):
 		c.Status(fiber.StatusUnprocessableEntity)
 		return a.renderLogin(c, &LoginPage{Next: next}, name, invalid)

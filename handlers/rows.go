@@ -37,15 +37,15 @@ type EventRow struct {
 // eventLabels says how each kind of event is shown.
 var eventLabels = map[models.Kind]EventRow{
 	models.SignedIn:         {Icon: "log-in", Tone: "good", Label: "Signed in"},
-	models.SignInFailed:     {Icon: "triangle-alert", Tone: "bad", Label: "Failed attempt to sign in"},
+	models.SignInFailed:     {Icon: "triangle-alert", Tone: "bad", Label: "Failed sign-in"},
 	models.SignedOut:        {Icon: "log-out", Label: "Signed out"},
 	models.SessionEnded:     {Icon: "circle-x", Label: "Session ended"},
 	models.SessionDisplaced: {Icon: "circle-x", Label: fmt.Sprintf("Session ended: more than %d", models.MaxSessions)},
 	models.PasswordChanged:  {Icon: "key-round", Label: "Password changed"},
-	models.UserAdded:        {Icon: "user-plus", Tone: "good", Label: "Account made"},
+	models.UserAdded:        {Icon: "user-plus", Tone: "good", Label: "Account created"},
 	models.UserDisabled:     {Icon: "ban", Tone: "bad", Label: "Account disabled"},
 	models.UserInvited:      {Icon: "user-plus", Label: "Invited"},
-	models.LinkMade:         {Icon: "key-round", Label: "Link to set the password made"},
+	models.LinkMade:         {Icon: "key-round", Label: "Password link created"},
 	models.RoleChanged:      {Icon: "shield", Label: "Role changed"},
 	models.NameChanged:      {Icon: "user", Label: "Name changed"},
 	models.DataDownloaded:   {Icon: "download", Label: "Data downloaded"},

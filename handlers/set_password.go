@@ -42,7 +42,7 @@ func (a *App) renderSetPassword(c *fiber.Ctx, token string, invalid models.Inval
 	user, err := a.db.UserOfLink(c.UserContext(), token)
 	if isNotFound(err) {
 		c.Status(fiber.StatusNotFound)
-		return a.render(c, "set-password", &SetPasswordPage{Page: render.Page{Title: "This link counts no more"}})
+		return a.render(c, "set-password", &SetPasswordPage{Page: render.Page{Title: "This link no longer works"}})
 	}
 	if err != nil {
 		return err

@@ -58,7 +58,7 @@ func (a *App) requireSetupToken(c *fiber.Ctx, token string, then func(token stri
 }
 
 func (a *App) renderSetup(c *fiber.Ctx, token string, asked models.NewUser, invalid models.InvalidError) error {
-	return a.render(c, "setup", &SetupPage{Page: render.Page{Title: "Make the first account"}, Token: token, Fields: render.FocusFirst([]render.Field{
+	return a.render(c, "setup", &SetupPage{Page: render.Page{Title: "Create the first account"}, Token: token, Fields: render.FocusFirst([]render.Field{
 		{Label: "Username", Name: "username", Type: "text", Value: web.Showable(asked.Name, models.MaxUsername), Autocomplete: "username", Error: invalid["username"]},
 		{Label: "Full name", Name: "full_name", Type: "text", Value: web.Showable(asked.FullName, models.MaxFullName), Autocomplete: "name", Error: invalid["full_name"], Optional: true},
 		{Label: "Password", Name: "password", Type: "password", Autocomplete: "new-password", Error: invalid["password"],

@@ -40,9 +40,9 @@ func (e InvalidError) Text(field string, typed *string, most int) {
 	text, ok := oneLine(*typed)
 	switch {
 	case !ok:
-		e[field] = "This has characters that can't be shown."
+		e[field] = "This contains characters that can't be shown."
 	case !visible(text):
-		e[field] = "This is needed."
+		e[field] = "Required."
 	case utf8.RuneCountInString(text) > most:
 		e[field] = fmt.Sprintf("Use at most %d characters.", most)
 	default:

@@ -138,7 +138,7 @@ func complainOfPassword(password string) string {
 	case len(password) > MaxPassword:
 		return fmt.Sprintf("This is too long: a password has at most %d bytes.", MaxPassword)
 	case !utf8.ValidString(password) || strings.ContainsRune(password, 0):
-		return "This has characters that no keyboard types."
+		return "This contains characters that can't be typed."
 	}
 	if utf8.RuneCount(normalPassword(password)) < MinPassword {
 		return fmt.Sprintf("Use at least %d characters; a few words are easy to remember.", MinPassword)

@@ -233,7 +233,7 @@ var ErrRefused = errors.New("the username or the password is wrong")
 func (db *DB) Authenticate(ctx context.Context, name, password string, from Origin) (*User, error) {
 	refused := InvalidError{}
 	if strings.TrimSpace(name) == "" {
-		refused["username"] = "Type your username."
+		refused["username"] = "Enter your username."
 	}
 	if complaint := untypable(password); complaint != "" {
 		refused["password"] = complaint
@@ -256,7 +256,7 @@ func (db *DB) Authenticate(ctx context.Context, name, password string, from Orig
 func untypable(password string) string {
 	switch {
 	case password == "":
-		return "Type your password."
+		return "Enter your password."
 	case len(password) > MaxPassword:
 		return fmt.Sprintf("A password has at most %d bytes.", MaxPassword)
 	}

@@ -35,14 +35,14 @@ func Username(typed string) (shown, compared string, ok bool) {
 }
 
 // usernameRule is what a person is told whose choice of name is refused.
-const usernameRule = "Use 1 to 64 letters, digits or signs such as . _ - @, without spaces."
+const usernameRule = "Use 1–64 letters, digits or symbols like . _ - @. No spaces."
 
 // fullName checks a full name: at most 200 characters, any script, no control
 // characters. It may be empty, but not look so.
 func fullName(typed string) (name string, complaint string) {
 	name, ok := oneLine(typed)
 	if !ok {
-		return "", "This has characters that can't be shown."
+		return "", "This contains characters that can't be shown."
 	}
 	if name != "" && !visible(name) {
 		return "", "This has no character that can be seen."

@@ -114,7 +114,7 @@ func (u *userEnable) Run(ctx context.Context, at console) error {
 		if err := db.SetDisabled(ctx, user, false, models.CommandLine); err != nil {
 			return err
 		}
-		fmt.Fprintf(at.out, "%s may sign in again.\n", user.Name)
+		fmt.Fprintf(at.out, "%s can sign in again.\n", user.Name)
 		return nil
 	})
 }
