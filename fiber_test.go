@@ -535,7 +535,7 @@ func TestTheSequenceOfEvents(t *testing.T) {
 	// Signing out ends it.
 	copied := ada.cookie()
 	ada.post("/logout").leadsTo("/login?left=1")
-	ada.get("/login?left=1").says("You have signed out")
+	ada.get("/login?left=1").says("You&#39;re signed out")
 	ada.get("/dashboard").isTurnedAway()
 	site.withCookie(copied).get("/dashboard").leadsTo("/login?ended=1&next=%2Fdashboard")
 }
@@ -803,7 +803,7 @@ func TestS8AnIdleSessionEnds(t *testing.T) {
 		site.later(10 * time.Minute)
 		used.get("/dashboard").answers(200)
 	}
-	used.get("/dashboard").answers(200).says("nowhere else")
+	used.get("/dashboard").answers(200).says("You aren't signed in anywhere else")
 	left.get("/dashboard").isTurnedAway()
 }
 
@@ -2658,7 +2658,7 @@ func TestUsersFromTheCommandLine(t *testing.T) {
 		{password, on("user", "add", "BOB"), 1, "taken"},
 		{"short", on("user", "add", "kim"), 1, "at least 15"},
 		{"", on("user", "add", "kim"), 1, "Choose a password"},
-		{password, on("user", "add", "a b"), 1, "without spaces"},
+		{password, on("user", "add", "a b"), 1, "No spaces"},
 		{password, on("user", "add"), 2, "name"},
 		{"", on("user", "list"), 0, "Bob <b>"},
 		{"", on("user", "list", "--json"), 0, `"name": "Bob"`},
@@ -2666,7 +2666,7 @@ func TestUsersFromTheCommandLine(t *testing.T) {
 		{"short", on("user", "password", "bob"), 1, "at least 15"},
 		{password, on("user", "password", "nobody"), 1, `no user "nobody"`},
 		{"", on("user", "disable", "bob"), 0, "disabled"},
-		{"", on("user", "enable", "bob"), 0, "may sign in again"},
+		{"", on("user", "enable", "bob"), 0, "can sign in again"},
 		{"", on("user", "remove", "bob"), 0, "removed"},
 		{"", on("user", "remove", "eve"), 0, "removed"},
 		{"", on("user", "remove", "ada"), 1, "last administrator"},
@@ -2974,7 +2974,7 @@ func TestFailedSignInsSlowDownFurtherOnes(t *testing.T) {
 	}
 	// The owner is not locked out: not where a session was, not where one is.
 	owner.login("ada", password).leadsTo("/dashboard")
-	elsewhere.get("/dashboard").answers(200).says("Failed attempt")
+	elsewhere.get("/dashboard").answers(200).says("Failed sign-in")
 	elsewhere.login("ada", password).leadsTo("/dashboard")
 	// Nor for good anywhere else.
 	site.later(2 * time.Second)
@@ -3119,7 +3119,7 @@ func TestEndingSessionsInTheBrowser(t *testing.T) {
 	for _, id := range []string{ids["ada"][0], "nothing", "%00", strings.Repeat("x", 500)} {
 		eve.post("/sessions/" + id + "/end").answers(404)
 	}
-	eve.get("/admin/sessions").answers(403).says("Your account may not")
+	eve.get("/admin/sessions").answers(403).says("Your account doesn&#39;t have access")
 	eve.post("/admin/sessions/" + theOther + "/end").answers(403)
 	if page := eve.get("/dashboard").answers(200); strings.Contains(page.body, "/admin") {
 		t.Error("a member sees what only administrators may open")
@@ -4551,7 +4551,7 @@ func TestActivityIsFilteredPagedAndDownloaded(t *testing.T) {
 	if page := ada.get("/activity?name=eve"); strings.Contains(page.body, `<span class="title">Failed`) {
 		t.Error("somebody else's activity is shown")
 	}
-	ada.get("/admin/activity?name=eve").answers(200).says("Failed attempt")
+	ada.get("/admin/activity?name=eve").answers(200).says("Failed sign-in")
 	eve.get("/admin/activity").answers(403)
 	eve.get("/admin/activity.csv").answers(403)
 
@@ -4717,7 +4717,7 @@ func TestWhatRepeatsWithinAMinuteIsCountedInOneRow(t *testing.T) {
 	back := site.visitor()
 	site.later(time.Second)
 	back.login("eve", password).leadsTo("/dashboard")
-	back.get("/dashboard").says("3 times since your last visit").says("<td>2</td><td>3</td>")
+	back.get("/dashboard").says("3 failed sign-ins since your last visit").says("<td>2</td><td>3</td>")
 	site.later(time.Second)
 	for range 2 {
 		site.visitor().login("eve", "not the password").answers(422)
@@ -4729,7 +4729,7 @@ func TestWhatRepeatsWithinAMinuteIsCountedInOneRow(t *testing.T) {
 	if failures := site.count(`SELECT COUNT(*) FROM events WHERE kind = 'failed sign-in'`); failures != 2 {
 		t.Errorf("the failures before and after a sign-in have %d rows", failures)
 	}
-	back.get("/dashboard").says("2 times since your last visit")
+	back.get("/dashboard").says("2 failed sign-ins since your last visit")
 }
 
 func TestANameCanBeSeen(t *testing.T) {
@@ -4868,7 +4868,7 @@ func TestInvitationsAndLinks(t *testing.T) {
 	}
 	token := func(link string) string { return strings.TrimPrefix(link, "/link?token=") }
 
-	ada.post("/admin/users/new", "username", "a b", "role", "member").answers(422).says("without spaces")
+	ada.post("/admin/users/new", "username", "a b", "role", "member").answers(422).says("No spaces.")
 	ada.post("/admin/users/new", "username", "ADA", "role", "member").answers(422).says("taken")
 	ada.post("/admin/users/new", "username", "eve", "role", "owner").answers(422).says("member or an admin")
 	first := link(ada.post("/admin/users/new", "username", "eve", "full_name", "Eve", "role", "member"))
@@ -4877,7 +4877,7 @@ func TestInvitationsAndLinks(t *testing.T) {
 
 	// A new link replaces the old one.
 	second := link(ada.post("/admin/users/" + site.user("eve").ID + "/link"))
-	site.visitor().get(first).answers(404).says("counts no more")
+	site.visitor().get(first).answers(404).says("no longer works")
 	guest := site.visitor()
 	guest.get(second).answers(200).says("eve").hasNoCookie()
 	guest.post("/link", "token", token(second), "password", "short").answers(422).says("at least 15")
@@ -5174,11 +5174,11 @@ func TestNobodyIsTakenForWhoseNameTheyChose(t *testing.T) {
 	if page := ada.get("/admin/activity"); strings.Contains(page.body, "root") {
 		t.Error("all activity names a user by the full name")
 	}
-	ada.get(at).says("<title>eve (root) · Daypass</title>").says("The account of " + both + " goes")
+	ada.get(at).says("<title>eve (root) · Daypass</title>").says("Deletes the account of " + both)
 	ada.post(at + "/link").leadsTo(at + "/link")
 	names(at+"/link", both)
 	ada.get(at + "/link").says("<title>A link for eve (root) · Daypass</title>")
-	for _, each := range [][2]string{{"make-admin", "is an administrator now"}, {"make-member", "is a member now"}, {"disable", "is disabled"}, {"enable", "may sign in again"}, {"end-sessions", "is signed out"}} {
+	for _, each := range [][2]string{{"make-admin", "is an administrator now"}, {"make-member", "is a member now"}, {"disable", "is disabled"}, {"enable", "can sign in again"}, {"end-sessions", "is signed out"}} {
 		ada.post(at + "/" + each[0]).leadsTo(at)
 		ada.get(at).says("<span>eve (root) " + each[1])
 	}
@@ -5256,7 +5256,7 @@ func TestUsersAreFoundAndPaged(t *testing.T) {
 	ada.get("/admin/users?after=nobody").answers(404)
 	ada.get("/admin/sessions?text=FIREFOX").answers(200).says("Firefox on Linux")
 	ada.get("/admin/sessions?text=127.0.0").says("Firefox on Linux")
-	ada.get("/admin/sessions?text=nobody").says("No session matches")
+	ada.get("/admin/sessions?text=nobody").says("No sessions match")
 }
 
 func TestNamesOfAllScriptsAreFoundWordByWord(t *testing.T) {
@@ -5330,7 +5330,7 @@ func TestTheDashboardSaysWhatNeedsAttention(t *testing.T) {
 	phone := site.visitor()
 	phone.header.Set("User-Agent", "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 Mobile/15E148 Safari/604.1")
 	phone.login("ada", password).leadsTo("/dashboard")
-	page := phone.get("/dashboard").says("3 times").says("not signed in with Safari on iOS before")
+	page := phone.get("/dashboard").says("3 times").says("signed in with Safari on iOS before")
 	signIns, failed := 0, 0 // midnight may be among them
 	rows := regexp.MustCompile(`<tr><th scope="row">.*?</th><td>(\d+)</td><td>(\d+)</td></tr>`).FindAllStringSubmatch(page.body, -1)
 	for _, row := range rows {
