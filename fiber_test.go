@@ -2672,19 +2672,23 @@ func TestUsersFromTheCommandLine(t *testing.T) {
 		{"", on("user", "remove", "ada"), 1, "last administrator"},
 		{"", on("user", "disable", "ada"), 1, "last administrator"},
 		{"", on("session", "list", "--user", "nobody"), 1, "no user"},
-		{"", on("session", "end"), 2, "name one session"},
+		{"", on("session", "end"), 2, "give the ID of a session"},
 		{"", on("session", "end", "nothing"), 1, "no session"},
 		{"", []string{"user", "list", "--database", filepath.Join(t.TempDir(), "mistyped.db")}, 1, "there is no database"},
 		{"", []string{"version"}, 0, "daypass " + command.Version},
 		{"", []string{"--help"}, 0, "Usage: daypass"},
-		{"", []string{"nonsense"}, 2, "nonsense"},
+		{"", []string{"nonsense"}, 2, "unknown command nonsense;"},
+		{"", on("user", "nonsense"), 2, "unknown command nonsense;"},
+		{"", []string{"serve", "nonsense"}, 2, "unexpected argument nonsense;"},
+		{"", []string{"version", "nonsense"}, 2, "unexpected argument nonsense;"},
+		{"", on("user", "remove", "ada", "nonsense"), 2, "unexpected argument nonsense;"},
 		{"", []string{"--listne", "x"}, 2, "--listne"},
 		{"", []string{"--lifetime", "soon"}, 2, "lifetime"},
 		{"", []string{"--lifetime", "1s"}, 2, "too short"},
 		{"", []string{"--idle", "1s"}, 2, "too short"},
 		{"", []string{"--trusted-proxy", "nearby"}, 2, "trusted-proxy"},
-		{"", on("--listen", "127.0.0.1:0", "--url", "ftp://x"), 2, "not an address of a whole site"},
-		{"", on("--listen", "127.0.0.1:0", "--url", "https://x/path"), 2, "not an address of a whole site"},
+		{"", on("--listen", "127.0.0.1:0", "--url", "ftp://x"), 2, "must be the address of a site"},
+		{"", on("--listen", "127.0.0.1:0", "--url", "https://x/path"), 2, "must be the address of a site"},
 		{"", on("--listen", "300.0.0.1:0"), 1, "can't listen"},
 		{"", on("--listen", strings.TrimPrefix(site.url, "http://")), 1, "already in use; choose another address"},
 		{"", []string{"--database", t.TempDir()}, 1, "is a folder"},
@@ -2773,7 +2777,7 @@ func TestMisspeltVariablesStopTheProgram(t *testing.T) {
 		t.Run(misspelt, func(t *testing.T) {
 			t.Setenv(misspelt, "127.0.0.1:0")
 			status, _, errs := typed(t, "", "--database", filepath.Join(t.TempDir(), "daypass.db"))
-			if status != 1 || !strings.Contains(errs, misspelt+" means nothing here; did you mean "+meant+"?") {
+			if status != 1 || !strings.Contains(errs, "unknown variable "+misspelt+"; did you mean "+meant+"?") {
 				t.Errorf("status %d: %s", status, errs)
 			}
 		})

@@ -10,6 +10,8 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"slices"
+	"strings"
 
 	"github.com/alecthomas/kong"
 
@@ -19,14 +21,14 @@ import (
 // CommandLine is the whole command line. A flag with a variable may be set by either;
 // the flag wins.
 type CommandLine struct {
-	Database string `default:"data/daypass.db" env:"DAYPASS_DATABASE" placeholder:"FILE" help:"The database file. It is made when it is not there."`
-	Log      string `default:"text" enum:"text,json" env:"DAYPASS_LOG" help:"How log lines look: text for people, json for machines."`
+	Database string `default:"data/daypass.db" env:"DAYPASS_DATABASE" placeholder:"FILE" help:"The database file. Created if missing."`
+	Log      string `default:"text" enum:"text,json" env:"DAYPASS_LOG" help:"Log format: text for people, json for machines."`
 
-	Serve   serve          `cmd:"" default:"withargs" help:"Serve the site. This is what runs when no command is named."`
+	Serve   serve          `cmd:"" default:"withargs" help:"Run the web server. This is the default command."`
 	User    userCommand    `cmd:"" help:"Add, list and change users."`
-	Doctor  doctor         `cmd:"" help:"Say what is wrong with this installation, and what to do about it."`
+	Doctor  doctor         `cmd:"" help:"Check this installation, and say what to do about each problem."`
 	Session sessionCommand `cmd:"" help:"List and end sessions."`
-	New     newCommand     `cmd:"" help:"For developers, in a checkout: write a new page, or a copy under another name."`
+	New     newCommand     `cmd:"" help:"For developers, in a checkout: write a new page, or copy this project under a new name."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
 
@@ -42,8 +44,8 @@ type console struct {
 	out, err io.Writer
 	db       string // path of the database
 	log      *slog.Logger
-	unknown  []string // variables that mean nothing here
-	misspelt error    // those of them that were meant to mean something
+	unknown  []string // variables that begin like those of the program, and are none of them
+	misspelt error    // about one of them that is most likely misspelt
 }
 
 // usageError is an error of whoever typed the command.
@@ -68,8 +70,8 @@ func Run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 	unknown, misspelt := unknownVariables(parser.Model, os.Environ())
 	switch {
 	case err != nil:
-		err = usageError{err}
-	case misspelt != nil && command.Command() != "doctor": // which has a line for it
+		err = usageError{unknownCommand(err, args)}
+	case misspelt != nil && command.Selected().Name != "doctor": // which has a line for it
 		err = misspelt
 	default:
 		level := slog.LevelInfo
@@ -92,6 +94,20 @@ func Run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 	}
 	fmt.Fprintf(errs, "daypass: %v\n", err)
 	return 1
+}
+
+// unknownCommand gives an error about a word in the place of a command its name:
+// the parser, which takes the word for an argument of serve, calls it unexpected.
+func unknownCommand(err error, args []string) error {
+	var parse *kong.ParseError
+	word, unexpected := strings.CutPrefix(err.Error(), "unexpected argument ")
+	if !unexpected || !errors.As(err, &parse) {
+		return err
+	}
+	if at := parse.Context.Selected(); at != nil && len(at.Children) == 0 && slices.Contains(args, at.Name) {
+		return err
+	}
+	return errors.New("unknown command " + word)
 }
 
 func newLog(to io.Writer, form string, level slog.Level) *web.LogHandler {

@@ -18,10 +18,10 @@ import (
 )
 
 // withDatabase opens the database that a server may be using at the same time.
-// It makes none, unless told: a mistyped path is more likely.
+// It creates none, unless told: a mistyped path is more likely.
 func (at console) withDatabase(ctx context.Context, make bool, work func(*models.DB) error) error {
 	if _, err := os.Stat(at.db); errors.Is(err, fs.ErrNotExist) && !make {
-		return fmt.Errorf("there is no database at %s; name it with --database", at.db)
+		return fmt.Errorf("there is no database at %s; give its path with --database", at.db)
 	}
 	db, err := models.Open(ctx, at.db)
 	if err != nil {
@@ -69,12 +69,12 @@ func (at console) newPassword() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("read the password: %w", err)
 	}
-	second, err := ask("The same again: ")
+	second, err := ask("Repeat password: ")
 	if err != nil {
 		return "", fmt.Errorf("read the password: %w", err)
 	}
 	if first != second {
-		return "", errors.New("the two passwords differ; nothing was changed")
+		return "", errors.New("the passwords don't match; nothing was changed")
 	}
 	return first, nil
 }

@@ -18,13 +18,13 @@ type doctor struct {
 	JSON     bool `name:"json" help:"Print JSON."`
 }
 
-// Run examines the installation and prints a line for each thing it looked at.
+// Run checks the installation and prints a line for each thing it looked at.
 func (d *doctor) Run(ctx context.Context, at console) error {
 	var found []models.Finding
 	if at.misspelt != nil {
-		found = append(found, models.Finding{Level: models.Wrong, About: "variables", Found: at.misspelt.Error(), Do: "remove or correct it: the server does not start"})
+		found = append(found, models.Finding{Level: models.Wrong, About: "variables", Found: at.misspelt.Error(), Do: "correct or remove it: correct this: until then the server does not start"})
 	} else if len(at.unknown) > 0 {
-		found = append(found, models.Finding{Level: models.Warning, About: "variables", Found: "mean nothing here: " + strings.Join(at.unknown, ", "), Do: "remove or correct them, unless something else sets them, as Kubernetes does"})
+		found = append(found, models.Finding{Level: models.Warning, About: "variables", Found: "unknown: " + strings.Join(at.unknown, ", "), Do: "correct or remove them, unless something else sets them, as Kubernetes does"})
 	}
 	found = append(found, models.ExamineFiles(at.db)...)
 	examine := func(db *models.DB) error {
@@ -40,7 +40,7 @@ func (d *doctor) Run(ctx context.Context, at console) error {
 	}
 	var err error
 	if _, missing := os.Stat(at.db); errors.Is(missing, fs.ErrNotExist) {
-		found = append(found, models.Finding{Level: models.OK, About: "database", Found: at.db + " is not there yet: the start makes it"})
+		found = append(found, models.Finding{Level: models.OK, About: "database", Found: at.db + " does not exist yet: it is created at the first start"})
 		err = examine(nil)
 	} else {
 		err = at.withDatabase(ctx, false, func(db *models.DB) error {
@@ -49,7 +49,7 @@ func (d *doctor) Run(ctx context.Context, at console) error {
 		})
 	}
 	if err != nil {
-		found = append(found, models.Finding{Level: models.Wrong, About: "start", Found: err.Error(), Do: "until then the server does not start"})
+		found = append(found, models.Finding{Level: models.Wrong, About: "start", Found: err.Error(), Do: "correct this: until then the server does not start"})
 	}
 	if err := d.print(at, found); err != nil {
 		return err
@@ -61,7 +61,7 @@ func (d *doctor) Run(ctx context.Context, at console) error {
 		}
 	}
 	if wrong > 0 {
-		return fmt.Errorf("things that are wrong: %d", wrong)
+		return fmt.Errorf("problems found: %d", wrong)
 	}
 	return nil
 }

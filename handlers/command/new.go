@@ -7,20 +7,20 @@ import (
 )
 
 type newCommand struct {
-	View newView `cmd:"" help:"Write a page: template, handler, test, and its lines in the map, the menu and the gallery."`
-	App  newApp  `cmd:"" help:"Make a copy with its own name, module, title, cookie and variables."`
+	View newView `cmd:"" help:"Write a page: template, handler, test, and its lines in the routes, the menu and the gallery."`
+	App  newApp  `cmd:"" help:"Copy this project under a new name."`
 }
 
 type newView struct {
-	Name  string `arg:"" help:"What the page is called in its address, such as reading-list."`
-	Admin bool   `help:"Make it a page of the administration."`
-	Table string `placeholder:"COLUMNS" help:"Give it a table of its own with a form, such as \"title:text pages:number due_on:date done:bool\"."`
+	Name  string `arg:"" help:"The name of the page in its address, such as reading-list."`
+	Admin bool   `help:"Make it an administration page."`
+	Table string `placeholder:"COLUMNS" help:"Give it a table of its own, with a form, such as \"title:text pages:number due_on:date done:bool\"."`
 }
 
 type newApp struct {
-	Name   string `arg:"" help:"Of the binary, the cookie, the database and the variables, such as acme."`
+	Name   string `arg:"" help:"The name of the binary, the cookie, the database and the variables, such as acme."`
 	Module string `placeholder:"PATH" help:"The Go module, such as example.org/team/acme. (default: the name)"`
-	Title  string `help:"What people read. (default: made from the name)"`
+	Title  string `help:"The name that people see. (default: made from the name)"`
 	Folder string `placeholder:"FOLDER" help:"Where to write it. (default: beside the checkout)"`
 }
 
@@ -47,9 +47,9 @@ func (v *newView) Run(at console) error {
 		fmt.Fprintln(at.out, "changed ", file)
 	}
 	fmt.Fprintf(at.out, `
-Next: see the page at %s with
+Next: look at the page at %s,
   go run . serve --dev
-write what it shows into views/%s.html, and run its test with
+write its template, views/%s.html, and run its test:
   go test ./handlers
 `, view.Path(), v.Name)
 	return nil
@@ -69,7 +69,7 @@ func (a *newApp) Run(at console) error {
   cd %s
   go test ./...
   go run .
-The pictures of its README are still of the old name; these make new ones:
+The pictures in its README still show the old name. This makes new ones:
   go test -run HowItLooks -artifacts .
 `, a.Name, folder, folder)
 	return nil

@@ -20,22 +20,22 @@ import (
 
 type serve struct {
 	Settings `embed:""`
-	Dev      bool `help:"In a checkout: read templates and assets from the disk for each request, show what is wrong with them, and let the browser follow."`
+	Dev      bool `help:"For developers, in a checkout: read templates and assets from disk for each request, show template errors in the browser, and reload open pages automatically."`
 }
 
 // Run opens the models, builds the site and listens.
 func (s *serve) Run(ctx context.Context, at console) error {
 	if s.ThrottleAccount < 1 || s.ThrottleAddress < 1 || s.ThrottleDelay < 0 || s.ThrottleLongest < s.ThrottleDelay {
-		return usageError{errors.New("--throttle-account and --throttle-address are at least 1, and --throttle-longest is at least --throttle-delay")}
+		return usageError{errors.New("--throttle-account and --throttle-address must be at least 1, and --throttle-longest at least --throttle-delay")}
 	}
 	if s.Lifetime < time.Minute {
-		return usageError{fmt.Errorf("--lifetime %s is too short: a minute is the least", s.Lifetime)}
+		return usageError{fmt.Errorf("--lifetime %s is too short: the minimum is one minute", s.Lifetime)}
 	}
 	if s.KeepActivity < s.Lifetime {
-		return usageError{errors.New("--keep-activity is at least as long as --lifetime")}
+		return usageError{errors.New("--keep-activity must be at least as long as --lifetime")}
 	}
 	if s.Idle < 0 || s.Idle > 0 && s.Idle < 2*time.Minute {
-		return usageError{fmt.Errorf("--idle %s is too short: two minutes are the least, since use is noted once a minute", s.Idle)}
+		return usageError{fmt.Errorf("--idle %s is too short: the minimum is two minutes, since activity is recorded once a minute", s.Idle)}
 	}
 	checkout := ""
 	if s.Dev {
@@ -102,17 +102,17 @@ func (s *serve) printBanner(ctx context.Context, at console, db *models.DB, publ
 	}
 	fmt.Fprintf(at.out, "\n  Daypass is at %s\n", public)
 	if !found {
-		fmt.Fprintf(at.out, "\n  Nobody has an account yet. Make the first one here:\n  %s/setup?token=%s\n", public, token)
+		fmt.Fprintf(at.out, "\n  No account yet. Create the first one here:\n  %s/setup?token=%s\n", public, token)
 	}
 	if s.Dev {
-		fmt.Fprint(at.out, "\n  Templates and assets are read from views/ and public/, and the browser follows them.\n")
+		fmt.Fprint(at.out, "\n  Templates and assets are read from views/ and public/, and open pages reload automatically.\n")
 	}
 	fmt.Fprintln(at.out)
 	if public.Scheme == "http" && !web.IsLocal(public.Hostname()) {
-		at.log.Warn("passwords and cookies travel unencrypted; put a proxy with TLS in front and name its address with --url https://…", "url", public)
+		at.log.Warn("passwords and cookies travel unencrypted; put a proxy with TLS in front and set its address with --url https://…", "url", public)
 	}
 	if len(at.unknown) > 0 {
-		at.log.Warn("variables that mean nothing here", "names", strings.Join(at.unknown, " "))
+		at.log.Warn("unknown variables", "names", strings.Join(at.unknown, " "))
 	}
 	at.log.Info("listening", "address", s.Listen, "url", public, "database", at.db, "version", Version)
 	return nil

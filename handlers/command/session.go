@@ -11,19 +11,19 @@ import (
 )
 
 type sessionCommand struct {
-	List sessionList `cmd:"" help:"List the valid sessions."`
-	End  sessionEnd  `cmd:"" help:"End one session, all of a user, or all."`
+	List sessionList `cmd:"" help:"List the live sessions."`
+	End  sessionEnd  `cmd:"" help:"End one session, all sessions of a user, or all sessions."`
 }
 
 type sessionList struct {
-	User string `placeholder:"NAME" help:"Only those of this user."`
+	User string `placeholder:"NAME" help:"Only sessions of this user."`
 	JSON bool   `name:"json" help:"Print JSON."`
 }
 
 type sessionEnd struct {
-	ID   string `arg:"" optional:"" help:"The session, as the list names it."`
+	ID   string `arg:"" optional:"" help:"The ID of the session, from the list."`
 	User string `placeholder:"NAME" help:"All sessions of this user."`
-	All  bool   `help:"All sessions of everybody."`
+	All  bool   `help:"All sessions of everyone."`
 }
 
 func (s *sessionList) Run(ctx context.Context, at console) error {
@@ -77,7 +77,7 @@ func (s *sessionEnd) Run(ctx context.Context, at console) error {
 		}
 	}
 	if chosen != 1 {
-		return usageError{errors.New("name one session, or --user NAME, or --all")}
+		return usageError{errors.New("give the ID of a session, --user NAME or --all")}
 	}
 	ended := func(count int64) { fmt.Fprintf(at.out, "Sessions ended: %d\n", count) }
 	if s.User != "" {

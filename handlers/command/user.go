@@ -11,10 +11,10 @@ import (
 type userCommand struct {
 	Add      userAdd      `cmd:"" help:"Add a user. The password comes from a prompt, or from standard input."`
 	List     userList     `cmd:"" help:"List all users."`
-	Password userPassword `cmd:"" help:"Give a user a new password and end all of the user's sessions."`
-	Disable  userDisable  `cmd:"" help:"Forbid a user to sign in and end all of the user's sessions."`
-	Enable   userEnable   `cmd:"" help:"Allow a disabled user to sign in again."`
-	Remove   userRemove   `cmd:"" help:"Remove a user with everything that is held about them."`
+	Password userPassword `cmd:"" help:"Set a new password, and end all sessions and password links of the user."`
+	Disable  userDisable  `cmd:"" help:"Block a user from signing in, and end all sessions and password links of the user."`
+	Enable   userEnable   `cmd:"" help:"Let a disabled user sign in again."`
+	Remove   userRemove   `cmd:"" help:"Remove a user and everything stored about them."`
 }
 
 type userAdd struct {
@@ -94,7 +94,7 @@ func (u *userPassword) Run(ctx context.Context, at console) error {
 		if err := db.SetPassword(ctx, user, password, models.CommandLine); err != nil {
 			return err
 		}
-		fmt.Fprintf(at.out, "%s has a new password; all sessions of %s were ended.\n", user.Name, user.Name)
+		fmt.Fprintf(at.out, "%s has a new password and is signed out everywhere.\n", user.Name)
 		return nil
 	})
 }

@@ -11,7 +11,7 @@ import (
 
 // Variables are all that the environment may set, by name.
 func Variables(model *kong.Application) map[string]string {
-	known := map[string]string{secretVariable: "Secrets that sign cookies, newest first, parted by commas; instead of the secret file."}
+	known := map[string]string{secretVariable: "Secrets that sign cookies, newest first, separated by commas; instead of the secret file."}
 	var visit func(*kong.Node)
 	visit = func(node *kong.Node) {
 		for _, flag := range node.Flags {
@@ -41,7 +41,7 @@ func unknownVariables(model *kong.Application, environment []string) (unknown []
 		unknown = append(unknown, name)
 		for _, meant := range slices.Sorted(maps.Keys(known)) {
 			if word := strings.TrimPrefix(meant, variablePrefix); misspelling(strings.TrimPrefix(name, variablePrefix), word) {
-				misspelt = fmt.Errorf("the variable %s means nothing here; did you mean %s?", name, meant)
+				misspelt = fmt.Errorf("unknown variable %s; did you mean %s?", name, meant)
 				break
 			}
 		}
