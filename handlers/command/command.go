@@ -30,6 +30,7 @@ type CommandLine struct {
 	Session sessionCommand `cmd:"" help:"List and end sessions."`
 	New     newCommand     `cmd:"" help:"For developers, in a checkout: write a new page, or copy this project under a new name."`
 	Version versionCommand `cmd:"" help:"Print the version."`
+	Help    helpCommand    `cmd:"" help:"Show a help topic, or list the topics."`
 }
 
 // secretVariable has no flag: the flags of a process can be seen by others.
@@ -71,7 +72,7 @@ func Run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 	switch {
 	case err != nil:
 		err = usageError{unknownCommand(err, args)}
-	case misspelt != nil && command.Selected().Name != "doctor": // which has a line for it
+	case misspelt != nil && command.Selected().Name != "doctor" && command.Selected().Name != "help": // the doctor has a line for it
 		err = misspelt
 	default:
 		level := slog.LevelInfo
