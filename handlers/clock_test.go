@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"daypass/handlers/sitetest"
 	"daypass/models"
 )
 
@@ -67,5 +66,5 @@ func (v *visitor) with(cookie string) *visitor { return &visitor{v.t, v.app, coo
 // tables are the rows of all tables.
 func (s *clockSite) tables() map[string]string {
 	s.t.Helper()
-	return sitetest.Tables(s.t, s.file)
+	return tablesOf(s.t, s.file)
 }

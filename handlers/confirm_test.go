@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"daypass/handlers/sitetest"
 	"daypass/models"
 )
 
@@ -90,7 +89,7 @@ func TestEveryActOfTheAdministrationAsksForThePasswordAgain(t *testing.T) {
 		delete(after, counted)
 	}
 	after["users"], before["users"] = "", "" // their version changes with their events
-	if changed := sitetest.Changed(before, after); changed != "" {
+	if changed := changedTables(before, after); changed != "" {
 		t.Errorf("without the password %s", changed)
 	}
 	if users, err := site.app.db.Users(t.Context()); err != nil || len(users) != 3 || users[1].IsAdmin() || users[1].Disabled {

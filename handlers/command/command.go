@@ -10,8 +10,10 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"os/signal"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/alecthomas/kong"
 
@@ -51,6 +53,14 @@ type console struct {
 
 // usageError is an error of whoever typed the command.
 type usageError struct{ error }
+
+// Main runs the command line of the process, and ends the process.
+func Main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	os.Exit(Run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
 
 // Run runs a command line and returns its exit status: 0, 1 when it failed, 2
 // when it was wrong.

@@ -1,0 +1,204 @@
+package command_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"daypass/handlers"
+	"daypass/handlers/sitetest"
+	"daypass/models"
+)
+
+// TestS8ARestartOfTheProgramAppliesTheLimitBefore it takes the one it is told now.
+func TestS8ARestartOfTheProgramAppliesTheLimitBefore(t *testing.T) {
+	folder := t.TempDir()
+	file := filepath.Join(folder, "data", "daypass.db")
+	_, _, errs := sitetest.Typed(t, sitetest.Password+"\n", "--database", file, "user", "add", "ada", "--admin")
+	p := sitetest.Launch(t, folder, "--database", file, "--idle", "30m")
+	site := &sitetest.Site{T: t, URL: p.URL, File: file}
+	cookie := site.SignIn("ada").Cookie()
+	site.WithCookie(cookie).Get("/dashboard").Answers(200)
+	p.Stop()
+	site.Change(`UPDATE sessions SET seen = seen - 3600`)
+	p = sitetest.Launch(t, folder, "--database", file, "--idle", "24h")
+	site.URL = p.URL
+	site.WithCookie(cookie).Get("/dashboard").LeadsToSignIn()
+	p.Stop()
+	if errs != "" {
+		t.Error(errs)
+	}
+}
+
+func TestTheProgramFromTheFirstStartOn(t *testing.T) {
+	folder := t.TempDir()
+	first := sitetest.Launch(t, folder)
+	link := regexp.MustCompile(`http://localhost:\d+/setup\?token=(\w+)`).FindStringSubmatch(first.Out.String())
+	if link == nil || !strings.HasPrefix(link[0], first.URL) {
+		t.Fatalf("no link to the first account:\n%s", first.Out)
+	}
+	if strings.Contains(first.Out.String()[strings.Index(first.Out.String(), "time="):], link[1]) {
+		t.Error("the log has the token")
+	}
+	site := &sitetest.Site{T: t, URL: first.URL}
+	ada := site.Visitor()
+	ada.Get(strings.TrimPrefix(link[0], first.URL)).Answers(200)
+	ada.Post("/setup", "token", link[1], "username", "ada", "full_name", "", "password", sitetest.Password).LeadsTo("/dashboard")
+	ada.Get("/dashboard").Answers(200)
+	cookie := ada.Cookie()
+	first.Stop()
+
+	// What was acknowledged is there after a restart: the user, the session, the secret.
+	second := sitetest.Launch(t, folder)
+	if strings.Contains(second.Out.String(), "/setup") {
+		t.Error("the second start offers the setup again")
+	}
+	(&sitetest.Site{T: t, URL: second.URL}).WithCookie(cookie).Get("/dashboard").Answers(200)
+	second.Stop()
+	for _, name := range []string{"data/daypass.db", "data/secret"} {
+		if info, err := os.Stat(filepath.Join(folder, name)); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v, %v", name, info, err)
+		}
+	}
+}
+
+// TestManyConnectionsShutNobodyOut: a program that may open 300 files gets 2,000
+// connections, some of which begin a request. Who is signed in still gets through.
+func TestManyConnectionsShutNobodyOut(t *testing.T) {
+	if sitetest.OpenFiles(3000) < 3000 {
+		t.Skip("too few files may be open here")
+	}
+	folder := t.TempDir()
+	limited := filepath.Join(folder, "limited")
+	sitetest.Must(t, os.WriteFile(limited, []byte("#!/bin/sh\nulimit -n 300\nexec '"+os.Args[0]+"' \"$@\"\n"), 0o700))
+	p := sitetest.LaunchProgram(t, limited, folder)
+	token := regexp.MustCompile(`token=(\w+)`).FindStringSubmatch(p.Out.String())[1]
+	site := &sitetest.Site{T: t, URL: strings.Replace(p.URL, "localhost", "127.0.0.1", 1)}
+	ada := site.Visitor()
+	ada.Client.Transport = &http.Transport{DisableKeepAlives: true}
+	ada.Post("/setup", "token", token, "username", "ada", "full_name", "", "password", sitetest.Password).LeadsTo("/dashboard")
+	stream, err := ada.Client.Get(site.URL + "/session/watch")
+	sitetest.Must(t, err)
+	defer stream.Body.Close()
+
+	flood := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 3)}, Timeout: 30 * time.Second}
+	var connections []net.Conn
+	ada.Client.Timeout = 30 * time.Second // slow, and not for ever
+	for i := range 2000 {
+		connection, err := flood.Dial("tcp", strings.TrimPrefix(site.URL, "http://"))
+		if err != nil {
+			t.Fatalf("after %d connections: %v\n%s", i, err, p.Out)
+		}
+		connections = append(connections, connection)
+		if i%3 == 0 {
+			fmt.Fprint(connection, "GET /login HTTP/1.1\r\nX-Unfinished: ")
+		}
+		if i%250 == 249 {
+			ada.Get("/dashboard").Answers(200)
+		}
+	}
+	for range 5 {
+		ada.Get("/sessions").Answers(200)
+	}
+	for _, connection := range connections {
+		connection.Close()
+	}
+	ada.Get("/dashboard").Answers(200)
+	if lines := strings.Count(p.Out.String(), "level=WARN"); lines == 0 || lines > 3 {
+		t.Errorf("%d warnings:\n%s", lines, p.Out)
+	}
+	ada.Client.Timeout = 0
+	ada.Post("/logout").LeadsTo("/login?left=1")
+	if rest, err := io.ReadAll(stream.Body); err != nil || !strings.Contains(string(rest), "event: ended") {
+		t.Errorf("the open page heard %q, %v", rest, err)
+	}
+	p.Stop()
+}
+
+// TestASignalRightAfterTheStartEndsTheServer, also when it comes before the
+// server has begun to accept.
+func TestASignalRightAfterTheStartEndsTheServer(t *testing.T) {
+	db, err := models.Open(t.Context(), filepath.Join(t.TempDir(), "daypass.db"))
+	sitetest.Must(t, err)
+	defer db.Close()
+	for i := range 300 {
+		site, err := handlers.New(db, handlers.Config{URL: &url.URL{Scheme: "http", Host: "localhost"}, Secrets: []string{sitetest.SecretA}, Lifetime: time.Hour, Log: db.Log})
+		sitetest.Must(t, err)
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		sitetest.Must(t, err)
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(time.Duration(i%60)*10*time.Microsecond, cancel)
+		served := make(chan error, 1)
+		go func() { served <- site.Serve(ctx, listener) }()
+		select {
+		case err := <-served:
+			if err != nil {
+				t.Fatalf("try %d: %v", i, err)
+			}
+		case <-time.After(30 * time.Second):
+			t.Fatalf("try %d: it serves for ever", i)
+		}
+	}
+}
+
+// TestASecondCtrlCEndsTheProgramAtOnce, although a request is under way for which
+// the first one waits.
+func TestASecondCtrlCEndsTheProgramAtOnce(t *testing.T) {
+	p := sitetest.Launch(t, t.TempDir())
+	address := strings.Replace(strings.TrimPrefix(p.URL, "http://"), "localhost", "127.0.0.1", 1)
+	slow, err := net.Dial("tcp", address)
+	sitetest.Must(t, err)
+	defer slow.Close()
+	fmt.Fprint(slow, "POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nExpect: 100-continue\r\n\r\n")
+	if line, err := bufio.NewReader(slow).ReadString('\n'); err != nil || !strings.Contains(line, "100") {
+		t.Fatalf("%q, %v", line, err)
+	}
+	sitetest.Must(t, p.Process.Process.Signal(os.Interrupt))
+	sitetest.Until(t, "it accepts nobody any more", func() bool {
+		connection, err := net.Dial("tcp", address)
+		if err == nil {
+			connection.Close()
+		}
+		return err != nil
+	})
+	sitetest.Must(t, p.Process.Process.Signal(os.Interrupt))
+	var ended *exec.ExitError
+	if err := p.Process.Wait(); !errors.As(err, &ended) || ended.Sys().(syscall.WaitStatus).Signal() != syscall.SIGINT {
+		t.Errorf("it ended by itself: %v", err)
+	}
+}
+
+// TestAStrangerCannotFillTheLog sends what is refused, again and again, with as
+// much in it as a request may have.
+func TestAStrangerCannotFillTheLog(t *testing.T) {
+	folder := t.TempDir()
+	p := sitetest.Launch(t, folder)
+	site := &sitetest.Site{T: t, URL: p.URL}
+	token := regexp.MustCompile(`token=(\w+)`).FindStringSubmatch(p.Out.String())[1]
+	site.Visitor().Post("/setup", "token", token, "username", "ada", "password", sitetest.Password).LeadsTo("/dashboard")
+	began := len(p.Out.String())
+	stranger := site.Visitor()
+	stranger.Header.Set("Sec-Fetch-Site", "cross-site")
+	stranger.Header.Set("Origin", "https://"+strings.Repeat("x", 8000)+".example")
+	for range 110 {
+		stranger.Post("/account/name", "full_name", "Eve").Answers(403)
+	}
+	p.Stop()
+	log := p.Out.String()[began:]
+	if len(log) > 10_000 || !strings.Contains(log, "more=100") || !strings.Contains(log, "route=/account/name") || strings.Contains(log, "route=/ ") {
+		t.Errorf("the log is %d bytes long:\n%.2000s", len(log), log)
+	}
+}

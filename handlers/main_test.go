@@ -1,0 +1,9 @@
+package handlers_test
+
+import (
+	"testing"
+
+	"daypass/handlers/sitetest"
+)
+
+func TestMain(m *testing.M) { sitetest.Main(m) }

@@ -1,0 +1,234 @@
+package sitetest
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+)
+
+// Window is a window of a real browser.
+type Window struct {
+	t   *testing.T
+	Ctx context.Context
+}
+
+// Chromium opens a window of a real browser with a profile of its own. Without
+// Chromium the test is skipped, and fails in CI. Whatever the browser complains
+// about fails the test: scripts, the policy, requests.
+func Chromium(t *testing.T, width, height int64, dark bool) *Window {
+	t.Helper()
+	var path string
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if found, err := exec.LookPath(name); err == nil && path == "" {
+			path = found
+		}
+	}
+	if path == "" {
+		const missing = "this test needs a browser; install Chromium, such as with: apt-get install chromium"
+		if os.Getenv("CI") == "true" {
+			t.Fatal(missing)
+		}
+		t.Skip(missing)
+	}
+	options := []chromedp.ExecAllocatorOption{chromedp.ExecPath(path), chromedp.UserDataDir(t.TempDir()), chromedp.WindowSize(int(width), int(height))}
+	for _, flag := range []string{
+		"headless", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run",
+		"disable-background-networking", "disable-component-update", "disable-sync", "hide-scrollbars",
+	} {
+		options = append(options, chromedp.Flag(flag, true))
+	}
+	options = append(options, chromedp.Flag("host-resolver-rules", "MAP intranet.test 127.0.0.1"))
+	browser, stop := chromedp.NewExecAllocator(context.Background(), options...)
+	t.Cleanup(stop)
+	ctx, cancel := chromedp.NewContext(browser)
+	t.Cleanup(cancel)
+	t.Cleanup(func() { chromedp.Cancel(ctx) })
+	Must(t, chromedp.Do(ctx)) // starts it; a limit on this call would be one on all
+	ctx, cancel = context.WithTimeout(ctx, 2*time.Minute)
+	t.Cleanup(cancel)
+
+	w := &Window{t, ctx}
+	w.complains()
+	scheme := "light"
+	if dark {
+		scheme = "dark"
+	}
+	Call(w, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true})
+	Call(w, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
+	Must(t, chromedp.Do(ctx, chromedp.EmulateViewport(width, height)))
+	return w
+}
+
+// Tab opens another tab in the same browser, before the others, or another
+// window. Unlike the first one, it knows when it is not seen.
+func (w *Window) Tab(newWindow bool) *Window {
+	w.t.Helper()
+	ctx, cancel := chromedp.NewContext(w.Ctx, chromedp.WithNewWindow(newWindow))
+	w.t.Cleanup(cancel)
+	tab := &Window{w.t, ctx}
+	Must(w.t, chromedp.Do(ctx))
+	tab.complains()
+	return tab
+}
+
+// complains fails the test when the browser complains about the page.
+func (w *Window) complains() {
+	t := w.t
+	t.Helper()
+	Must(t, chromedp.Listen(w.Ctx, func(event any) {
+		switch event := event.(type) {
+		case *log.EventEntryAdded:
+			refused := strings.Contains(event.Entry.Text, "the server responded with a status of ") // as a form may be
+			if event.Entry.Level != log.EntryLevelInfo && !refused {
+				t.Errorf("the browser complains: %s %s", event.Entry.Text, event.Entry.URL)
+			}
+		case *runtime.EventExceptionThrown:
+			t.Errorf("the script fails: %v", event.ExceptionDetails)
+		case *runtime.EventConsoleAPICalled:
+			t.Errorf("the script writes to the console: %s", event.Type)
+		case *network.EventLoadingFailed:
+			if !event.Canceled { // the page itself closes a stream
+				t.Errorf("a request failed: %s", event.ErrorText)
+			}
+		}
+	}))
+	Call(w, log.Enable, cdp.Empty{})
+	Call(w, network.Enable, network.EnableParams{})
+}
+
+// Call gives the browser a command of its protocol.
+func Call[P, R any](w *Window, command cdp.Command[P, R], params P) {
+	w.t.Helper()
+	_, err := chromedp.Call(w.Ctx, command, params)
+	Must(w.t, err)
+}
+
+// Evaluate returns what an expression in the page says.
+func Evaluate[T any](w *Window, expression string) T {
+	w.t.Helper()
+	value, err := chromedp.Run(w.Ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
+	Must(w.t, err)
+	return value
+}
+
+func (w *Window) Open(address string) {
+	w.t.Helper()
+	Must(w.t, chromedp.Do(w.Ctx, chromedp.Navigate(address)))
+}
+
+// settled waits until the cursor is where the page wants it, which is a little
+// after the page is there.
+func (w *Window) settled() {
+	w.t.Helper()
+	for range 250 {
+		if Evaluate[bool](w, "!document.querySelector('[autofocus]') || document.activeElement != document.body") {
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	w.t.Error("the cursor is nowhere")
+}
+
+// Press types on the keyboard, into whatever has the focus.
+func (w *Window) Press(keys string) {
+	w.t.Helper()
+	w.settled()
+	Must(w.t, chromedp.Do(w.Ctx, chromedp.KeyEvent(keys)))
+}
+
+// Enter presses Enter and waits for the page that comes of it.
+func (w *Window) Enter() {
+	w.t.Helper()
+	_, err := chromedp.RunResponse(w.Ctx, chromedp.KeyEvent(kb.Enter))
+	Must(w.t, err)
+}
+
+// SignOut clicks the button and waits for the page that comes of it.
+func (w *Window) SignOut() {
+	w.t.Helper()
+	_, err := chromedp.RunResponse(w.Ctx, chromedp.Click(`form[action="/logout"] button`))
+	Must(w.t, err)
+}
+
+// Back goes back in the history and waits until another page is there. While
+// one page gives way to another there is nobody to ask, so it asks again.
+func (w *Window) Back() {
+	w.t.Helper()
+	from := Evaluate[string](w, "location.href")
+	chromedp.Run(w.Ctx, chromedp.Evaluate[any]("history.back()"))
+	w.WaitFor(fmt.Sprintf("location.href != %q && document.readyState == 'complete' && !document.documentElement.hidden", from))
+}
+
+// Shows says which address the window shows, and what has the focus.
+func (w *Window) Shows(address, focus string) {
+	w.t.Helper()
+	if shown := Evaluate[string](w, "location.href"); shown != address {
+		w.t.Fatalf("the window shows %s, not %s", shown, address)
+	}
+	w.settled()
+	if focused := Evaluate[string](w, "document.activeElement.id"); focused != focus {
+		w.t.Errorf("at %s the cursor is in %q, not in %q", address, focused, focus)
+	}
+}
+
+// Look checks the page that the window shows: axe-core finds nothing to
+// complain of, and nothing is wider than the window. The picture is kept with
+// the test's artifacts (go test -artifacts).
+func (w *Window) Look(name string) {
+	w.t.Helper()
+	axe, err := os.ReadFile(filepath.Join(Root(w.t), "handlers/testdata/axe.min.js"))
+	Must(w.t, err)
+	complaints := Evaluate[string](w, string(axe)+`;
+		axe.run().then(found => found.violations.map(v => v.id + ": " + v.nodes.map(n => n.html + " " + n.failureSummary).join("\n")).join("\n"))`)
+	if complaints != "" {
+		w.t.Errorf("%s: axe-core finds %s", name, complaints)
+	}
+	if Evaluate[bool](w, "document.documentElement.scrollWidth > innerWidth") {
+		w.t.Errorf("%s is wider than the window", name)
+	}
+	picture, err := chromedp.Run(w.Ctx, chromedp.FullScreenshot(100))
+	Must(w.t, err)
+	Must(w.t, os.WriteFile(filepath.Join(w.t.ArtifactDir(), strings.ReplaceAll(name, " ", "-")+".png"), picture, 0o600))
+}
+
+// Click clicks on what a selector names, and waits for the page that comes of it, if one does.
+func (w *Window) Click(selector string, leads bool) {
+	w.t.Helper()
+	if leads {
+		_, err := chromedp.RunResponse(w.Ctx, chromedp.Click(selector))
+		Must(w.t, err)
+		return
+	}
+	Must(w.t, chromedp.Do(w.Ctx, chromedp.Click(selector)))
+}
+
+// Into puts the cursor into a field, clears it and types.
+func (w *Window) Into(selector, text string) {
+	w.t.Helper()
+	Must(w.t, chromedp.Do(w.Ctx, chromedp.Clear(selector), chromedp.Focus(selector), chromedp.KeyEvent(text)))
+}
+
+// WaitFor waits until an expression holds, while one page may give way to another.
+func (w *Window) WaitFor(expression string) {
+	w.t.Helper()
+	for w.Ctx.Err() == nil {
+		if holds, err := chromedp.Run(w.Ctx, chromedp.Evaluate[bool](expression)); err == nil && holds {
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	w.t.Fatalf("it never comes that %s", expression)
+}

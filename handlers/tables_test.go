@@ -1,0 +1,72 @@
+package handlers
+
+import (
+	"database/sql"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	_ "github.com/mattn/go-sqlite3" // the driver of the database
+)
+
+// tablesOf returns the rows of every table of a SQLite database as text, by table.
+// It reads over a connection of its own.
+func tablesOf(t testing.TB, file string) map[string]string {
+	t.Helper()
+	db, err := sql.Open("sqlite3", file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	tables := make(map[string]string)
+	for _, table := range strings.Fields(queryText(t, db, `SELECT name FROM sqlite_schema WHERE type = 'table'`)) {
+		rows := strings.Split(queryText(t, db, `SELECT * FROM "`+table+`"`), "\n")
+		slices.Sort(rows)
+		tables[table] = strings.Join(rows, "\n")
+	}
+	if len(tables) < 8 {
+		t.Fatalf("only %d tables to compare", len(tables))
+	}
+	return tables
+}
+
+// changedTables says which tables differ, and how, or nothing.
+func changedTables(before, after map[string]string) string {
+	var changed strings.Builder
+	for table, rows := range after {
+		if before[table] != rows {
+			fmt.Fprintf(&changed, "the table %s was:\n%s\nand is:\n%s\n", table, before[table], rows)
+		}
+	}
+	return changed.String()
+}
+
+// queryText returns what a query finds, one row per line.
+func queryText(t testing.TB, db *sql.DB, query string) string {
+	t.Helper()
+	rows, err := db.Query(query)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	columns, err := rows.Columns()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var text strings.Builder
+	for rows.Next() {
+		values, targets := make([]any, len(columns)), make([]any, len(columns))
+		for i := range values {
+			targets[i] = &values[i]
+		}
+		if err := rows.Scan(targets...); err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintln(&text, values...)
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return text.String()
+}
