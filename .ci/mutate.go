@@ -28,7 +28,7 @@ var guarding = []string{
 	"handlers/account.go", "handlers/activity.go", "handlers/admin_users.go", "handlers/confirm.go", "handlers/guards.go", "handlers/kept.go",
 	"handlers/known.go", "handlers/link.go", "handlers/login.go", "handlers/logout.go", "handlers/origin.go", "handlers/routes.go",
 	"handlers/session.go", "handlers/sessions.go", "handlers/setup.go", "handlers/signature.go", "handlers/vault.go", "handlers/watch.go",
-	"models/*.go",
+	"models/*.go", "models/*/*.go",
 }
 
 // mutant is one changed line.

@@ -94,8 +94,8 @@
 //
 // A database folds the case of ASCII letters only. In the model, keep what can
 // be searched in a column search_key, written with the row as
-// searchKey(note.Title), and find it word by word, in any case and script, with
-// where.addText(text, `search_key`).
+// database.SearchKey(note.Title), and find it word by word, in any case and script, with
+// where.AddText(text, `search_key`).
 //
 // # An error
 //

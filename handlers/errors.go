@@ -13,6 +13,7 @@ import (
 	"daypass/handlers/render"
 	"daypass/handlers/web"
 	"daypass/models"
+	"daypass/models/database"
 )
 
 // ErrorPage tells a person what happened and what to do next.
@@ -51,7 +52,7 @@ func (a *App) fail(c *fiber.Ctx, err error) error {
 	if errors.Is(err, web.ErrCrossOrigin) {
 		page.Sentence = "This came from another site, so nothing was changed. Open the page here and try again."
 	}
-	gone := errors.Is(err, models.ErrGone)
+	gone := errors.Is(err, database.ErrReplaced)
 	if gone {
 		page.Sentence = "The database was removed or replaced while the server was running. Whoever runs this site has to restart it."
 	}

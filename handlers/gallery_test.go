@@ -20,6 +20,7 @@ import (
 	"daypass/handlers/render"
 	"daypass/handlers/web"
 	"daypass/models"
+	"daypass/models/password"
 	"daypass/views"
 )
 
@@ -47,7 +48,7 @@ func newAppOn(t testing.TB, file string) *App {
 }
 
 var (
-	someHash  = func() (hash models.PasswordHash) { hash.Scan("x"); return hash }()
+	someHash  = func() (hash password.Hash) { hash.Scan("x"); return hash }()
 	someTime  = models.Time{Time: time.Date(2026, 3, 14, 9, 26, 53, 0, time.UTC)}
 	someUser  = &models.User{ID: "u", Name: "ada", FullName: "Ada Lovelace", Role: models.Admin, Created: someTime}
 	someUsers = []models.User{

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/dustin/go-humanize"
+
+	"daypass/models/database"
 )
 
 // Level says how bad a finding is.
@@ -64,27 +66,27 @@ func ExamineFiles(path string) []Finding {
 func (db *DB) examineContent(ctx context.Context) Finding {
 	about := "database"
 	var said []string
-	if err := db.sql.SelectContext(ctx, &said, `PRAGMA quick_check(1)`); err != nil {
-		return Finding{Wrong, about, explain(db.file.path, err).Error(), "restore a copy"}
+	if err := db.SQL.SelectContext(ctx, &said, `PRAGMA quick_check(1)`); err != nil {
+		return Finding{Wrong, about, database.Explain(db.Path(), err).Error(), "restore a copy"}
 	}
 	if len(said) != 1 || said[0] != "ok" {
-		return Finding{Wrong, about, db.file.path + " is damaged: " + strings.Join(said, " "), "restore a copy, or save what is left with: sqlite3 FILE .recover"}
+		return Finding{Wrong, about, db.Path() + " is damaged: " + strings.Join(said, " "), "restore a copy, or save what is left with: sqlite3 FILE .recover"}
 	}
-	if db.copied {
-		return Finding{Warning, about, db.file.path + " is a copy that was put in place", "expect the next start to end all sessions and password links in it"}
+	if db.IsCopy() {
+		return Finding{Warning, about, db.Path() + " is a copy that was put in place", "expect the next start to end all sessions and password links in it"}
 	}
 	var version int
-	if err := db.sql.GetContext(ctx, &version, `SELECT MAX(version_id) FROM goose_db_version`); err != nil {
+	if err := db.SQL.GetContext(ctx, &version, `SELECT MAX(version_id) FROM goose_db_version`); err != nil {
 		return Finding{Wrong, about, err.Error(), "restore a copy"}
 	}
-	return Finding{OK, about, fmt.Sprintf("%s is whole, schema version %d", db.file.path, version), ""}
+	return Finding{OK, about, fmt.Sprintf("%s is whole, schema version %d", db.Path(), version), ""}
 }
 
 func (db *DB) examineSettings(ctx context.Context) Finding {
 	const about = "durability"
 	var journal, synchronous, foreign string
 	for pragma, value := range map[string]*string{"journal_mode": &journal, "synchronous": &synchronous, "foreign_keys": &foreign} {
-		if err := db.sql.GetContext(ctx, value, `PRAGMA `+pragma); err != nil {
+		if err := db.SQL.GetContext(ctx, value, `PRAGMA `+pragma); err != nil {
 			return Finding{Wrong, about, err.Error(), "see what the disk and the system's log say"}
 		}
 	}
@@ -124,7 +126,7 @@ func examineModes(path string) []Finding {
 			warn("belongs to another user")
 		}
 	}
-	for _, name := range []string{path, path + logSuffix, path + indexSuffix, markPath(path)} {
+	for _, name := range database.Files(path) {
 		if info, err := os.Stat(name); err == nil && info.Mode().Perm()&0o077 != 0 {
 			found = append(found, openToOthers(name, info))
 		}
@@ -159,10 +161,10 @@ func ExamineSecretFile(path string) Finding {
 func (db *DB) examineClock(ctx context.Context) Finding {
 	const about = "clock"
 	var latest Time
-	if err := db.sql.GetContext(ctx, &latest, `SELECT COALESCE(MAX(at), 0) FROM events`); err != nil {
+	if err := db.SQL.GetContext(ctx, &latest, `SELECT COALESCE(MAX(at), 0) FROM events`); err != nil {
 		return Finding{Wrong, about, err.Error(), ""}
 	}
-	now := db.now()
+	now := db.Time()
 	if ahead := latest.Sub(now.Time); ahead > time.Minute {
 		return Finding{Wrong, about, fmt.Sprintf("it shows %s, and the latest event is of %s", now.Format(time.DateTime), latest.Format(time.DateTime)), "set the clock (timedatectl set-ntp true): sessions end by it"}
 	}
@@ -171,7 +173,7 @@ func (db *DB) examineClock(ctx context.Context) Finding {
 
 func (db *DB) examineUsers(ctx context.Context) Finding {
 	var count struct{ Users, Admins int }
-	if err := db.sql.GetContext(ctx, &count, `SELECT COUNT(*) AS users, COUNT(CASE WHEN role = $1 AND NOT disabled THEN 1 END) AS admins FROM users`, Admin); err != nil {
+	if err := db.SQL.GetContext(ctx, &count, `SELECT COUNT(*) AS users, COUNT(CASE WHEN role = $1 AND NOT disabled THEN 1 END) AS admins FROM users`, Admin); err != nil {
 		return Finding{Wrong, "users", err.Error(), ""}
 	}
 	switch {

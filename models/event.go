@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/jmoiron/sqlx"
+
+	"daypass/models/database"
 )
 
 // Kind says what happened.
@@ -75,10 +77,11 @@ const (
 	eventTables = ` FROM events e LEFT JOIN users a ON a.id = e.author_id`
 )
 
-// EventsOf returns the latest events of a user, newest first, at most limit.
+// EventsOf returns the latest events of a user, newest first, at most limit,
+// without the user's name.
 func (db *DB) EventsOf(ctx context.Context, user *User, limit int) ([]Event, error) {
 	var events []Event
-	err := db.sql.SelectContext(ctx, &events,
+	err := db.SQL.SelectContext(ctx, &events,
 		`SELECT `+eventColumns+eventTables+` WHERE e.user_id = $1 ORDER BY e.id DESC LIMIT $2`, user.ID, limit)
 	return events, err
 }
@@ -87,7 +90,7 @@ func (db *DB) EventsOf(ctx context.Context, user *User, limit int) ([]Event, err
 // nobody's: what was typed then is not kept, because people type passwords there.
 func (db *DB) recordFailure(ctx context.Context, user *User, limits []limit, from Origin) error {
 	return db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, note note) error {
-		if err := db.countFailure(ctx, tx, limits); err != nil {
+		if err := db.tries.countFailure(ctx, tx, limits); err != nil {
 			return err
 		}
 		return note(SignInFailed, user)
@@ -107,12 +110,12 @@ func (db *DB) writeWithEvents(ctx context.Context, from Origin, change func(*sql
 	}
 	var happened []line
 	var author string
-	err := db.write(ctx, func(tx *sqlx.Tx) (err error) {
+	err := db.Write(ctx, func(tx *sqlx.Tx) (err error) {
 		if author, err = authorName(ctx, tx, from); err != nil {
 			return err
 		}
 		return change(tx, func(kind Kind, user *User) error {
-			event := Event{ID: newRowID(), Kind: kind, At: db.now(), Address: from.Address, Browser: from.Browser, AuthorID: from.Author, Count: 1}
+			event := Event{ID: database.NewRowID(), Kind: kind, At: db.Time(), Address: from.Address, Browser: from.Browser, AuthorID: from.Author, Count: 1}
 			event.Known = kind == SignInFailed && from.Known != ""
 			name := "(nobody)"
 			if user != nil {
@@ -149,19 +152,19 @@ func addEvent(ctx context.Context, tx *sqlx.Tx, event Event) error {
 	if event.UserID == nil && event.Kind == SignInFailed {
 		since = event.At.Truncate(time.Hour).Add(-time.Second) // so that each hour has its own count
 	}
-	where := conditions{}
-	where.addIf(event.UserID == nil, `user_id IS NULL`)
-	where.add(event.UserID != nil, `user_id = `, event.UserID)
-	where.add(true, `kind = `, event.Kind)
-	where.add(true, `author_id = `, event.AuthorID)
-	where.add(true, `known = `, event.Known)
-	where.add(true, `at > `, Time{since})
-	where.add(true, `at <= `, event.At) // the clock may have been put back
+	where := database.Conditions{}
+	where.AddIf(event.UserID == nil, `user_id IS NULL`)
+	where.Add(event.UserID != nil, `user_id = `, event.UserID)
+	where.Add(true, `kind = `, event.Kind)
+	where.Add(true, `author_id = `, event.AuthorID)
+	where.Add(true, `known = `, event.Known)
+	where.Add(true, `at > `, Time{Time: since})
+	where.Add(true, `at <= `, event.At) // the clock may have been put back
 	if event.Kind == SignInFailed && event.UserID != nil {
-		where.addIf(true, `at >= (SELECT COALESCE(MAX(s.at), 0) FROM events s WHERE s.user_id = `+where.place(event.UserID)+` AND s.kind = `+where.place(SignedIn)+`)`)
+		where.AddIf(true, `at >= (SELECT COALESCE(MAX(s.at), 0) FROM events s WHERE s.user_id = `+where.Place(event.UserID)+` AND s.kind = `+where.Place(SignedIn)+`)`)
 	}
 	var lately []Event
-	err := tx.SelectContext(ctx, &lately, `SELECT id, address, browser FROM events`+where.text()+` ORDER BY id DESC LIMIT `+where.place(eventsPerMinute), where.values...)
+	err := tx.SelectContext(ctx, &lately, `SELECT id, address, browser FROM events`+where.Where()+` ORDER BY id DESC LIMIT `+where.Place(eventsPerMinute), where.Values...)
 	if err != nil {
 		return err
 	}
@@ -170,7 +173,7 @@ func addEvent(ctx context.Context, tx *sqlx.Tx, event Event) error {
 		like = 0
 	}
 	if like >= 0 {
-		return must(ctx, tx, `UPDATE events SET count = count + 1 WHERE id = $1`, lately[like].ID)
+		return database.ExecOne(ctx, tx, `UPDATE events SET count = count + 1 WHERE id = $1`, lately[like].ID)
 	}
 	_, err = tx.NamedExecContext(ctx,
 		`INSERT INTO events (id, user_id, kind, at, address, browser, author_id, known, count) VALUES (:id, :user_id, :kind, :at, :address, :browser, :author_id, :known, :count)`, event)

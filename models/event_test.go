@@ -24,7 +24,7 @@ func TestEventsAreTheirOwnersAlone(t *testing.T) {
 			t.Fatalf("the events of %s are %+v", name, events)
 		}
 		e, want := events[0], from[name]
-		if e.Address != want.Address || e.Browser != want.Browser || e.AuthorID != want.Author || *e.UserID != user.ID || !e.At.Equal(db.now().Time) {
+		if e.Address != want.Address || e.Browser != want.Browser || e.AuthorID != want.Author || *e.UserID != user.ID || !e.At.Equal(db.Time().Time) {
 			t.Errorf("the event of %s is %+v", name, e)
 		}
 		if newest, err := db.EventsOf(t.Context(), user, 1); err != nil || len(newest) != 1 || newest[0].ID != e.ID {

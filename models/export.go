@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"github.com/jmoiron/sqlx"
+
+	"daypass/models/database"
 )
 
 // ExportSession is a session without what names it.
@@ -109,7 +111,7 @@ func writeList(to io.Writer, name string, each func(add func(any) error) error) 
 // are not named here. So a page's own table is exported without a word in this file.
 func (db *DB) furtherTables(ctx context.Context) ([]string, error) {
 	var tables []string
-	err := db.sql.SelectContext(ctx, &tables, ofUsers)
+	err := db.SQL.SelectContext(ctx, &tables, userTables)
 	return slices.DeleteFunc(tables, func(table string) bool {
 		return table == "sessions" || table == "events" || table == "links" // which have a form of their own, or are nobody's business
 	}), err
@@ -118,7 +120,7 @@ func (db *DB) furtherTables(ctx context.Context) ([]string, error) {
 // eachRow does something with each row of a user in a table, in the order of its primary key.
 func (db *DB) eachRow(ctx context.Context, table string, user *User, do func(any) error) error {
 	var key []string
-	if err := db.sql.SelectContext(ctx, &key, `SELECT name FROM pragma_table_info($1) WHERE pk > 0 ORDER BY pk`, table); err != nil {
+	if err := db.SQL.SelectContext(ctx, &key, `SELECT name FROM pragma_table_info($1) WHERE pk > 0 ORDER BY pk`, table); err != nil {
 		return err
 	}
 	columns := `*`
@@ -127,16 +129,16 @@ func (db *DB) eachRow(ctx context.Context, table string, user *User, do func(any
 	}
 	order := `"` + strings.Join(key, `", "`) + `"`
 	for last := map[string]any(nil); ; {
-		where := conditions{}
-		where.add(true, `user_id = `, user.ID)
+		where := database.Conditions{}
+		where.Add(true, `user_id = `, user.ID)
 		if last != nil {
 			var places []string
 			for _, name := range key {
-				places = append(places, where.place(last[name]))
+				places = append(places, where.Place(last[name]))
 			}
-			where.addIf(true, `(`+order+`) > (`+strings.Join(places, `, `)+`)`)
+			where.AddIf(true, `(`+order+`) > (`+strings.Join(places, `, `)+`)`)
 		}
-		rows, err := db.readRows(ctx, `SELECT `+columns+` FROM "`+table+`"`+where.text()+` ORDER BY `+order+` LIMIT `+where.place(rowsAtATime), where.values...)
+		rows, err := db.readRows(ctx, `SELECT `+columns+` FROM "`+table+`"`+where.Where()+` ORDER BY `+order+` LIMIT `+where.Place(rowsAtATime), where.Values...)
 		if err != nil {
 			return err
 		}
@@ -156,7 +158,7 @@ func (db *DB) eachRow(ctx context.Context, table string, user *User, do func(any
 }
 
 func (db *DB) readRows(ctx context.Context, statement string, args ...any) (all []map[string]any, err error) {
-	rows, err := db.sql.QueryxContext(ctx, statement, args...)
+	rows, err := db.SQL.QueryxContext(ctx, statement, args...)
 	if err != nil {
 		return nil, err
 	}

@@ -11,6 +11,8 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
+
+	"daypass/models/database"
 )
 
 // InvalidError says what is wrong with what somebody typed: a sentence for each
@@ -83,11 +85,6 @@ func oneLine(typed string) (text string, ok bool) {
 // zero-width characters, Hangul fillers, variation selectors.
 func visible(text string) bool {
 	return strings.ContainsFunc(text, func(r rune) bool {
-		return unicode.In(r, unicode.L, unicode.N, unicode.P, unicode.S) && !ignorable(r) && r != '\u2800' // Braille without a dot
+		return unicode.In(r, unicode.L, unicode.N, unicode.P, unicode.S) && !database.Ignorable(r) && r != '\u2800' // Braille without a dot
 	})
-}
-
-// ignorable tells whether a character is shown as nothing (Unicode, Default_Ignorable_Code_Point).
-func ignorable(r rune) bool {
-	return unicode.In(r, unicode.Cf, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
 }

@@ -10,6 +10,9 @@ import (
 	"time"
 
 	"github.com/jmoiron/sqlx"
+
+	"daypass/models/database"
+	"daypass/models/password"
 )
 
 // LinkLifetime is how long a link counts with which a person sets a password
@@ -24,7 +27,7 @@ func (db *DB) Invite(ctx context.Context, asked NewUser, from Origin) (user *Use
 	if err != nil {
 		return nil, "", err
 	}
-	user.Created = db.now()
+	user.Created = db.Time()
 	err = db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, note note) error {
 		if err := insertUser(ctx, tx, user, compared, anyTime); err != nil {
 			return err
@@ -56,9 +59,9 @@ func (db *DB) LinkFor(ctx context.Context, user *User, from Origin) (token strin
 
 func (db *DB) newLink(ctx context.Context, tx *sqlx.Tx, user *User) (string, error) {
 	token := rand.Text()
-	err := must(ctx, tx, `INSERT INTO links (key, expires, user_id) SELECT CAST($1 AS TEXT), CAST($2 AS BIGINT), id FROM users WHERE id = $3
+	err := database.ExecOne(ctx, tx, `INSERT INTO links (key, expires, user_id) SELECT CAST($1 AS TEXT), CAST($2 AS BIGINT), id FROM users WHERE id = $3
 		ON CONFLICT (user_id) DO UPDATE SET key = excluded.key, expires = excluded.expires`,
-		linkKey(token), Time{db.now().Add(LinkLifetime)}, user.ID)
+		linkKey(token), Time{Time: db.Time().Add(LinkLifetime)}, user.ID)
 	if err != nil {
 		return "", fmt.Errorf("make a link: %w", err)
 	}
@@ -73,25 +76,25 @@ func linkKey(token string) string {
 // UserOfLink returns whom a link is for, or ErrNotFound when it was used, has
 // expired or never was one.
 func (db *DB) UserOfLink(ctx context.Context, token string) (*User, error) {
-	return db.userWhere(ctx, `NOT disabled AND id = (SELECT user_id FROM links WHERE key = $1 AND expires > $2)`, linkKey(token), db.now())
+	return db.userWhere(ctx, `NOT disabled AND id = (SELECT user_id FROM links WHERE key = $1 AND expires > $2)`, linkKey(token), db.Time())
 }
 
 // UseLink sets the password of the user whom a link is for, and ends all
 // sessions of that user. Of several who use a link at once, one gets through;
 // the others get ErrNotFound.
-func (db *DB) UseLink(ctx context.Context, token, password string, from Origin) (*User, error) {
+func (db *DB) UseLink(ctx context.Context, token, plaintext string, from Origin) (*User, error) {
 	user, err := db.UserOfLink(ctx, token)
 	if err != nil {
 		return nil, err
 	}
-	if err := db.choosePassword(ctx, user, password); err != nil {
+	if err := db.choosePassword(ctx, user, plaintext); err != nil {
 		return nil, err
 	}
 	err = db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, note note) error {
-		if err := must(ctx, tx, `DELETE FROM links WHERE key = $1 AND expires > $2`, linkKey(token), db.now()); err != nil {
+		if err := database.ExecOne(ctx, tx, `DELETE FROM links WHERE key = $1 AND expires > $2`, linkKey(token), db.Time()); err != nil {
 			return err
 		}
-		if err := must(ctx, tx, `UPDATE users SET password = $1 WHERE id = $2 AND NOT disabled`, user.Password.text(), user.ID); err != nil {
+		if err := database.ExecOne(ctx, tx, `UPDATE users SET password = $1 WHERE id = $2 AND NOT disabled`, password.PHC(user.Password), user.ID); err != nil {
 			return err
 		}
 		if _, err := endAccess(ctx, tx, user, ""); err != nil {
@@ -102,5 +105,5 @@ func (db *DB) UseLink(ctx context.Context, token, password string, from Origin) 
 	if err != nil {
 		return nil, err
 	}
-	return user, db.forgive(ctx, db.limits(user.compared(), Origin{}))
+	return user, db.tries.forgive(ctx, db.Throttle.limits(user.compared(), Origin{}))
 }

@@ -26,7 +26,7 @@ func TestListsOfEventsAreReadFromAnIndex(t *testing.T) {
 			ID, Parent, NotUsed int
 			Detail              string
 		}
-		check(t, db.sql.Select(&plan, `EXPLAIN QUERY PLAN `+statement, args...))
+		check(t, db.SQL.Select(&plan, `EXPLAIN QUERY PLAN `+statement, args...))
 		var said []string
 		for _, step := range plan {
 			said = append(said, step.Detail)

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"daypass/models/database"
 )
 
 // MinSecret is the least length of a secret, in bytes: that of the HMAC-SHA256
@@ -55,7 +57,7 @@ func SecretFile(path string) ([]string, error) {
 		return newSecretFile(path)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("the secret file %s can't be read: %w", path, reason(err))
+		return nil, fmt.Errorf("the secret file %s can't be read: %w", path, database.Cause(err))
 	}
 	secrets := strings.Fields(string(content))
 	if len(secrets) == 0 {
@@ -72,7 +74,7 @@ func SecretFile(path string) ([]string, error) {
 // newSecretFile makes the file whole or not at all, also when two processes try at once.
 func newSecretFile(path string) ([]string, error) {
 	complain := func(err error) ([]string, error) {
-		return nil, fmt.Errorf("the secret file %s can't be made: %w", path, reason(err))
+		return nil, fmt.Errorf("the secret file %s can't be made: %w", path, database.Cause(err))
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return complain(err)

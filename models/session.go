@@ -4,12 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"math"
-	"sync"
 	"time"
 
 	"github.com/jmoiron/sqlx"
+
+	"daypass/models/database"
+	"daypass/models/password"
 )
 
 // Session is one sign-in that is still valid.
@@ -38,7 +39,7 @@ const sessionColumns = `s.id, s.signer, s.address, s.browser, s.created, s.seen,
 	u.disabled AS "user.disabled", u.created AS "user.created", u.password AS "user.password", u.version AS "user.version"`
 
 const wholeSession = `,
-	(SELECT p.v FROM ` + payloads + ` p WHERE p.k = s.id) AS payload,
+	(SELECT p.v FROM ` + database.PayloadTable + ` p WHERE p.k = s.id) AS payload,
 	(SELECT MIN(o.expires) FROM sessions o WHERE o.user_id = s.user_id AND o.expires > $1) AS next_end`
 
 const sessionTables = `
@@ -62,15 +63,15 @@ const MaxSessions = 100
 // those over MaxSessions. It returns ErrRefused when the user was disabled, removed or given another
 // password since the password was verified.
 func (db *DB) AddSession(ctx context.Context, in SignIn) (*Session, error) {
-	now := db.now()
+	now := db.Time()
 	session := &Session{
 		ID: in.ID, Signer: in.Signer, Address: in.From.Address, Browser: in.From.Browser,
-		Created: now, Seen: now, Expires: Time{now.Add(in.Lifetime)}, User: *in.User,
+		Created: now, Seen: now, Expires: Time{Time: now.Add(in.Lifetime)}, User: *in.User,
 	}
 	err := db.writeWithEvents(ctx, in.From, func(tx *sqlx.Tx, note note) error {
-		err := must(ctx, tx, `INSERT INTO sessions (id, signer, address, browser, created, seen, expires, user_id)
+		err := database.ExecOne(ctx, tx, `INSERT INTO sessions (id, signer, address, browser, created, seen, expires, user_id)
 			SELECT $1, $2, $3, $4, CAST($5 AS BIGINT), CAST($5 AS BIGINT), CAST($6 AS BIGINT), id FROM users WHERE id = $7 AND password = $8 AND NOT disabled`,
-			session.ID, session.Signer, session.Address, session.Browser, now, session.Expires, in.User.ID, in.User.Password.text())
+			session.ID, session.Signer, session.Address, session.Browser, now, session.Expires, in.User.ID, password.PHC(in.User.Password))
 		if errors.Is(err, ErrNotFound) {
 			return ErrRefused
 		}
@@ -103,7 +104,7 @@ func (db *DB) AddSession(ctx context.Context, in SignIn) (*Session, error) {
 // Session returns the session with this ID and its user. It returns ErrNotFound
 // when there is none, or it has expired, or its user may not sign in.
 func (db *DB) Session(ctx context.Context, id string) (*Session, error) {
-	found, err := db.readSessions(ctx, sessionColumns+wholeSession+sessionTables+` WHERE s.expires > $1 AND s.id = $2 AND NOT u.disabled`, db.now(), id)
+	found, err := db.readSessions(ctx, sessionColumns+wholeSession+sessionTables+` WHERE s.expires > $1 AND s.id = $2 AND NOT u.disabled`, db.Time(), id)
 	if err != nil {
 		return nil, err
 	}
@@ -116,7 +117,7 @@ func (db *DB) Session(ctx context.Context, id string) (*Session, error) {
 // Lasts tells whether a session that was read earlier is still valid as far as
 // time alone can tell.
 func (db *DB) Lasts(session *Session) bool {
-	return session.Expires.After(db.now().Time) && !db.idle(session)
+	return session.Expires.After(db.Time().Time) && !db.idle(session)
 }
 
 // idle tells whether a session was left alone for longer than is allowed.
@@ -125,12 +126,12 @@ func (db *DB) idle(session *Session) bool {
 }
 
 // lastIdle is the moment before which an idle session was last seen.
-func (db *DB) lastIdle() Time { return Time{db.now().Add(-db.Idle)} }
+func (db *DB) lastIdle() Time { return Time{Time: db.Time().Add(-db.Idle)} }
 
 // addLive asks for sessions that are valid, as far as time alone can tell.
-func (db *DB) addLive(where *conditions, prefix string) {
-	where.add(true, prefix+`expires > `, db.now())
-	where.add(db.Idle > 0, prefix+`seen >= `, db.lastIdle())
+func (db *DB) addLive(where *database.Conditions, prefix string) {
+	where.Add(true, prefix+`expires > `, db.Time())
+	where.Add(db.Idle > 0, prefix+`seen >= `, db.lastIdle())
 }
 
 // SetIdle ends the sessions that are idle by the limit that the server had which
@@ -144,7 +145,7 @@ func (db *DB) SetIdle(ctx context.Context, limit time.Duration) error {
 		return nil
 	}
 	db.Idle = limit
-	_, err := db.exec(ctx, `INSERT INTO settings (name, value) VALUES ('idle', $1) ON CONFLICT (name) DO UPDATE SET value = excluded.value`, int64(limit.Seconds()))
+	_, err := db.Exec(ctx, `INSERT INTO settings (name, value) VALUES ('idle', $1) ON CONFLICT (name) DO UPDATE SET value = excluded.value`, int64(limit.Seconds()))
 	if err != nil {
 		return fmt.Errorf("keep the idle limit: %w", err)
 	}
@@ -154,7 +155,7 @@ func (db *DB) SetIdle(ctx context.Context, limit time.Duration) error {
 // readIdle reads the limit of the server that uses the database or used it last.
 func (db *DB) readIdle(ctx context.Context) error {
 	var seconds int64
-	err := db.sql.GetContext(ctx, &seconds, `SELECT COALESCE(MAX(value), 0) FROM settings WHERE name = 'idle'`)
+	err := db.SQL.GetContext(ctx, &seconds, `SELECT COALESCE(MAX(value), 0) FROM settings WHERE name = 'idle'`)
 	db.Idle = time.Duration(seconds) * time.Second
 	return err
 }
@@ -170,17 +171,17 @@ func (db *DB) endIdle(ctx context.Context) error {
 	}
 	for {
 		var ids []string
-		if err := db.sql.SelectContext(ctx, &ids, `SELECT id FROM sessions WHERE seen < $1 LIMIT $2`, last, sweepStep); err != nil {
+		if err := db.SQL.SelectContext(ctx, &ids, `SELECT id FROM sessions WHERE seen < $1 LIMIT $2`, last, sweepStep); err != nil {
 			return fmt.Errorf("look for idle sessions: %w", err)
 		}
 		if len(ids) == 0 {
 			return nil
 		}
-		where := conditions{}
-		where.add(true, `seen < `, last)
-		where.addIn(`id`, ids)
-		err := db.write(ctx, func(tx *sqlx.Tx) error {
-			_, err := endSessions(ctx, tx, where.all(), where.values...)
+		where := database.Conditions{}
+		where.Add(true, `seen < `, last)
+		where.AddIn(`id`, ids)
+		err := db.Write(ctx, func(tx *sqlx.Tx) error {
+			_, err := endSessions(ctx, tx, where.All(), where.Values...)
 			return err
 		})
 		if err != nil {
@@ -202,15 +203,15 @@ func (db *DB) OtherSessions(ctx context.Context, mine *Session, limit int) (some
 }
 
 func (db *DB) someSessions(ctx context.Context, user *User, except string, limit int) (some []Session, more int, err error) {
-	where := conditions{}
+	where := database.Conditions{}
 	db.addLive(&where, `s.`)
-	where.addIf(true, `NOT u.disabled`)
-	where.add(true, `s.user_id = `, user.ID)
-	where.add(true, `s.id <> `, except)
-	which, args := where.text(), where.values
-	some, err = db.sessions(ctx, which+` ORDER BY s.seen DESC, s.created DESC LIMIT `+where.place(limit), where.values...)
+	where.AddIf(true, `NOT u.disabled`)
+	where.Add(true, `s.user_id = `, user.ID)
+	where.Add(true, `s.id <> `, except)
+	which, args := where.Where(), where.Values
+	some, err = db.sessions(ctx, which+` ORDER BY s.seen DESC, s.created DESC LIMIT `+where.Place(limit), where.Values...)
 	if err == nil && len(some) == limit {
-		err = db.sql.GetContext(ctx, &more, `SELECT COUNT(*)`+sessionTables+which, args...)
+		err = db.SQL.GetContext(ctx, &more, `SELECT COUNT(*)`+sessionTables+which, args...)
 		more = max(0, more-limit)
 	}
 	return some, more, err
@@ -219,11 +220,11 @@ func (db *DB) someSessions(ctx context.Context, user *User, except string, limit
 // Sessions returns the valid sessions of everybody, last seen first, at most
 // limit. With a text, only those whose user, address or browser has its words.
 func (db *DB) Sessions(ctx context.Context, text string, limit int) ([]Session, error) {
-	where := conditions{}
-	where.add(true, `s.expires > `, db.now())
-	where.addIf(true, `NOT u.disabled`)
-	where.addText(text, `u.search_key`, `s.address`, `lower(s.browser)`)
-	return db.sessions(ctx, where.text()+` ORDER BY s.seen DESC, s.created DESC LIMIT `+where.place(limit), where.values...)
+	where := database.Conditions{}
+	where.Add(true, `s.expires > `, db.Time())
+	where.AddIf(true, `NOT u.disabled`)
+	where.AddText(text, `u.search_key`, `s.address`, `lower(s.browser)`)
+	return db.sessions(ctx, where.Where()+` ORDER BY s.seen DESC, s.created DESC LIMIT `+where.Place(limit), where.Values...)
 }
 
 // sessions returns those that a condition holds for and that are not idle. A
@@ -233,7 +234,7 @@ func (db *DB) sessions(ctx context.Context, condition string, args ...any) ([]Se
 }
 
 func (db *DB) readSessions(ctx context.Context, selection string, args ...any) ([]Session, error) {
-	rows, err := db.sql.QueryxContext(ctx, `SELECT `+selection, args...)
+	rows, err := db.SQL.QueryxContext(ctx, `SELECT `+selection, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -242,7 +243,7 @@ func (db *DB) readSessions(ctx context.Context, selection string, args ...any) (
 	var damaged []string
 	for rows.Next() {
 		var session Session
-		if err := rows.StructScan(&session); errors.Is(err, errDamaged) {
+		if err := rows.StructScan(&session); errors.Is(err, database.ErrDamaged) {
 			columns, err := rows.SliceScan()
 			if err != nil {
 				return nil, err
@@ -252,7 +253,7 @@ func (db *DB) readSessions(ctx context.Context, selection string, args ...any) (
 		} else if err != nil {
 			return nil, err
 		}
-		session.Seen = db.marks.latest(session.ID, session.Seen)
+		session.Seen = db.marks.later(session.ID, session.Seen)
 		if !db.idle(&session) {
 			valid = append(valid, session)
 		}
@@ -266,7 +267,7 @@ func (db *DB) readSessions(ctx context.Context, selection string, args ...any) (
 func (db *DB) endDamaged(ctx context.Context, ids []string) error {
 	for _, id := range ids {
 		db.Log.Error("a session's row is damaged; the session was ended")
-		if err := db.write(ctx, func(tx *sqlx.Tx) error {
+		if err := db.Write(ctx, func(tx *sqlx.Tx) error {
 			_, err := endSessions(ctx, tx, `id = $1`, id)
 			return err
 		}); err != nil {
@@ -373,7 +374,7 @@ func endAccess(ctx context.Context, tx *sqlx.Tx, user *User, except string) (int
 // and returns how many there were. Nothing else deletes sessions: what has to
 // happen when one ends is added here.
 func endSessions(ctx context.Context, tx *sqlx.Tx, condition string, args ...any) (int64, error) {
-	if _, err := tx.ExecContext(ctx, `DELETE FROM `+payloads+` WHERE k IN (SELECT id FROM sessions WHERE `+condition+`)`, args...); err != nil {
+	if _, err := tx.ExecContext(ctx, `DELETE FROM `+database.PayloadTable+` WHERE k IN (SELECT id FROM sessions WHERE `+condition+`)`, args...); err != nil {
 		return 0, err
 	}
 	result, err := tx.ExecContext(ctx, `DELETE FROM sessions WHERE `+condition, args...)
@@ -385,10 +386,10 @@ func endSessions(ctx context.Context, tx *sqlx.Tx, condition string, args ...any
 
 // moveSession gives a session another ID and takes away what the store holds for the old one.
 func moveSession(ctx context.Context, tx *sqlx.Tx, from, to, signer string) error {
-	if err := must(ctx, tx, `UPDATE sessions SET id = $1, signer = $2 WHERE id = $3`, to, signer, from); err != nil {
+	if err := database.ExecOne(ctx, tx, `UPDATE sessions SET id = $1, signer = $2 WHERE id = $3`, to, signer, from); err != nil {
 		return err
 	}
-	_, err := tx.ExecContext(ctx, `DELETE FROM `+payloads+` WHERE k = $1`, from)
+	_, err := tx.ExecContext(ctx, `DELETE FROM `+database.PayloadTable+` WHERE k = $1`, from)
 	return err
 }
 
@@ -398,9 +399,9 @@ func (db *DB) Signers(ctx context.Context) (map[string]int, error) {
 		Signer string
 		Count  int
 	}
-	where := conditions{}
+	where := database.Conditions{}
 	db.addLive(&where, ``)
-	if err := db.sql.SelectContext(ctx, &counted, `SELECT signer, COUNT(*) AS count FROM sessions`+where.text()+` GROUP BY signer`, where.values...); err != nil {
+	if err := db.SQL.SelectContext(ctx, &counted, `SELECT signer, COUNT(*) AS count FROM sessions`+where.Where()+` GROUP BY signer`, where.Values...); err != nil {
 		return nil, err
 	}
 	signers := make(map[string]int)
@@ -412,114 +413,7 @@ func (db *DB) Signers(ctx context.Context) (map[string]int, error) {
 
 // Resigned notes which secret signs a session's cookie from now on.
 func (db *DB) Resigned(ctx context.Context, session *Session, signer string) error {
-	return db.write(ctx, func(tx *sqlx.Tx) error {
-		return must(ctx, tx, `UPDATE sessions SET signer = $1 WHERE id = $2`, signer, session.ID)
+	return db.Write(ctx, func(tx *sqlx.Tx) error {
+		return database.ExecOne(ctx, tx, `UPDATE sessions SET signer = $1 WHERE id = $2`, signer, session.ID)
 	})
-}
-
-// markEvery is how exactly the database knows when a session was last seen:
-// one write a minute and session at most.
-const markEvery = time.Minute
-
-// marks are the sightings of sessions that are not written yet.
-type marks struct {
-	sync.Mutex
-	seen map[string]Time
-}
-
-// Mark notes that a session is in use. It waits for no write.
-func (db *DB) Mark(session *Session) {
-	db.hashing.pages.Add(1)
-	now := db.now()
-	if now.Sub(session.Seen.Time) < markEvery {
-		return
-	}
-	db.marks.Lock()
-	defer db.marks.Unlock()
-	if db.marks.seen == nil {
-		db.marks.seen = make(map[string]Time)
-	}
-	db.marks.seen[session.ID] = now
-	session.Seen = now
-}
-
-// latest returns the later of what the database says and what it does not know yet.
-func (m *marks) latest(id string, written Time) Time {
-	m.Lock()
-	defer m.Unlock()
-	if seen, ok := m.seen[id]; ok && seen.After(written.Time) {
-		return seen
-	}
-	return written
-}
-
-// writeMarks writes when sessions were last seen, all in one transaction. It is
-// an UPDATE: a session that has ended meanwhile stays ended.
-func (db *DB) writeMarks(ctx context.Context) error {
-	db.marks.Lock()
-	seen := maps.Clone(db.marks.seen)
-	db.marks.Unlock()
-	if len(seen) == 0 {
-		return nil
-	}
-	err := db.write(ctx, func(tx *sqlx.Tx) error {
-		for id, at := range seen {
-			if _, err := tx.ExecContext(ctx, `UPDATE sessions SET seen = $1 WHERE id = $2 AND seen < $1`, at, id); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("write when sessions were last seen: %w", err)
-	}
-	db.marks.Lock()
-	defer db.marks.Unlock()
-	for id, at := range seen {
-		if db.marks.seen[id] == at {
-			delete(db.marks.seen, id)
-		}
-	}
-	return nil
-}
-
-// sweepStep is how many expired rows are deleted at a time, so that nobody
-// waits long for the write lock.
-const sweepStep = 100
-
-// Sweep ends idle sessions, and deletes expired ones and what they held, failures that are
-// forgiven, and events that were kept long enough.
-func (db *DB) Sweep(ctx context.Context) error {
-	if err := db.endIdle(ctx); err != nil {
-		return err
-	}
-	now := db.now()
-	forgiven, err := db.forgivenBefore(ctx)
-	if err != nil {
-		return err
-	}
-	for _, step := range []struct {
-		statement string
-		before    Time
-	}{
-		{`DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires <= $1 LIMIT $2)`, now},
-		{`DELETE FROM ` + payloads + ` WHERE k IN (SELECT k FROM ` + payloads + ` WHERE e <= $1 AND e <> 0 LIMIT $2)`, now},
-		{`DELETE FROM events WHERE id IN (SELECT id FROM events WHERE at <= $1 LIMIT $2)`, Time{now.Add(-db.KeepEvents)}},
-		{`DELETE FROM failures WHERE key IN (SELECT key FROM failures WHERE forgiven <= $1 LIMIT $2)`, forgiven},
-	} {
-		for swept := int64(sweepStep); swept == sweepStep; {
-			began := time.Now()
-			result, err := db.exec(ctx, step.statement, step.before, sweepStep)
-			if err != nil {
-				return fmt.Errorf("sweep expired sessions: %w", err)
-			}
-			if swept, err = result.RowsAffected(); err != nil {
-				return err
-			}
-			if swept == sweepStep {
-				time.Sleep(2 * time.Since(began)) // two thirds of the time are for others
-			}
-		}
-	}
-	return nil
 }

@@ -28,14 +28,14 @@ func begun(t *testing.T, db *DB, id string, user *User, lifetime time.Duration) 
 // raw changes the database as another program may.
 func raw(t *testing.T, db *DB, statement string, args ...any) {
 	t.Helper()
-	_, err := db.sql.Exec(statement, args...)
+	_, err := db.SQL.Exec(statement, args...)
 	check(t, err)
 }
 
 // number is what a query for one number finds.
 func number(t *testing.T, db *DB, query string, args ...any) (found int64) {
 	t.Helper()
-	check(t, db.sql.Get(&found, query, args...))
+	check(t, db.SQL.Get(&found, query, args...))
 	return found
 }
 
@@ -109,8 +109,8 @@ func TestS8ASightingCountsBeforeItIsWritten(t *testing.T) {
 	session := begun(t, db, "one", added(t, db, "ada"), 24*time.Hour)
 	later(20 * time.Minute)
 	db.Mark(session)
-	if !session.Seen.Equal(db.now().Time) {
-		t.Errorf("it was seen %s, and now is %s", session.Seen, db.now())
+	if !session.Seen.Equal(db.Time().Time) {
+		t.Errorf("it was seen %s, and now is %s", session.Seen, db.Time())
 	}
 	later(20 * time.Minute)
 	anew, err := db.Session(t.Context(), "one")
@@ -163,11 +163,11 @@ func TestS10SightingsAreOneWriteAMinuteAtMost(t *testing.T) {
 	session := begun(t, db, "one", added(t, db, "ada"), 24*time.Hour)
 	writes := func() (writes int) {
 		for range 60 { // twice a second for half a minute
-			before, err := db.State(t.Context())
+			before, err := db.DataVersion(t.Context())
 			check(t, err)
 			db.Mark(session)
 			check(t, db.writeMarks(context.Background()))
-			if after, err := db.State(t.Context()); err != nil || after != before {
+			if after, err := db.DataVersion(t.Context()); err != nil || after != before {
 				writes++
 			}
 			later(time.Second / 2)
@@ -186,7 +186,7 @@ func TestSweepingTakesWhatIsOverAlone(t *testing.T) {
 	t.Parallel()
 	db, later := clockwork(t)
 	ada := added(t, db, "ada")
-	begin := db.now().Unix()
+	begin := db.Time().Unix()
 	raw(t, db, `DELETE FROM events`)
 	for second := range int64(2) {
 		begun(t, db, fmt.Sprint("s", second), ada, time.Duration(10+second)*time.Second)
@@ -205,7 +205,7 @@ func TestSweepingTakesWhatIsOverAlone(t *testing.T) {
 		`SELECT name FROM users ORDER BY id`:                         {"ada"},
 	} {
 		var left []string
-		check(t, db.sql.Select(&left, query))
+		check(t, db.SQL.Select(&left, query))
 		if !slices.Equal(left, want) {
 			t.Errorf("%s finds %q, not %q", query, left, want)
 		}

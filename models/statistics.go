@@ -3,8 +3,9 @@ package models
 import (
 	"context"
 	"fmt"
-	"os"
 	"time"
+
+	"daypass/models/database"
 )
 
 // Counted is how many sign-ins worked and failed within a span of time.
@@ -17,25 +18,25 @@ type Counted struct {
 // first, the present one included. The user may be nil: then everybody's.
 func (db *DB) CountSignIns(ctx context.Context, user *User, span time.Duration, slots int) ([]Counted, error) {
 	size := int64(span.Seconds())
-	present := db.now().Unix() / size * size
+	present := db.Time().Unix() / size * size
 	first := present - int64(slots-1)*size
 	counts := make([]Counted, slots)
 	for i := range counts {
-		counts[i].From = Time{time.Unix(first+int64(i)*size, 0).UTC()}
+		counts[i].From = Time{Time: time.Unix(first+int64(i)*size, 0).UTC()}
 	}
-	where := conditions{}
-	origin, width := where.place(first), where.place(size)
-	where.add(true, `at >= `, first)
-	where.addIf(true, `kind IN ('`+string(SignedIn)+`', '`+string(SignInFailed)+`')`)
+	where := database.Conditions{}
+	origin, width := where.Place(first), where.Place(size)
+	where.Add(true, `at >= `, first)
+	where.AddIf(true, `kind IN ('`+string(SignedIn)+`', '`+string(SignInFailed)+`')`)
 	if user != nil {
-		where.add(true, `user_id = `, user.ID)
+		where.Add(true, `user_id = `, user.ID)
 	}
 	var rows []struct {
 		Kind  Kind
 		Slot  int
 		Count int
 	}
-	err := db.sql.SelectContext(ctx, &rows, `SELECT kind, (at - `+origin+`) / `+width+` AS slot, CAST(SUM(count) AS BIGINT) AS count FROM events`+where.text()+` GROUP BY kind, slot`, where.values...)
+	err := db.SQL.SelectContext(ctx, &rows, `SELECT kind, (at - `+origin+`) / `+width+` AS slot, CAST(SUM(count) AS BIGINT) AS count FROM events`+where.Where()+` GROUP BY kind, slot`, where.Values...)
 	if err != nil {
 		return nil, fmt.Errorf("count sign-ins: %w", err)
 	}
@@ -64,13 +65,13 @@ func (db *DB) NeedsAttention(ctx context.Context, session *Session) (Attention, 
 		Last  Time
 		Known bool
 	}
-	err := db.sql.GetContext(ctx, &before, `SELECT COALESCE(MAX(at), 0) AS last, COALESCE(MAX(CASE WHEN browser = $1 THEN 1 ELSE 0 END), 0) AS known
+	err := db.SQL.GetContext(ctx, &before, `SELECT COALESCE(MAX(at), 0) AS last, COALESCE(MAX(CASE WHEN browser = $1 THEN 1 ELSE 0 END), 0) AS known
 		FROM events WHERE user_id = $2 AND kind = $3 AND at < $4`, session.Browser, session.User.ID, SignedIn, session.Created)
 	if err != nil || before.Last.Unix() == 0 { // the first sign-in has nothing to compare with
 		return Attention{}, err
 	}
 	attention := Attention{NewBrowser: !before.Known}
-	err = db.sql.GetContext(ctx, &attention.Failed, `SELECT CAST(COALESCE(SUM(count), 0) AS BIGINT) FROM events WHERE user_id = $1 AND kind = $2 AND at >= $3 AND NOT known`,
+	err = db.SQL.GetContext(ctx, &attention.Failed, `SELECT CAST(COALESCE(SUM(count), 0) AS BIGINT) FROM events WHERE user_id = $1 AND kind = $2 AND at >= $3 AND NOT known`,
 		session.User.ID, SignInFailed, before.Last)
 	return attention, err
 }
@@ -85,15 +86,10 @@ type System struct {
 
 // System returns the state of the installation.
 func (db *DB) System(ctx context.Context) (System, error) {
-	system := System{Rejected: db.rejected.Load(), Throttled: db.throttled.Load(), Waiting: db.hashing.waiting.Load()}
-	where := conditions{}
+	system := System{Rejected: db.rejected.Load(), Throttled: db.throttled.Load(), Waiting: db.limiter.Waiting(), Size: db.Size()}
+	where := database.Conditions{}
 	db.addLive(&where, ``)
-	err := db.sql.GetContext(ctx, &system, `SELECT (SELECT COUNT(*) FROM users) AS users, (SELECT COUNT(*) FROM users WHERE disabled) AS disabled,
-		(SELECT COUNT(*) FROM sessions`+where.text()+`) AS sessions`, where.values...)
-	for _, part := range []string{"", "-wal"} {
-		if info, err := os.Stat(db.file.path + part); err == nil {
-			system.Size += info.Size()
-		}
-	}
+	err := db.SQL.GetContext(ctx, &system, `SELECT (SELECT COUNT(*) FROM users) AS users, (SELECT COUNT(*) FROM users WHERE disabled) AS disabled,
+		(SELECT COUNT(*) FROM sessions`+where.Where()+`) AS sessions`, where.Values...)
 	return system, err
 }

@@ -1,17 +1,12 @@
 package models
 
 import (
-	"context"
 	"crypto/sha256"
-	"database/sql"
 	"encoding/base64"
-	"errors"
-	"fmt"
 	"net/netip"
-	"sync"
 	"time"
 
-	"github.com/jmoiron/sqlx"
+	"daypass/models/database"
 )
 
 // Throttle says how failed sign-ins slow down further ones. Each failure
@@ -62,7 +57,7 @@ func (t Throttle) add(f failures, free int, now Time) failures {
 		most++
 	}
 	level := min(f.level(now)+t.leak(), int64(most)*t.leak())
-	return failures{Last: now, Forgiven: UnixTime(now.Unix() + level)}
+	return failures{Last: now, Forgiven: database.UnixTime(now.Unix() + level)}
 }
 
 // wait is how long a count still forbids the next try. When the clock was set
@@ -93,13 +88,13 @@ type limit struct {
 // limits returns what a try is held against: the account and the address; or,
 // in a browser in which this account has signed in before, that browser alone,
 // so that strangers can't lock the owner out.
-func (db *DB) limits(account string, from Origin) []limit {
+func (t Throttle) limits(account string, from Origin) []limit {
 	if from.Known != "" {
-		return []limit{{key: failureKey("browser", from.Known), free: db.Throttle.Account}}
+		return []limit{{key: failureKey("browser", from.Known), free: t.Account}}
 	}
-	limits := []limit{{key: failureKey("account", account), free: db.Throttle.Account}}
+	limits := []limit{{key: failureKey("account", account), free: t.Account}}
 	if network, ok := networkOf(from.Address); ok {
-		limits = append(limits, limit{key: failureKey("address", network), free: db.Throttle.Address, shared: true})
+		limits = append(limits, limit{key: failureKey("address", network), free: t.Address, shared: true})
 	}
 	return limits
 }
@@ -135,209 +130,4 @@ func (t Throttle) delay(count, free int) time.Duration {
 		}
 	}
 	return min(delay, t.Longest)
-}
-
-// tries are the sign-ins whose password is being looked at. While there are
-// some against a limit, no more of them run at a time than may still fail free
-// of delay; the others wait for how those end. So a crowd that knows the
-// password comes in as fast as it can be hashed, and a burst of guesses gets no
-// more tries than the same guesses one by one.
-type tries struct {
-	sync.Mutex
-	ended   sync.Cond
-	open    map[string]*tally
-	waiting int
-
-	// unwritten are the limits of failures that could not be counted in the
-	// database. They are before any further password is looked at: otherwise a
-	// full disk would allow as many guesses as anybody likes. To write each try
-	// before its password is looked at would do, too, but costs every sign-in a
-	// write more. There are never more of them than passwords are looked at at a time.
-	unwritten [][]limit
-}
-
-// tally is the count of a limit while somebody tries.
-type tally struct {
-	failures
-	trying int
-}
-
-// begin lets a try against its limits begin, when its turn comes and all
-// failures before it are written. It returns a ThrottledError when it is too early for another one, and a BusyError when too
-// many wait. Whoever began calls end.
-func (db *DB) begin(ctx context.Context, limits []limit) error {
-	db.tries.Lock()
-	defer db.tries.Unlock()
-	for {
-		if len(db.tries.unwritten) > 0 {
-			db.tries.Unlock()
-			err := db.writeUnwritten(ctx)
-			db.tries.Lock()
-			if err != nil {
-				return err
-			}
-			continue
-		}
-		tallies, now := make([]*tally, len(limits)), db.Now()
-		var wait time.Duration
-		full := false
-		for i, limit := range limits {
-			t, err := db.tally(ctx, limit)
-			if err != nil {
-				return err
-			}
-			tallies[i] = t
-			wait = max(wait, db.Throttle.wait(t.failures, limit.free, now))
-			full = full || t.trying >= max(1, limit.free-db.Throttle.count(t.failures, Time{now}))
-		}
-		switch {
-		case wait > 0:
-			return &ThrottledError{After: wait}
-		case !full:
-			for i, t := range tallies {
-				t.trying++
-				db.tries.open[limits[i].key] = t
-			}
-			return nil
-		case db.tries.waiting >= int(db.hashing.room):
-			return &BusyError{After: busyAfter}
-		}
-		db.tries.waiting++
-		db.tries.ended.Wait()
-		db.tries.waiting--
-	}
-}
-
-// tally returns the count of a limit: the one in use, or else what is stored.
-func (db *DB) tally(ctx context.Context, limit limit) (*tally, error) {
-	if t, ok := db.tries.open[limit.key]; ok {
-		return t, nil
-	}
-	stored, err := storedFailures(ctx, db.sql, limit)
-	return &tally{failures: stored}, err
-}
-
-// storedFailures returns the count that is stored for a limit.
-func storedFailures(ctx context.Context, from sqlx.QueryerContext, limit limit) (stored failures, err error) {
-	err = sqlx.GetContext(ctx, from, &stored, `SELECT last, forgiven FROM failures WHERE key = $1`, limit.key)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return failures{}, fmt.Errorf("read failed sign-ins: %w", err)
-	}
-	return stored, nil
-}
-
-// outcome is how a try ended.
-type outcome int
-
-const (
-	undecided outcome = iota // nobody is to blame
-	failed
-	unwritten // failed, which the database does not know yet
-	succeeded
-)
-
-// end takes a try off its limits, with its outcome, and lets others go on.
-func (db *DB) end(limits []limit, how outcome) {
-	db.tries.Lock()
-	defer db.tries.Unlock()
-	for _, limit := range limits {
-		t := db.tries.open[limit.key]
-		t.trying--
-		switch {
-		case how == failed || how == unwritten:
-			t.failures = db.Throttle.add(t.failures, limit.free, db.now())
-		case how == succeeded && !limit.shared:
-			t.failures = failures{}
-		}
-		if t.trying == 0 {
-			delete(db.tries.open, limit.key)
-		}
-	}
-	if how == unwritten {
-		db.tries.unwritten = append(db.tries.unwritten, limits)
-	}
-	db.tries.ended.Broadcast()
-}
-
-// writeUnwritten counts the failures that the database does not know yet.
-func (db *DB) writeUnwritten(ctx context.Context) error {
-	return db.inTurn(ctx, func() error { // so that nobody else writes the same
-		db.tries.Lock()
-		all := db.tries.unwritten
-		db.tries.Unlock()
-		if len(all) == 0 {
-			return nil
-		}
-		err := db.commit(ctx, func(tx *sqlx.Tx) error {
-			for _, limits := range all {
-				if err := db.countFailure(ctx, tx, limits); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-		db.tries.Lock()
-		defer db.tries.Unlock()
-		db.tries.unwritten = db.tries.unwritten[len(all):]
-		return nil
-	})
-}
-
-// countFailure adds a failure to the limits it is held against.
-func (db *DB) countFailure(ctx context.Context, tx *sqlx.Tx, limits []limit) error {
-	for _, limit := range limits {
-		stored, err := storedFailures(ctx, tx, limit)
-		if err != nil {
-			return err
-		}
-		counted := db.Throttle.add(stored, limit.free, db.now())
-		if _, err := tx.ExecContext(ctx, `INSERT INTO failures (key, last, forgiven) VALUES ($1, $2, $3)
-			ON CONFLICT (key) DO UPDATE SET last = excluded.last, forgiven = excluded.forgiven`, limit.key, counted.Last, counted.Forgiven); err != nil {
-			return fmt.Errorf("count a failed sign-in: %w", err)
-		}
-	}
-	return nil
-}
-
-// forgive clears the counts that are not shared: their owner has come. Mostly
-// there is nothing to clear, and nothing is written.
-func (db *DB) forgive(ctx context.Context, limits []limit) error {
-	for _, limit := range limits {
-		if limit.shared {
-			continue
-		}
-		var failures bool
-		if err := db.sql.GetContext(ctx, &failures, `SELECT EXISTS (SELECT 1 FROM failures WHERE key = $1)`, limit.key); err != nil {
-			return err
-		}
-		if failures {
-			if _, err := db.exec(ctx, `DELETE FROM failures WHERE key = $1`, limit.key); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// maxFailures is how many counts are kept: about 10 MB. When strangers make up
-// more names than that, those go that would be given back first. To get rid of the
-// count of an account in that way takes more failures than are ever hashed before it is
-// given back by itself.
-const maxFailures = 100_000
-
-// forgivenBefore returns up to which moment the counts are deleted that will have
-// been given back then: now, or later when there are too many.
-func (db *DB) forgivenBefore(ctx context.Context) (Time, error) {
-	var excess Time
-	err := db.sql.GetContext(ctx, &excess, `SELECT COALESCE((SELECT forgiven FROM failures ORDER BY forgiven DESC LIMIT 1 OFFSET $1), 0)`, maxFailures)
-	if err != nil {
-		return Time{}, fmt.Errorf("count failed sign-ins: %w", err)
-	}
-	if now := db.now(); now.After(excess.Time) {
-		return now, nil
-	}
-	return excess, nil
 }

@@ -9,6 +9,9 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"daypass/models/database"
+	"daypass/models/password"
 )
 
 const goodPassword = "a walk in the wet grass"
@@ -89,23 +92,23 @@ func TestASuccessLeavesTheCountOfItsAddress(t *testing.T) {
 	for i := range DefaultThrottle.Address - 2 {
 		fail(t, db, fmt.Sprint("user", i), from)
 	}
-	mine, theirs := db.limits("ada", from), db.limits("eve", from)
-	check(t, db.begin(t.Context(), mine))
-	check(t, db.begin(t.Context(), theirs))
-	db.end(mine, succeeded)
+	mine, theirs := db.Throttle.limits("ada", from), db.Throttle.limits("eve", from)
+	check(t, db.tries.begin(t.Context(), mine))
+	check(t, db.tries.begin(t.Context(), theirs))
+	db.tries.end(mine, succeeded)
 	address := db.tries.open[theirs[1].key]
-	if address == nil || db.Throttle.count(address.failures, db.now()) != DefaultThrottle.Address-2 {
+	if address == nil || db.Throttle.count(address.failures, db.Time()) != DefaultThrottle.Address-2 {
 		t.Error("the address was cleared")
 	}
-	db.end(theirs, undecided)
+	db.tries.end(theirs, undecided)
 }
 
 // TestABoundedNumberWaitsAtOneAccount: in the queue of the gate, and before it.
 func TestABoundedNumberWaitsAtOneAccount(t *testing.T) {
 	db, _ := clockwork(t)
 	added(t, db, "ada")
-	db.hashing.room = 8
-	check(t, db.hashing.cores.Acquire(t.Context(), db.hashing.size))
+	db.limiter.Capacity = 8
+	release := occupy(t, db.limiter)
 	var wg sync.WaitGroup
 	for range 5 + 8 { // as many as may fail at a time, and as many as may wait for them
 		wg.Go(func() {
@@ -131,13 +134,13 @@ func TestABoundedNumberWaitsAtOneAccount(t *testing.T) {
 	}()
 	select {
 	case err := <-refused:
-		if !errors.As(err, new(*BusyError)) {
+		if !errors.As(err, new(*password.BusyError)) {
 			t.Errorf("one too many: %v", err)
 		}
 	case <-ctx.Done():
 		t.Error("one too many waits")
 	}
-	db.hashing.cores.Release(db.hashing.size)
+	release()
 	wg.Wait()
 }
 
@@ -365,7 +368,7 @@ func TestARestartClearsNothing(t *testing.T) {
 	for i := range 6 {
 		fail(t, db, "ada", Origin{Address: fmt.Sprintf("203.0.113.%d", i)})
 	}
-	now, path := db.Now, db.file.path
+	now, path := db.Now, db.Path()
 	db.Close()
 	again, err := Open(t.Context(), path)
 	check(t, err)
@@ -375,7 +378,7 @@ func TestARestartClearsNothing(t *testing.T) {
 		t.Error("the restart cleared the count")
 	}
 	var rows []string
-	check(t, again.sql.Select(&rows, `SELECT key FROM failures`))
+	check(t, again.SQL.Select(&rows, `SELECT key FROM failures`))
 	for _, key := range rows {
 		if len(key) != 24 {
 			t.Errorf("the table tells %q", key)
@@ -385,13 +388,13 @@ func TestARestartClearsNothing(t *testing.T) {
 
 func TestWhoWasTurnedAwayAtTheGateIsNotToBlame(t *testing.T) {
 	db, _ := clockwork(t)
-	db.hashing.room = 0
+	db.limiter.Capacity = 0
 	for range 10 {
-		if _, err := db.Authenticate(t.Context(), "ada", goodPassword, Origin{Address: "203.0.113.9"}); !errors.As(err, new(*BusyError)) {
+		if _, err := db.Authenticate(t.Context(), "ada", goodPassword, Origin{Address: "203.0.113.9"}); !errors.As(err, new(*password.BusyError)) {
 			t.Fatal(err)
 		}
 	}
-	db.hashing.room = 1
+	db.limiter.Capacity = 1
 	if wait := fail(t, db, "ada", Origin{Address: "203.0.113.9"}); wait != 0 {
 		t.Errorf("a wait of %s", wait)
 	}
@@ -400,20 +403,20 @@ func TestWhoWasTurnedAwayAtTheGateIsNotToBlame(t *testing.T) {
 func TestNoPasswordIsLookedAtWhileAFailureIsUnwritten(t *testing.T) {
 	db, _ := clockwork(t)
 	from := Origin{Address: "203.0.113.9"}
-	other, err := sql.Open("sqlite3", db.file.path+"?_txlock=immediate")
+	other, err := sql.Open("sqlite3", db.Path()+"?_txlock=immediate")
 	check(t, err)
 	defer other.Close()
 	lock, err := other.Begin() // nothing can be written
 	check(t, err)
-	if _, err := db.Authenticate(t.Context(), "ada", "not the password", from); !Unavailable(err) {
+	if _, err := db.Authenticate(t.Context(), "ada", "not the password", from); !database.Unavailable(err) {
 		t.Fatal(err)
 	}
-	db.hashing.room = 0 // whose password would be looked at is turned away as too many
-	if _, err := db.Authenticate(t.Context(), "eve", "not the password", from); !Unavailable(err) {
+	db.limiter.Capacity = 0 // whose password would be looked at is turned away as too many
+	if _, err := db.Authenticate(t.Context(), "eve", "not the password", from); !database.Unavailable(err) {
 		t.Errorf("with a failure that is not written: %v", err)
 	}
 	check(t, lock.Rollback())
-	db.hashing.room = 100
+	db.limiter.Capacity = 100
 	for range 4 {
 		if wait := fail(t, db, "ada", from); wait != 0 {
 			t.Fatalf("a wait of %s", wait)
@@ -435,7 +438,7 @@ func TestFailuresOfNobodyAreCountedByTheHour(t *testing.T) {
 	later(10 * time.Minute) // the next hour
 	fail(t, db, "nobody", Origin{Address: "203.0.113.200"})
 	var rows, sum int
-	check(t, db.sql.QueryRow(`SELECT COUNT(*), SUM(count) FROM events WHERE user_id IS NULL`).Scan(&rows, &sum))
+	check(t, db.SQL.QueryRow(`SELECT COUNT(*), SUM(count) FROM events WHERE user_id IS NULL`).Scan(&rows, &sum))
 	if rows != 11 || sum != 101 {
 		t.Errorf("101 failures in two hours are %d rows, and %d in sum", rows, sum)
 	}
@@ -451,12 +454,12 @@ func TestMadeUpNamesFillNoTable(t *testing.T) {
 	for range 6 {
 		fail(t, db, "ada", Origin{})
 	}
-	_, err := db.sql.Exec(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100500)
-		INSERT INTO failures (key, last, forgiven) SELECT 'x' || i, $1, $1 + 3600 + i % 600 FROM n`, db.now())
+	_, err := db.SQL.Exec(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100500)
+		INSERT INTO failures (key, last, forgiven) SELECT 'x' || i, $1, $1 + 3600 + i % 600 FROM n`, db.Time())
 	check(t, err)
 	check(t, db.Sweep(t.Context()))
 	var rows int
-	check(t, db.sql.Get(&rows, `SELECT COUNT(*) FROM failures`))
+	check(t, db.SQL.Get(&rows, `SELECT COUNT(*) FROM failures`))
 	if rows > 100_000 || rows < 99_000 {
 		t.Errorf("there are %d counts", rows)
 	}

@@ -5,11 +5,13 @@ import (
 	"crypto/rand"
 	"database/sql"
 	"errors"
-	"fmt"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/jmoiron/sqlx"
+
+	"daypass/models/database"
+	"daypass/models/password"
 )
 
 // Role says what a user may do.
@@ -23,21 +25,21 @@ const (
 
 // User is a person who may sign in.
 type User struct {
-	ID       string       `db:"id" json:"id"`
-	Name     string       `db:"name" json:"name"`
-	FullName string       `db:"full_name" json:"full_name"`
-	Role     Role         `db:"role" json:"role"`
-	Disabled bool         `db:"disabled" json:"disabled"`
-	Created  Time         `db:"created" json:"created"`
-	Password PasswordHash `db:"password" json:"-"`
-	Version  int64        `db:"version" json:"-"` // another one with every change of what pages show about the user
+	ID       string        `db:"id" json:"id"`
+	Name     string        `db:"name" json:"name"`
+	FullName string        `db:"full_name" json:"full_name"`
+	Role     Role          `db:"role" json:"role"`
+	Disabled bool          `db:"disabled" json:"disabled"`
+	Created  Time          `db:"created" json:"created"`
+	Password password.Hash `db:"password" json:"-"`
+	Version  int64         `db:"version" json:"-"` // another one with every change of what pages show about the user
 }
 
 // IsAdmin tells whether the user administers the site.
 func (u *User) IsAdmin() bool { return u.Role == Admin }
 
 // HasPassword tells whether the user has set a password: who was invited has none yet.
-func (u *User) HasPassword() bool { return u.Password.text() != "" }
+func (u *User) HasPassword() bool { return password.PHC(u.Password) != "" }
 
 // Called is what to call the user to himself: the full name, or else the username.
 func (u *User) Called() string {
@@ -81,7 +83,7 @@ func (db *DB) HasUsers(ctx context.Context) (bool, error) {
 		return true, nil
 	}
 	var found bool
-	err := db.sql.GetContext(ctx, &found, `SELECT EXISTS (SELECT 1 FROM users)`)
+	err := db.SQL.GetContext(ctx, &found, `SELECT EXISTS (SELECT 1 FROM users)`)
 	if err == nil && found {
 		db.hasUsers.Store(true)
 	}
@@ -131,9 +133,9 @@ func checked(asked NewUser) (user *User, compared string, err error) {
 // insertUser adds a user. It returns ErrNotFound when the username is taken or
 // the condition does not hold.
 func insertUser(ctx context.Context, tx *sqlx.Tx, user *User, compared, condition string) error {
-	return must(ctx, tx, `INSERT INTO users (id, name, name_key, full_name, search_key, role, disabled, created, password)
+	return database.ExecOne(ctx, tx, `INSERT INTO users (id, name, name_key, full_name, search_key, role, disabled, created, password)
 		SELECT $1, $2, $3, $4, $5, $6, FALSE, CAST($7 AS BIGINT), $8`+condition+` ON CONFLICT (name_key) DO NOTHING`,
-		user.ID, user.Name, compared, user.FullName, searchKey(user.Name, user.FullName), user.Role, user.Created, user.Password.text())
+		user.ID, user.Name, compared, user.FullName, database.SearchKey(user.Name, user.FullName), user.Role, user.Created, password.PHC(user.Password))
 }
 
 func (db *DB) addUser(ctx context.Context, asked NewUser, from Origin, condition string) (*User, error) {
@@ -142,13 +144,13 @@ func (db *DB) addUser(ctx context.Context, asked NewUser, from Origin, condition
 	if err != nil && !errors.As(err, &refused) {
 		return nil, err
 	}
-	if complaint := complainOfPassword(asked.Password); complaint != "" {
+	if complaint := password.Problem(asked.Password); complaint != "" {
 		refused["password"] = complaint
 	}
 	if len(refused) > 0 {
 		return nil, refused
 	}
-	user.Created = db.now()
+	user.Created = db.Time()
 	if err := db.choosePassword(ctx, user, asked.Password); err != nil {
 		return nil, err
 	}
@@ -171,24 +173,16 @@ func (db *DB) addUser(ctx context.Context, asked NewUser, from Origin, condition
 // choosePassword gives the user the hash of a new password, or returns an
 // InvalidError when that is refused. Whether it is guessed first is judged in
 // the gate too: that costs about what a hash costs.
-func (db *DB) choosePassword(ctx context.Context, user *User, password string) error {
-	if complaint := complainOfPassword(password); complaint != "" {
+func (db *DB) choosePassword(ctx context.Context, user *User, plaintext string) error {
+	if complaint := password.Problem(plaintext); complaint != "" {
 		return InvalidError{"password": complaint}
 	}
-	return db.hashing.run(ctx, func() (err error) {
-		if complaint := whyGuessable(password, user.Name, user.FullName); complaint != "" {
+	return db.limiter.Run(ctx, func() error {
+		if complaint := password.Guessable(plaintext, user.Name, user.FullName); complaint != "" {
 			return InvalidError{"password": complaint}
 		}
-		user.Password, err = newPasswordHash(password)
-		return err
-	})
-}
-
-// hash gives the user a new hash of the same password, through the gate.
-func (db *DB) hash(ctx context.Context, user *User, password string) error {
-	return db.hashing.run(ctx, func() (err error) {
-		user.Password, err = newPasswordHash(password)
-		return err
+		user.Password = password.New(plaintext)
+		return nil
 	})
 }
 
@@ -204,7 +198,7 @@ func (db *DB) User(ctx context.Context, name string) (*User, error) {
 // userWhere returns the user for whom a condition holds, or ErrNotFound.
 func (db *DB) userWhere(ctx context.Context, condition string, args ...any) (*User, error) {
 	var user User
-	err := db.sql.GetContext(ctx, &user, `SELECT `+userColumns+` FROM users WHERE `+condition, args...)
+	err := db.SQL.GetContext(ctx, &user, `SELECT `+userColumns+` FROM users WHERE `+condition, args...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, ErrNotFound
 	}
@@ -217,7 +211,7 @@ func (db *DB) userWhere(ctx context.Context, condition string, args ...any) (*Us
 // Users returns all users by name.
 func (db *DB) Users(ctx context.Context) ([]User, error) {
 	users := []User{} // which is a list in JSON, too, when there are none
-	err := db.sql.SelectContext(ctx, &users, `SELECT `+userColumns+` FROM users ORDER BY name_key`)
+	err := db.SQL.SelectContext(ctx, &users, `SELECT `+userColumns+` FROM users ORDER BY name_key`)
 	return users, err
 }
 
@@ -230,62 +224,51 @@ var ErrRefused = errors.New("the username or the password is wrong")
 // leave the same event; an InvalidError for what can be nobody's and leaves
 // none; a ThrottledError after too many failures; and a BusyError when the gate
 // is full.
-func (db *DB) Authenticate(ctx context.Context, name, password string, from Origin) (*User, error) {
+func (db *DB) Authenticate(ctx context.Context, name, plaintext string, from Origin) (*User, error) {
 	refused := InvalidError{}
 	if strings.TrimSpace(name) == "" {
 		refused["username"] = "Enter your username."
 	}
-	if complaint := untypable(password); complaint != "" {
+	if complaint := password.Implausible(plaintext); complaint != "" {
 		refused["password"] = complaint
 	}
 	if len(refused) > 0 {
 		return nil, refused
 	}
 	_, compared, ok := Username(name)
-	if !ok || !utf8.ValidString(password) || strings.ContainsRune(password, 0) {
+	if !ok || !utf8.ValidString(plaintext) || strings.ContainsRune(plaintext, 0) {
 		return nil, ErrRefused
 	}
 	user, err := db.User(ctx, name)
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return nil, err
 	}
-	return user, db.verify(ctx, user, compared, password, from)
-}
-
-// untypable returns why something can't be a password that was ever chosen, or nothing.
-func untypable(password string) string {
-	switch {
-	case password == "":
-		return "Enter your password."
-	case len(password) > MaxPassword:
-		return fmt.Sprintf("A password has at most %d bytes.", MaxPassword)
-	}
-	return ""
+	return user, db.verify(ctx, user, compared, plaintext, from)
 }
 
 // verify checks the password of a user, or of nobody, at the same cost.
-func (db *DB) verify(ctx context.Context, user *User, account, password string, from Origin) (err error) {
-	stored := db.decoy
+func (db *DB) verify(ctx context.Context, user *User, account, plaintext string, from Origin) (err error) {
+	stored := db.dummyHash
 	if user != nil {
-		if stored, err = readHash(user.Password.text()); !user.HasPassword() {
-			stored = db.decoy // invited, and has set none yet
+		if stored, err = password.Parse(user.Password); !user.HasPassword() {
+			stored = db.dummyHash // invited, and has set none yet
 		} else if err != nil {
 			db.Log.Error("a user's password hash is damaged; set a new password", "user", user.Name)
-			stored = db.decoy
+			stored = db.dummyHash
 		}
 	}
-	limits := db.limits(account, from)
-	if err := db.begin(ctx, limits); err != nil {
+	limits := db.Throttle.limits(account, from)
+	if err := db.tries.begin(ctx, limits); err != nil {
 		if errors.As(err, new(*ThrottledError)) {
 			db.throttled.Add(1)
 		}
 		return err
 	}
 	how := undecided
-	defer func() { db.end(limits, how) }()
+	defer func() { db.tries.end(limits, how) }()
 	var matches bool
-	err = db.hashing.run(ctx, func() error {
-		matches = stored.matches(password)
+	err = db.limiter.Run(ctx, func() error {
+		matches = stored.Matches(plaintext)
 		return nil
 	})
 	if err != nil {
@@ -300,24 +283,28 @@ func (db *DB) verify(ctx context.Context, user *User, account, password string, 
 		db.rejected.Add(1)
 		return ErrRefused
 	}
-	if err := db.forgive(ctx, limits); err != nil {
+	if err := db.tries.forgive(ctx, limits); err != nil {
 		return err
 	}
 	how = succeeded
-	if stored.outdated() {
-		return db.rehash(ctx, user, password)
+	if stored.Outdated() {
+		return db.rehash(ctx, user, plaintext)
 	}
 	return nil
 }
 
 // rehash keeps a password that was just verified with the costs of today.
-func (db *DB) rehash(ctx context.Context, user *User, password string) error {
-	before := user.Password.text()
-	if err := db.hash(ctx, user, password); err != nil {
+func (db *DB) rehash(ctx context.Context, user *User, plaintext string) error {
+	before := password.PHC(user.Password)
+	err := db.limiter.Run(ctx, func() error {
+		user.Password = password.New(plaintext)
+		return nil
+	})
+	if err != nil {
 		return err
 	}
-	return db.write(ctx, func(tx *sqlx.Tx) error {
-		err := must(ctx, tx, `UPDATE users SET password = $1 WHERE id = $2 AND password = $3`, user.Password.text(), user.ID, before)
+	return db.Write(ctx, func(tx *sqlx.Tx) error {
+		err := database.ExecOne(ctx, tx, `UPDATE users SET password = $1 WHERE id = $2 AND password = $3`, password.PHC(user.Password), user.ID, before)
 		if errors.Is(err, ErrNotFound) {
 			return ErrRefused // changed in the meantime: what was verified no longer holds
 		}
@@ -328,15 +315,15 @@ func (db *DB) rehash(ctx context.Context, user *User, password string) error {
 // SetPassword gives a user a new password, and ends all sessions and password
 // links that the user has.
 // It returns an InvalidError when the password is refused.
-func (db *DB) SetPassword(ctx context.Context, user *User, password string, from Origin) error {
-	if err := db.choosePassword(ctx, user, password); err != nil {
+func (db *DB) SetPassword(ctx context.Context, user *User, plaintext string, from Origin) error {
+	if err := db.choosePassword(ctx, user, plaintext); err != nil {
 		return err
 	}
-	if err := db.forgive(ctx, db.limits(user.compared(), Origin{})); err != nil {
+	if err := db.tries.forgive(ctx, db.Throttle.limits(user.compared(), Origin{})); err != nil {
 		return err
 	}
 	return db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, note note) error {
-		if err := must(ctx, tx, `UPDATE users SET password = $1 WHERE id = $2`, user.Password.text(), user.ID); err != nil {
+		if err := database.ExecOne(ctx, tx, `UPDATE users SET password = $1 WHERE id = $2`, password.PHC(user.Password), user.ID); err != nil {
 			return err
 		}
 		if _, err := endAccess(ctx, tx, user, ""); err != nil {
@@ -362,10 +349,10 @@ type NewPassword struct {
 // Authenticate does, and ErrNotFound when the session has ended meanwhile.
 func (db *DB) ChangePassword(ctx context.Context, asked NewPassword) error {
 	refused := InvalidError{}
-	if complaint := untypable(asked.Current); complaint != "" {
+	if complaint := password.Implausible(asked.Current); complaint != "" {
 		refused["current"] = complaint
 	}
-	if complaint := complainOfPassword(asked.Password); complaint != "" {
+	if complaint := password.Problem(asked.Password); complaint != "" {
 		refused["password"] = complaint
 	} else if asked.Password == asked.Current {
 		refused["password"] = "This is the current password."
@@ -377,12 +364,12 @@ func (db *DB) ChangePassword(ctx context.Context, asked NewPassword) error {
 		return err
 	}
 	user := asked.Session.User
-	before := user.Password.text()
+	before := password.PHC(user.Password)
 	if err := db.choosePassword(ctx, &user, asked.Password); err != nil {
 		return err
 	}
 	return db.writeWithEvents(ctx, asked.From, func(tx *sqlx.Tx, note note) error {
-		if err := must(ctx, tx, `UPDATE users SET password = $1 WHERE id = $2 AND password = $3 AND NOT disabled`, user.Password.text(), user.ID, before); err != nil {
+		if err := database.ExecOne(ctx, tx, `UPDATE users SET password = $1 WHERE id = $2 AND password = $3 AND NOT disabled`, password.PHC(user.Password), user.ID, before); err != nil {
 			return err
 		}
 		if err := moveSession(ctx, tx, asked.Session.ID, asked.ID, asked.Signer); err != nil {
@@ -400,7 +387,7 @@ func (db *DB) ChangePassword(ctx context.Context, asked NewPassword) error {
 func (db *DB) SetDisabled(ctx context.Context, user *User, disabled bool, from Origin) error {
 	return db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, note note) error {
 		err := anAdminStays(ctx, tx, func() error {
-			return must(ctx, tx, `UPDATE users SET disabled = $1 WHERE id = $2`, disabled, user.ID)
+			return database.ExecOne(ctx, tx, `UPDATE users SET disabled = $1 WHERE id = $2`, disabled, user.ID)
 		})
 		if err != nil {
 			return err
@@ -423,7 +410,7 @@ func (db *DB) SetRole(ctx context.Context, user *User, role Role, from Origin) e
 	}
 	return db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, note note) error {
 		err := anAdminStays(ctx, tx, func() error {
-			return must(ctx, tx, `UPDATE users SET role = $1 WHERE id = $2`, role, user.ID)
+			return database.ExecOne(ctx, tx, `UPDATE users SET role = $1 WHERE id = $2`, role, user.ID)
 		})
 		if err != nil {
 			return err
@@ -440,7 +427,7 @@ func (db *DB) SetFullName(ctx context.Context, user *User, name string, from Ori
 		return InvalidError{"full_name": complaint}
 	}
 	return db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, note note) error {
-		if err := must(ctx, tx, `UPDATE users SET full_name = $1, search_key = $2 WHERE id = $3`, name, searchKey(user.Name, name), user.ID); err != nil {
+		if err := database.ExecOne(ctx, tx, `UPDATE users SET full_name = $1, search_key = $2 WHERE id = $3`, name, database.SearchKey(user.Name, name), user.ID); err != nil {
 			return err
 		}
 		return note(NameChanged, user)
@@ -456,14 +443,14 @@ func (db *DB) RemoveUser(ctx context.Context, user *User, from Origin) error {
 
 // RemoveSelf removes a user who knows the password. It returns what
 // ChangePassword and RemoveUser return.
-func (db *DB) RemoveSelf(ctx context.Context, session *Session, password string, from Origin) error {
-	if err := db.Confirm(ctx, session, password, from); err != nil {
+func (db *DB) RemoveSelf(ctx context.Context, session *Session, plaintext string, from Origin) error {
+	if err := db.Confirm(ctx, session, plaintext, from); err != nil {
 		return err
 	}
 	return db.removeUser(ctx, &session.User, from, func(tx *sqlx.Tx) error {
 		var holds bool
 		err := tx.GetContext(ctx, &holds, `SELECT EXISTS (SELECT 1 FROM sessions s JOIN users u ON u.id = s.user_id
-			WHERE s.id = $1 AND u.password = $2 AND NOT u.disabled)`, session.ID, session.User.Password.text())
+			WHERE s.id = $1 AND u.password = $2 AND NOT u.disabled)`, session.ID, password.PHC(session.User.Password))
 		if err == nil && !holds {
 			return ErrNotFound // ended, disabled or given another password while this one was looked at
 		}
@@ -480,7 +467,7 @@ func (db *DB) removeUser(ctx context.Context, user *User, from Origin, allowed f
 		if _, err := endAccess(ctx, tx, user, ""); err != nil {
 			return err
 		}
-		err := anAdminStays(ctx, tx, func() error { return must(ctx, tx, `DELETE FROM users WHERE id = $1`, user.ID) })
+		err := anAdminStays(ctx, tx, func() error { return database.ExecOne(ctx, tx, `DELETE FROM users WHERE id = $1`, user.ID) })
 		if err != nil {
 			return err
 		}
@@ -494,11 +481,11 @@ func (db *DB) removeUser(ctx context.Context, user *User, from Origin, allowed f
 
 // Confirm asks who is signed in for the password again. It returns an
 // InvalidError for the field "current" when it is wrong, a ThrottledError or a BusyError.
-func (db *DB) Confirm(ctx context.Context, session *Session, password string, from Origin) error {
-	if complaint := untypable(password); complaint != "" {
+func (db *DB) Confirm(ctx context.Context, session *Session, plaintext string, from Origin) error {
+	if complaint := password.Implausible(plaintext); complaint != "" {
 		return InvalidError{"current": complaint}
 	}
-	err := db.verify(ctx, &session.User, session.User.compared(), password, from)
+	err := db.verify(ctx, &session.User, session.User.compared(), plaintext, from)
 	if errors.Is(err, ErrRefused) {
 		return InvalidError{"current": "This is not your current password."}
 	}

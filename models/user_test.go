@@ -1,6 +1,7 @@
 package models
 
 import (
+	"context"
 	"encoding/base64"
 	"errors"
 	"os"
@@ -10,6 +11,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"daypass/models/password"
 )
 
 func encodeForTest(b []byte) string { return base64.RawStdEncoding.EncodeToString(b) }
@@ -43,7 +46,7 @@ func TestTheLastAdministratorStays(t *testing.T) {
 	wg.Go(func() { db.SetDisabled(t.Context(), eve, true, CommandLine) })
 	wg.Wait()
 	var admins int
-	check(t, db.sql.Get(&admins, `SELECT COUNT(*) FROM users WHERE role = 'admin' AND NOT disabled`))
+	check(t, db.SQL.Get(&admins, `SELECT COUNT(*) FROM users WHERE role = 'admin' AND NOT disabled`))
 	if admins != 1 {
 		t.Errorf("%d administrators are left", admins)
 	}
@@ -58,17 +61,35 @@ func TestTheLastAdministratorStays(t *testing.T) {
 	}
 }
 
+// occupy keeps all cores of the limiter busy until it is released.
+func occupy(t *testing.T, limiter *password.Limiter) (release func()) {
+	t.Helper()
+	hold, cores := make(chan struct{}), runtime.GOMAXPROCS(0)
+	began, ended := make(chan struct{}), sync.WaitGroup{}
+	for range cores {
+		ended.Go(func() {
+			if err := limiter.Run(context.Background(), func() error { began <- struct{}{}; <-hold; return nil }); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	for range cores {
+		<-began
+	}
+	return func() { close(hold); ended.Wait() }
+}
+
 // hashes runs a call that hashes a password, and makes changes while it waits for its turn.
 func hashes(t *testing.T, db *DB, call func() error, meanwhile func()) error {
 	t.Helper()
-	check(t, db.hashing.cores.Acquire(t.Context(), db.hashing.size))
+	release := occupy(t, db.limiter)
 	done := make(chan error, 1)
 	go func() { done <- call() }()
-	for db.hashing.waiting.Load() == 0 {
+	for db.limiter.Waiting() == 0 {
 		runtime.Gosched()
 	}
 	meanwhile()
-	db.hashing.cores.Release(db.hashing.size)
+	release()
 	return <-done
 }
 
@@ -111,7 +132,7 @@ func TestARemovalThatWaitedDoesNotOutliveWhatEndsTheSession(t *testing.T) {
 		"signed out":     func(db *DB, mine *Session) error { return db.EndSession(t.Context(), mine, CommandLine) },
 		"all signed out": func(db *DB, mine *Session) error { _, err := db.EndAllSessions(t.Context(), CommandLine); return err },
 		"another password": func(db *DB, mine *Session) error {
-			_, err := db.sql.Exec(`UPDATE users SET password = 'x' WHERE id = $1`, mine.User.ID)
+			_, err := db.SQL.Exec(`UPDATE users SET password = 'x' WHERE id = $1`, mine.User.ID)
 			return err
 		},
 	} {
@@ -223,7 +244,7 @@ func TestSecretsThatAreMadeHave256Bits(t *testing.T) {
 // TestTwoWhoMakeTheFirstAccountAtOnce: both have been let in before there was one.
 func TestTwoWhoMakeTheFirstAccountAtOnce(t *testing.T) {
 	db := open(t)
-	check(t, db.hashing.cores.Acquire(t.Context(), db.hashing.size))
+	release := occupy(t, db.limiter)
 	var wg sync.WaitGroup
 	done := make(chan error, 4)
 	for i := range 4 {
@@ -232,10 +253,10 @@ func TestTwoWhoMakeTheFirstAccountAtOnce(t *testing.T) {
 			done <- err
 		})
 	}
-	for db.hashing.waiting.Load() < 4 {
+	for db.limiter.Waiting() < 4 {
 		time.Sleep(time.Millisecond)
 	}
-	db.hashing.cores.Release(db.hashing.size)
+	release()
 	wg.Wait()
 	made := 0
 	for range 4 {
@@ -298,19 +319,19 @@ func TestSweepingForgetsWhatWasKeptLongEnough(t *testing.T) {
 	ada, err := db.AddUser(t.Context(), NewUser{Name: "ada", Password: goodPassword, Role: Admin}, CommandLine)
 	check(t, err)
 	for i := range 3*sweepStep/2 + 1 { // more than one step
-		_, err := db.sql.Exec(`INSERT INTO sessions (id, user_id, signer, address, browser, created, seen, expires) VALUES ($1, $2, '', '', '', 0, 0, $3)`, i, ada.ID, db.now())
+		_, err := db.SQL.Exec(`INSERT INTO sessions (id, user_id, signer, address, browser, created, seen, expires) VALUES ($1, $2, '', '', '', 0, 0, $3)`, i, ada.ID, db.Time())
 		check(t, err)
 	}
 	check(t, db.Sweep(t.Context()))
 	var sessions, events int
-	check(t, db.sql.Get(&sessions, `SELECT COUNT(*) FROM sessions`))
-	check(t, db.sql.Get(&events, `SELECT COUNT(*) FROM events`))
+	check(t, db.SQL.Get(&sessions, `SELECT COUNT(*) FROM sessions`))
+	check(t, db.SQL.Get(&events, `SELECT COUNT(*) FROM events`))
 	if sessions != 0 || events != 1 {
 		t.Errorf("%d sessions and %d events are kept", sessions, events)
 	}
 	later(db.KeepEvents + time.Hour)
 	check(t, db.Sweep(t.Context()))
-	check(t, db.sql.Get(&events, `SELECT COUNT(*) FROM events`))
+	check(t, db.SQL.Get(&events, `SELECT COUNT(*) FROM events`))
 	if events != 0 {
 		t.Errorf("%d old events are kept", events)
 	}

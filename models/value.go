@@ -7,6 +7,8 @@ import (
 	"fmt"
 
 	"github.com/jmoiron/sqlx"
+
+	"daypass/models/database"
 )
 
 // MaxValue is how long a value in a session may be, in bytes.
@@ -22,8 +24,8 @@ func (db *DB) SetValue(ctx context.Context, session *Session, name, value string
 	if len(value) > MaxValue {
 		return fmt.Errorf("the value %q has %d bytes, and a session keeps at most %d in one", name, len(value), MaxValue)
 	}
-	return db.write(ctx, func(tx *sqlx.Tx) error {
-		return must(ctx, tx, `INSERT INTO session_values (session_id, name, value)
+	return db.Write(ctx, func(tx *sqlx.Tx) error {
+		return database.ExecOne(ctx, tx, `INSERT INTO session_values (session_id, name, value)
 			SELECT id, CAST($1 AS TEXT), CAST($2 AS TEXT) FROM sessions WHERE id = $3
 			ON CONFLICT (session_id, name) DO UPDATE SET value = excluded.value`, name, value, session.ID)
 	})
@@ -31,26 +33,17 @@ func (db *DB) SetValue(ctx context.Context, session *Session, name, value string
 
 // Value returns what a session keeps under a name, or ErrNotFound.
 func (db *DB) Value(ctx context.Context, session *Session, name string) (value string, err error) {
-	err = db.sql.GetContext(ctx, &value, `SELECT value FROM session_values WHERE session_id = $1 AND name = $2`, session.ID, name)
+	err = db.SQL.GetContext(ctx, &value, `SELECT value FROM session_values WHERE session_id = $1 AND name = $2`, session.ID, name)
 	if errors.Is(err, sql.ErrNoRows) {
 		return "", ErrNotFound
 	}
 	return value, err
 }
 
-// DeleteValue removes what a session keeps under a name, if there is something.
-func (db *DB) DeleteValue(ctx context.Context, session *Session, name string) error {
-	_, err := db.TakeValue(ctx, session, name)
-	if errors.Is(err, ErrNotFound) {
-		return nil
-	}
-	return err
-}
-
 // TakeValue returns what a session keeps under a name and removes it, in one
 // step: of two requests that take the same value, one gets it and the other ErrNotFound.
 func (db *DB) TakeValue(ctx context.Context, session *Session, name string) (value string, err error) {
-	err = db.write(ctx, func(tx *sqlx.Tx) error {
+	err = db.Write(ctx, func(tx *sqlx.Tx) error {
 		return tx.GetContext(ctx, &value, `DELETE FROM session_values WHERE session_id = $1 AND name = $2 RETURNING value`, session.ID, name)
 	})
 	if errors.Is(err, sql.ErrNoRows) {

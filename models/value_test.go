@@ -42,8 +42,9 @@ func TestS10ValuesOfOneSessionDoNotUndoEachOther(t *testing.T) {
 	if value, _ := db.Value(t.Context(), session, "name1"); value != "another" {
 		t.Errorf("name1 is %q", value)
 	}
-	check(t, db.DeleteValue(t.Context(), session, "name1"))
-	check(t, db.DeleteValue(t.Context(), session, "name1"))
+	if value, err := db.TakeValue(t.Context(), session, "name1"); err != nil || value != "another" {
+		t.Errorf("name1 is taken as %q, %v", value, err)
+	}
 	if _, err := db.Value(t.Context(), session, "name1"); !errors.Is(err, ErrNotFound) {
 		t.Error(err)
 	}
@@ -66,7 +67,8 @@ func TestS10ValuesAreTheirSessionsAlone(t *testing.T) {
 		t.Errorf("another session takes %q, %v", value, err)
 	}
 	check(t, db.SetValue(t.Context(), two, "confirmed", "two's"))
-	check(t, db.DeleteValue(t.Context(), two, "confirmed"))
+	_, err := db.TakeValue(t.Context(), two, "confirmed")
+	check(t, err)
 	if value, err := db.TakeValue(t.Context(), one, "confirmed"); err != nil || value != "one's" {
 		t.Errorf("what is left to take is %q, %v", value, err)
 	}
@@ -109,7 +111,7 @@ func TestS9ValuesGoWithTheirSession(t *testing.T) {
 		t.Errorf("a late value: %v", err)
 	}
 	var rows int
-	check(t, db.sql.Get(&rows, `SELECT (SELECT COUNT(*) FROM session_values) + (SELECT COUNT(*) FROM sessions)`))
+	check(t, db.SQL.Get(&rows, `SELECT (SELECT COUNT(*) FROM session_values) + (SELECT COUNT(*) FROM sessions)`))
 	if rows != 0 {
 		t.Errorf("%d rows are left", rows)
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/maypok86/otter/v2"
 
 	"daypass/models"
+	"daypass/models/database"
 )
 
 // How much is held at most.
@@ -35,7 +36,7 @@ type Sessions struct {
 
 type sessionEntry struct {
 	models.Session
-	version models.State
+	version database.DataVersion
 	seen    atomic.Int64 // Unix seconds
 }
 
@@ -45,18 +46,18 @@ func NewSessions() *Sessions {
 }
 
 // Get returns a copy of the session that was read under this data version.
-func (s *Sessions) Get(id string, version models.State) (*models.Session, bool) {
+func (s *Sessions) Get(id string, version database.DataVersion) (*models.Session, bool) {
 	entry, ok := s.entries.GetIfPresent(id)
 	if !ok || entry.version != version {
 		return nil, false
 	}
 	session := entry.Session
-	session.Seen = models.UnixTime(entry.seen.Load())
+	session.Seen = database.UnixTime(entry.seen.Load())
 	return &session, true
 }
 
 // Put holds a session that was read after version was taken.
-func (s *Sessions) Put(session *models.Session, version models.State) {
+func (s *Sessions) Put(session *models.Session, version database.DataVersion) {
 	entry := &sessionEntry{Session: *session, version: version}
 	entry.seen.Store(session.Seen.Unix())
 	s.entries.Set(session.ID, entry)

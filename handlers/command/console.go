@@ -15,6 +15,7 @@ import (
 	"golang.org/x/term"
 
 	"daypass/models"
+	"daypass/models/password"
 )
 
 // withDatabase opens the database that a server may be using at the same time.
@@ -53,7 +54,7 @@ func (at console) withUser(ctx context.Context, name string, work func(*models.D
 func (at console) newPassword() (string, error) {
 	file, ok := at.in.(*os.File)
 	if !ok || !term.IsTerminal(int(file.Fd())) {
-		line, err := bufio.NewReader(io.LimitReader(at.in, 2*models.MaxPassword)).ReadString('\n')
+		line, err := bufio.NewReader(io.LimitReader(at.in, 2*password.MaxLength)).ReadString('\n')
 		if err != nil && !errors.Is(err, io.EOF) {
 			return "", fmt.Errorf("read the password: %w", err)
 		}
@@ -65,7 +66,7 @@ func (at console) newPassword() (string, error) {
 		fmt.Fprintln(at.err)
 		return string(typed), err
 	}
-	first, err := ask(fmt.Sprintf("Password (at least %d characters): ", models.MinPassword))
+	first, err := ask(fmt.Sprintf("Password (at least %d characters): ", password.MinLength))
 	if err != nil {
 		return "", fmt.Errorf("read the password: %w", err)
 	}

@@ -237,7 +237,7 @@ func (v View) Write(checkout Checkout) (Files, error) {
 		if err != nil {
 			return Files{}, err
 		}
-		migration := fmt.Sprintf("models/migrations/%05d_%s.sql", number, w.Table)
+		migration := fmt.Sprintf("models/database/migrations/%05d_%s.sql", number, w.Table)
 		sources = map[string]string{
 			"views/" + v.Name + ".html": "table.html", "handlers/" + file + ".go": "table.go", "handlers/" + file + "_test.go": "table_test.go",
 			"models/" + file + ".go": "model.go", migration: "migration.sql",
@@ -292,7 +292,7 @@ func tryOut(migration string) error {
 }
 
 func (c Checkout) nextMigration() (int, error) {
-	files, err := fs.Glob(os.DirFS(string(c)), "models/migrations/*.sql")
+	files, err := fs.Glob(os.DirFS(string(c)), "models/database/migrations/*.sql")
 	last := 0
 	for _, file := range files {
 		digits, _, _ := strings.Cut(filepath.Base(file), "_")

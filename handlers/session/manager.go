@@ -15,6 +15,7 @@ import (
 
 	"daypass/handlers/cache"
 	"daypass/models"
+	"daypass/models/database"
 )
 
 // Manager knows who is asking: it reads and sets the session cookie, and
@@ -108,7 +109,7 @@ func (m *Manager) Load(c *fiber.Ctx) (*models.Session, error) {
 	if !ok {
 		return nil, models.ErrNotFound
 	}
-	state, err := m.db.State(c.UserContext())
+	state, err := m.db.DataVersion(c.UserContext())
 	if err != nil {
 		return nil, err
 	}
@@ -221,7 +222,7 @@ func (m *Manager) withNewID(c *fiber.Ctx, user string, lifetime time.Duration, s
 	err = store(keyOf(id), m.signer.names[0])
 	if err != nil {
 		m.TakeCookieBack(c)
-		if err := m.store.Delete(cookie); err != nil && !errors.Is(err, models.ErrGone) {
+		if err := m.store.Delete(cookie); err != nil && !errors.Is(err, database.ErrReplaced) {
 			m.log.Warn("the payload of a session that was not made can't be deleted; it opens nothing, and will be swept", "error", err)
 		}
 	}

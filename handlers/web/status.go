@@ -9,11 +9,13 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"daypass/models"
+	"daypass/models/database"
+	"daypass/models/password"
 )
 
 // StatusOf says which status an error is answered with.
 func StatusOf(err error) int {
-	var busy *models.BusyError
+	var busy *password.BusyError
 	var throttled *models.ThrottledError
 	var known *fiber.Error
 	switch {
@@ -23,7 +25,7 @@ func StatusOf(err error) int {
 		return fiber.StatusNotFound
 	case errors.Is(err, ErrCrossOrigin), errors.Is(err, models.ErrNotAdmin):
 		return fiber.StatusForbidden
-	case errors.As(err, &busy), models.Unavailable(err):
+	case errors.As(err, &busy), database.Unavailable(err):
 		return fiber.StatusServiceUnavailable
 	case errors.As(err, &known):
 		return known.Code
@@ -32,7 +34,7 @@ func StatusOf(err error) int {
 }
 
 func RetryAfter(err error, status int) time.Duration {
-	var busy *models.BusyError
+	var busy *password.BusyError
 	var throttled *models.ThrottledError
 	switch {
 	case errors.As(err, &throttled):

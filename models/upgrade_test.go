@@ -11,51 +11,13 @@ import (
 	"github.com/pressly/goose/v3"
 )
 
-// TestTheStateChangesWithEveryCommit of this process, over whatever connection,
-// and with nothing else.
-func TestTheStateChangesWithEveryCommit(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "daypass.db")
-	db, err := Open(t.Context(), file)
-	check(t, err)
-	defer db.Close()
-	other, err := Open(t.Context(), file)
-	check(t, err)
-	defer other.Close()
-	state := func() State {
-		t.Helper()
-		state, err := db.State(t.Context())
-		check(t, err)
-		return state
-	}
-	first := state()
-	for range 3 {
-		if _, err := db.Users(t.Context()); err != nil || state() != first {
-			t.Errorf("reading changes the state: %v", err)
-		}
-	}
-	for _, writer := range []*DB{db, other, db} {
-		before := state()
-		if _, err := writer.sql.Exec(`INSERT INTO failures (key, last, forgiven) VALUES ($1, 1, 1) ON CONFLICT (key) DO UPDATE SET last = failures.last + 1`, "x"); err != nil {
-			t.Fatal(err)
-		}
-		if state() == before {
-			t.Error("a commit does not change the state")
-		}
-	}
-	before := state()
-	db.observer.close() // as after a failure
-	if state() == before {
-		t.Error("what two connections observed is taken for the same")
-	}
-}
-
 // TestVersionsChangeWithWhatRefersToUsers: also the rows of a table that somebody
 // added to the product.
 func TestVersionsChangeWithWhatRefersToUsers(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "daypass.db")
 	db, err := Open(t.Context(), file)
 	check(t, err)
-	_, err = db.sql.Exec(`CREATE TABLE sample_rows (id TEXT PRIMARY KEY, user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE)`)
+	_, err = db.SQL.Exec(`CREATE TABLE sample_rows (id TEXT PRIMARY KEY, user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE)`)
 	check(t, err)
 	check(t, db.Close())
 	if db, err = Open(t.Context(), file); err != nil {
@@ -79,12 +41,12 @@ func TestVersionsChangeWithWhatRefersToUsers(t *testing.T) {
 		`UPDATE users SET disabled = TRUE WHERE id = 'u'`,
 	} {
 		var before, after, others int64
-		db.sql.Get(&before, `SELECT version FROM users WHERE id = 'u'`)
-		if _, err := db.sql.Exec(statement); err != nil {
+		db.SQL.Get(&before, `SELECT version FROM users WHERE id = 'u'`)
+		if _, err := db.SQL.Exec(statement); err != nil {
 			t.Fatalf("%s: %v", statement, err)
 		}
-		check(t, db.sql.Get(&after, `SELECT version FROM users WHERE id = 'u'`))
-		check(t, db.sql.Get(&others, `SELECT version FROM users WHERE id = 'v'`))
+		check(t, db.SQL.Get(&after, `SELECT version FROM users WHERE id = 'u'`))
+		check(t, db.SQL.Get(&others, `SELECT version FROM users WHERE id = 'v'`))
 		if after == before && !strings.HasPrefix(statement, "INSERT INTO users") || others != 0 {
 			t.Errorf("%s: the version goes from %d to %d, and somebody else's to %d", statement, before, after, others)
 		}
@@ -97,7 +59,7 @@ func TestSessionsOfTheVersionBeforeGoOn(t *testing.T) {
 	db, err := Open(t.Context(), file)
 	check(t, err)
 	defer db.Close()
-	migration, err := migrations.ReadFile("migrations/00005_shorter_keys.sql")
+	migration, err := fs.ReadFile(migrations, "00005_shorter_keys.sql")
 	check(t, err)
 	long := strings.Repeat("ABCDEFGH", 6) + "WXYZ"
 	for _, statement := range []string{
@@ -107,12 +69,12 @@ func TestSessionsOfTheVersionBeforeGoOn(t *testing.T) {
 		`INSERT INTO session_payloads VALUES ('` + long + `', 'x', 1)`,
 		string(migration),
 	} {
-		if _, err := db.sql.Exec(statement); err != nil {
+		if _, err := db.SQL.Exec(statement); err != nil {
 			t.Fatalf("%s: %v", statement, err)
 		}
 	}
 	var kept int
-	check(t, db.sql.Get(&kept, `SELECT COUNT(*) FROM sessions s JOIN session_payloads p ON p.k = s.id JOIN session_values v ON v.session_id = s.id WHERE s.id = $1`, long[:26]))
+	check(t, db.SQL.Get(&kept, `SELECT COUNT(*) FROM sessions s JOIN session_payloads p ON p.k = s.id JOIN session_values v ON v.session_id = s.id WHERE s.id = $1`, long[:26]))
 	if kept != 1 {
 		t.Errorf("%d sessions are kept with all they hold", kept)
 	}
@@ -125,9 +87,7 @@ func TestAnUpgradeKeepsEverybodySignedIn(t *testing.T) {
 	old, err := sql.Open("sqlite3", file+"?_journal_mode=WAL")
 	check(t, err)
 	defer old.Close()
-	steps, err := fs.Sub(migrations, "migrations")
-	check(t, err)
-	provider, err := goose.NewProvider(goose.DialectSQLite3, old, steps)
+	provider, err := goose.NewProvider(goose.DialectSQLite3, old, migrations)
 	check(t, err)
 	for _, statement := range []string{
 		`CREATE TABLE session_payloads (k VARCHAR(64) PRIMARY KEY NOT NULL DEFAULT '', v BLOB NOT NULL, e BIGINT NOT NULL DEFAULT '0')`,
@@ -152,8 +112,8 @@ func TestAnUpgradeKeepsEverybodySignedIn(t *testing.T) {
 		check(t, err)
 		defer db.Close()
 		check(t, db.CheckRestored(t.Context()))
-		check(t, db.sql.Get(&sessions, `SELECT COUNT(*) FROM sessions`))
-		check(t, db.sql.Get(&links, `SELECT COUNT(*) FROM links`))
+		check(t, db.SQL.Get(&sessions, `SELECT COUNT(*) FROM sessions`))
+		check(t, db.SQL.Get(&links, `SELECT COUNT(*) FROM links`))
 		return sessions, links
 	}
 	for range 3 {

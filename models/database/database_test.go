@@ -1,0 +1,130 @@
+package database
+
+import (
+	"database/sql"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// open opens a new database.
+func open(t *testing.T) *DB {
+	t.Helper()
+	db, err := Open(t.Context(), filepath.Join(t.TempDir(), "daypass.db"))
+	check(t, err)
+	t.Cleanup(func() { db.Close() })
+	return db
+}
+
+func TestWhatIsWrongWithThePathIsASentence(t *testing.T) {
+	folder := t.TempDir()
+	text := filepath.Join(folder, "text")
+	check(t, os.WriteFile(text, []byte("This is a letter and not a database.\n"), 0o600))
+	torn := filepath.Join(folder, "torn")
+	check(t, os.WriteFile(torn, append([]byte("SQLite format 3\x00"), make([]byte, 4080)...), 0o600))
+	for path, part := range map[string]string{
+		folder:                                  "is a folder",
+		text:                                    "is not a SQLite database",
+		torn:                                    "is not a SQLite database",
+		filepath.Join(text, "daypass.db"):       "can't be used for the database: not a directory",
+		"/proc/daypass/daypass.db":              "can't be used for the database",
+		filepath.Join(folder, "a\x00b", "c.db"): "can't be used for the database",
+	} {
+		db, err := Open(t.Context(), path)
+		if err == nil {
+			db.Close()
+			t.Errorf("%q was opened", path)
+		} else if !strings.Contains(err.Error(), part) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%q: %v", path, err)
+		}
+	}
+}
+
+func TestAFullDiskIsASentence(t *testing.T) {
+	folder := t.TempDir()
+	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder).CombinedOutput(); err != nil {
+		missing := fmt.Sprintf("this test needs a small disk; run it as root: %v %s", err, out)
+		if os.Getenv("CI") == "true" {
+			t.Fatal(missing)
+		}
+		t.Skip(missing)
+	}
+	t.Cleanup(func() { exec.Command("umount", "-l", folder).Run() })
+	db, err := Open(t.Context(), filepath.Join(folder, "daypass.db"))
+	if err == nil {
+		db.Close()
+		t.Fatal("the disk is too large for this test")
+	}
+	if !strings.Contains(err.Error(), "disk") {
+		t.Error(err)
+	}
+}
+
+func TestADatabaseOfANewerVersionIsRefused(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "daypass.db")
+	db, err := Open(t.Context(), path)
+	check(t, err)
+	_, err = db.SQL.Exec(`INSERT INTO goose_db_version (version_id, is_applied) VALUES (9000, TRUE)`)
+	check(t, err)
+	db.Close()
+	if _, err := Open(t.Context(), path); err == nil || !strings.Contains(err.Error(), "newer version") {
+		t.Error(err)
+	}
+}
+
+func TestSeveralProcessesMayStartAtOnce(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "daypass.db")
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			db, err := Open(t.Context(), path)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			db.Close()
+		})
+	}
+	wg.Wait()
+}
+
+func TestEveryConnectionHasTheSettings(t *testing.T) {
+	db := open(t)
+	var held []*sql.Conn
+	for range 4 {
+		connection, err := db.SQL.DB.Conn(t.Context())
+		check(t, err)
+		held = append(held, connection)
+		for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "busy_timeout": "5000"} {
+			var got string
+			check(t, connection.QueryRowContext(t.Context(), `PRAGMA `+pragma).Scan(&got))
+			if got != want {
+				t.Errorf("%s is %s, not %s", pragma, got, want)
+			}
+		}
+	}
+	// A transaction holds the write lock from its beginning.
+	tx, err := held[0].BeginTx(t.Context(), nil)
+	check(t, err)
+	defer tx.Rollback()
+	_, err = held[1].ExecContext(t.Context(), `PRAGMA busy_timeout = 0`)
+	check(t, err)
+	if _, err := held[1].ExecContext(t.Context(), `BEGIN IMMEDIATE`); err == nil {
+		t.Error("a transaction that has not written yet lets others write")
+	}
+	check(t, tx.Rollback())
+	for _, connection := range held {
+		connection.Close()
+	}
+}
+
+func check(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}

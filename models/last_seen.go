@@ -1,0 +1,90 @@
+package models
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"sync"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+)
+
+// markEvery is how exactly the database knows when a session was last seen: at most
+// one write per minute and session.
+const markEvery = time.Minute
+
+// marks holds when sessions were last seen, as far as the database does not know yet.
+type marks struct {
+	sync.Mutex
+	seen map[string]Time // by session ID
+}
+
+func newMarks() *marks { return &marks{seen: make(map[string]Time)} }
+
+// touch remembers that a session was seen, if it was not within the last minute.
+func (m *marks) touch(session *Session, now Time) {
+	if now.Sub(session.Seen.Time) < markEvery {
+		return
+	}
+	m.Lock()
+	defer m.Unlock()
+	m.seen[session.ID] = now
+	session.Seen = now
+}
+
+// later returns the later of what the database holds and what it does not know yet.
+func (m *marks) later(id string, written Time) Time {
+	m.Lock()
+	defer m.Unlock()
+	if seen, ok := m.seen[id]; ok && seen.After(written.Time) {
+		return seen
+	}
+	return written
+}
+
+// unwritten returns what the database does not know yet.
+func (m *marks) unwritten() map[string]Time {
+	m.Lock()
+	defer m.Unlock()
+	return maps.Clone(m.seen)
+}
+
+// forget drops what was written, unless the session was seen again meanwhile.
+func (m *marks) forget(written map[string]Time) {
+	m.Lock()
+	defer m.Unlock()
+	for id, at := range written {
+		if m.seen[id] == at {
+			delete(m.seen, id)
+		}
+	}
+}
+
+// Mark remembers that a session is in use. It waits for no write.
+func (db *DB) Mark(session *Session) {
+	db.limiter.CountPage()
+	db.marks.touch(session, db.Time())
+}
+
+// writeMarks writes when sessions were last seen, all in one transaction. It is
+// an UPDATE: a session that has ended meanwhile stays ended.
+func (db *DB) writeMarks(ctx context.Context) error {
+	seen := db.marks.unwritten()
+	if len(seen) == 0 {
+		return nil
+	}
+	err := db.Write(ctx, func(tx *sqlx.Tx) error {
+		for id, at := range seen {
+			if _, err := tx.ExecContext(ctx, `UPDATE sessions SET seen = $1 WHERE id = $2 AND seen < $1`, at, id); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("write when sessions were last seen: %w", err)
+	}
+	db.marks.forget(seen)
+	return nil
+}

@@ -1,0 +1,50 @@
+package models
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"daypass/models/database"
+)
+
+// sweepStep is how many expired rows are deleted at a time, so that nobody
+// waits long for the write lock.
+const sweepStep = 100
+
+// Sweep ends idle sessions, and deletes expired ones and what they held, failures that are
+// forgiven, and events that were kept long enough.
+func (db *DB) Sweep(ctx context.Context) error {
+	if err := db.endIdle(ctx); err != nil {
+		return err
+	}
+	now := db.Time()
+	forgiven, err := db.tries.forgivenBefore(ctx)
+	if err != nil {
+		return err
+	}
+	for _, step := range []struct {
+		statement string
+		before    Time
+	}{
+		{`DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires <= $1 LIMIT $2)`, now},
+		{`DELETE FROM ` + database.PayloadTable + ` WHERE k IN (SELECT k FROM ` + database.PayloadTable + ` WHERE e <= $1 AND e <> 0 LIMIT $2)`, now},
+		{`DELETE FROM events WHERE id IN (SELECT id FROM events WHERE at <= $1 LIMIT $2)`, Time{Time: now.Add(-db.KeepEvents)}},
+		{`DELETE FROM failures WHERE key IN (SELECT key FROM failures WHERE forgiven <= $1 LIMIT $2)`, forgiven},
+	} {
+		for swept := int64(sweepStep); swept == sweepStep; {
+			began := time.Now()
+			result, err := db.Exec(ctx, step.statement, step.before, sweepStep)
+			if err != nil {
+				return fmt.Errorf("sweep expired sessions: %w", err)
+			}
+			if swept, err = result.RowsAffected(); err != nil {
+				return err
+			}
+			if swept == sweepStep {
+				time.Sleep(2 * time.Since(began)) // two thirds of the time are for others
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,106 @@
+package models
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"daypass/models/database"
+)
+
+// pollInterval is how often it is checked whether watched sessions have ended:
+// half the time within which an open page has to notice.
+const pollInterval = time.Second
+
+// How many may watch one session, and the sessions of one user.
+const (
+	MaxWatchers        = 16
+	MaxWatchersPerUser = 100
+)
+
+// watchers wait for sessions to end.
+type watchers struct {
+	sync.Mutex
+	waiting map[string]map[chan struct{}]bool // by session ID
+	ofUser  map[string]int                    // how many, by user ID
+}
+
+func newWatchers() *watchers {
+	return &watchers{waiting: make(map[string]map[chan struct{}]bool), ofUser: make(map[string]int)}
+}
+
+// add returns what Watch returns.
+func (w *watchers) add(session *Session) (ended <-chan struct{}, stop func(), ok bool) {
+	w.Lock()
+	defer w.Unlock()
+	if len(w.waiting[session.ID]) >= MaxWatchers || w.ofUser[session.User.ID] >= MaxWatchersPerUser {
+		return nil, nil, false
+	}
+	w.ofUser[session.User.ID]++
+	channel := make(chan struct{})
+	if w.waiting[session.ID] == nil {
+		w.waiting[session.ID] = make(map[chan struct{}]bool)
+	}
+	w.waiting[session.ID][channel] = true
+	return channel, func() {
+		w.Lock()
+		defer w.Unlock()
+		delete(w.waiting[session.ID], channel)
+		if len(w.waiting[session.ID]) == 0 {
+			delete(w.waiting, session.ID)
+		}
+		if w.ofUser[session.User.ID]--; w.ofUser[session.User.ID] == 0 {
+			delete(w.ofUser, session.User.ID)
+		}
+	}, true
+}
+
+// watched returns the IDs of the sessions that are watched.
+func (w *watchers) watched() []string {
+	w.Lock()
+	defer w.Unlock()
+	return slices.Collect(maps.Keys(w.waiting))
+}
+
+// notify tells the watchers of a session that it has ended.
+func (w *watchers) notify(id string) {
+	w.Lock()
+	defer w.Unlock()
+	for channel := range w.waiting[id] {
+		close(channel)
+	}
+	delete(w.waiting, id)
+}
+
+// Watch returns a channel that is closed when a session ends, however that
+// happens, and a function to stop watching; or false if too many watch already.
+// One goroutine checks all of them, with one query for hundreds of sessions.
+func (db *DB) Watch(session *Session) (ended <-chan struct{}, stop func(), ok bool) {
+	return db.watchers.add(session)
+}
+
+// pollWatchers notifies the watchers of sessions that have ended.
+func (db *DB) pollWatchers(ctx context.Context) error {
+	for ids := range slices.Chunk(db.watchers.watched(), rowsAtATime) {
+		where := database.Conditions{}
+		where.Add(true, `s.expires > `, db.Time())
+		where.AddIn(`s.id`, ids)
+		where.AddIf(true, `NOT u.disabled`)
+		valid, err := db.sessions(ctx, where.Where(), where.Values...)
+		if err != nil {
+			return err // nobody is sent away because the database can't be read
+		}
+		living := make(map[string]bool, len(valid))
+		for _, session := range valid {
+			living[session.ID] = true
+		}
+		for _, id := range ids {
+			if !living[id] {
+				db.watchers.notify(id)
+			}
+		}
+	}
+	return nil
+}
