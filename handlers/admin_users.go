@@ -80,13 +80,19 @@ type LinkPage struct {
 	Link  string // empty: it is not shown any more
 }
 
+// Lifetime says how long the link works.
+func (*LinkPage) Lifetime() string { return web.HumanDuration(models.LinkLifetime) }
+
+// Window says how long the page shows the link.
+func (*LinkPage) Window() string { return web.HumanDuration(linkShown) }
+
 // linkShown is how long the page of a link shows it, to the session that made it.
 const linkShown = 15 * time.Minute
 
 func linkValue(user *models.User) string { return "link " + user.ID }
 
-// redirectToLink leads to the page of a new link. Loading that page again, or going
-// back to it, makes no further link.
+// redirectToLink leads to the page of a new link. Reloading that page, or going
+// back to it, creates no further link.
 func (a *App) redirectToLink(c *fiber.Ctx, user *models.User, token string) error {
 	if err := a.sessions.SetSecret(c, sessionOf(c), linkValue(user), token, linkShown); err != nil {
 		return err

@@ -1,7 +1,6 @@
 package handlers
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -44,15 +43,6 @@ type Config struct {
 	// Log takes what happens, one line an event.
 	Log *slog.Logger
 }
-
-// The limits of a request (ASVS 5.0, 15.2.2).
-const (
-	bodyLimit    = 64 << 10 // bytes
-	headerLimit  = 16 << 10 // bytes
-	readTimeout  = 10 * time.Second
-	writeTimeout = 30 * time.Second
-	idleTimeout  = 60 * time.Second
-)
 
 // App holds what handlers need. There is one per process, and one per test.
 type App struct {
@@ -104,12 +94,12 @@ func New(db *models.DB, config Config) (*App, error) {
 		CaseSensitive: true,
 		// Nobody may say by a header who or where he is: Proxies.ClientIP knows whom to believe.
 		EnableTrustedProxyCheck:      true,
-		BodyLimit:                    bodyLimit,
+		BodyLimit:                    web.MaxBody,
 		DisablePreParseMultipartForm: true, // requireForm refuses it
-		ReadBufferSize:               headerLimit,
-		ReadTimeout:                  readTimeout,
-		WriteTimeout:                 writeTimeout,
-		IdleTimeout:                  idleTimeout,
+		ReadBufferSize:               web.MaxHeader,
+		ReadTimeout:                  web.ReadTimeout,
+		WriteTimeout:                 web.WriteTimeout,
+		IdleTimeout:                  web.IdleTimeout,
 		DisableStartupMessage:        true,
 	})
 	if err := a.register(); err != nil {
@@ -174,7 +164,7 @@ func (a *App) outermost(next fasthttp.RequestHandler) fasthttp.RequestHandler {
 				a.answer(ctx, panicError{cause, stack()})
 			}
 		}()
-		if !wellFormed(&ctx.Request.Header) {
+		if !web.WellFormed(&ctx.Request.Header) {
 			ctx.SetConnectionClose() // nobody knows where the next request begins
 			a.answer(ctx, fiber.ErrBadRequest)
 			return
@@ -186,23 +176,6 @@ func (a *App) outermost(next fasthttp.RequestHandler) fasthttp.RequestHandler {
 			a.answer(ctx, fiber.ErrMethodNotAllowed)
 		}
 	}
-}
-
-// wellFormed refuses what fasthttp lets pass and a proxy may read in another
-// way: another version than 1.0 and 1.1, a line that ends with a bare LF, a space
-// in the name of a header or behind it, and a header of several lines (RFC 9112,
-// sections 2.2, 2.3, 5.1 and 5.2).
-func wellFormed(header *fasthttp.RequestHeader) bool {
-	if version := string(header.Protocol()); version != "HTTP/1.1" && version != "HTTP/1.0" {
-		return false
-	}
-	for line := range bytes.Lines(header.RawHeaders()) {
-		name, _, _ := bytes.Cut(line, []byte(":"))
-		if !bytes.HasSuffix(line, []byte("\r\n")) || bytes.ContainsAny(name, " \t") {
-			return false
-		}
-	}
-	return true
 }
 
 // answer shows the page of an error outside of Fiber's chain of handlers.

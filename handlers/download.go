@@ -66,6 +66,6 @@ func (d *download) Read(part []byte) (int, error) {
 	if err != nil && err != io.EOF {
 		d.log.Error("download failed", "error", err)
 	}
-	d.to.SetWriteDeadline(time.Now().Add(writeTimeout))
+	d.to.SetWriteDeadline(time.Now().Add(web.WriteTimeout))
 	return n, err
 }

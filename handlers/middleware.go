@@ -1,14 +1,55 @@
 package handlers
 
 import (
+	"errors"
 	"net/url"
-	"strings"
+	"strconv"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 
 	"daypass/handlers/web"
 	"daypass/models"
 )
+
+// reauthenticateAfter is how long after the password was typed it is not asked for again
+// (ASVS 5.0, 7.5.3).
+const reauthenticateAfter = 15 * time.Minute
+
+const (
+	confirmedValue = "confirmed" // session value: when the password was typed, in Unix seconds
+	confirmField   = "confirm"   // field of the form
+)
+
+// requireRecent lets a change pass when the password was typed lately, and
+// asks for it else. The change goes on where it stopped.
+func (a *App) requireRecent(c *fiber.Ctx) error {
+	session := sessionOf(c)
+	if c.Method() != fiber.MethodPost || a.db.Now().Sub(session.Created.Time) < reauthenticateAfter {
+		return c.Next()
+	}
+	confirmed, err := a.db.Value(c.UserContext(), session, confirmedValue)
+	if err != nil && !isNotFound(err) {
+		return err
+	}
+	if at, err := strconv.ParseInt(confirmed, 10, 64); err == nil && a.db.Now().Sub(time.Unix(at, 0)) < reauthenticateAfter {
+		return c.Next()
+	}
+	if !c.Request().PostArgs().Has(confirmField) {
+		return a.renderConfirm(c, nil)
+	}
+	err = a.db.Confirm(c.UserContext(), session, web.Form(c, confirmField), a.sessionClient(c))
+	if invalid := (models.InvalidError{}); errors.As(err, &invalid) {
+		return a.renderConfirm(c, invalid)
+	}
+	if err != nil {
+		return err
+	}
+	if err := a.db.SetValue(c.UserContext(), session, confirmedValue, strconv.FormatInt(a.db.Now().Unix(), 10)); err != nil {
+		return err
+	}
+	return c.Next()
+}
 
 // secureHeaders gives every response the headers that all have. A page may
 // replace Cache-Control when what it sends is for everybody.
@@ -37,18 +78,11 @@ func (a *App) requireDatabase(c *fiber.Ctx) error {
 	return c.Next()
 }
 
-// requireForm refuses a body that is no form: its fields would seem to be empty,
-// and what they would change would be lost. A POST may come without a body.
+// requireForm refuses a POST whose body isn't a form.
 func (a *App) requireForm(c *fiber.Ctx) error {
-	request := c.Request()
-	if c.Method() != fiber.MethodPost || len(request.Body()) == 0 {
-		return c.Next()
+	if err := web.CheckForm(c); err != nil {
+		return err
 	}
-	mediaType, _, _ := strings.Cut(string(request.Header.ContentType()), ";")
-	if !strings.EqualFold(strings.TrimSpace(mediaType), fiber.MIMEApplicationForm) || len(request.Header.ContentEncoding()) > 0 {
-		return fiber.ErrUnsupportedMediaType
-	}
-	request.Header.SetContentType(fiber.MIMEApplicationForm) // fasthttp compares it with regard to case
 	return c.Next()
 }
 

@@ -46,7 +46,7 @@ func (a *App) sessionEvents(c *fiber.Ctx) error {
 			connection.Read(make([]byte, 1))
 		}()
 		send := func(text string) bool {
-			connection.SetWriteDeadline(time.Now().Add(writeTimeout))
+			connection.SetWriteDeadline(time.Now().Add(web.WriteTimeout))
 			fmt.Fprint(w, text)
 			return w.Flush() == nil
 		}

@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -10,13 +11,16 @@ import (
 	"daypass/models"
 )
 
-// SetPasswordPage is what the link opens that an administrator passed on.
+// SetPasswordPage is what a password link opens.
 type SetPasswordPage struct {
 	render.Page
-	Token  string // empty: the link counts no more
+	Token  string // empty: the link no longer works
 	Whose  string
 	Fields []render.Field
 }
+
+// Lifetime says how long a link works.
+func (*SetPasswordPage) Lifetime() string { return web.HumanDuration(models.LinkLifetime) }
 
 func (a *App) showSetPassword(c *fiber.Ctx) error {
 	return a.renderSetPassword(c, web.Query(c, "token"), nil)
@@ -37,7 +41,7 @@ func (a *App) setPassword(c *fiber.Ctx) error {
 	return a.signIn(c, user, "")
 }
 
-// renderSetPassword shows the form, or says that the link counts no more.
+// renderSetPassword shows the form, or says that the link no longer works.
 func (a *App) renderSetPassword(c *fiber.Ctx, token string, invalid models.InvalidError) error {
 	user, err := a.db.UserOfLink(c.UserContext(), token)
 	if isNotFound(err) {
@@ -56,4 +60,4 @@ func (a *App) renderSetPassword(c *fiber.Ctx, token string, invalid models.Inval
 }
 
 // passwordHint helps to choose a password, on every form that asks for a new one.
-const passwordHint = "At least 15 characters. A few words that only you would put together are strong and easy to remember."
+var passwordHint = fmt.Sprintf("At least %d characters. A few words that only you would put together are strong and easy to remember.", models.MinPassword)

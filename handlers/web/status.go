@@ -47,10 +47,13 @@ func RetryAfter(err error, status int) time.Duration {
 	return 0
 }
 
-// HumanDuration says a time to wait as people do, rounded up.
+// HumanDuration says a span of time as people do, rounded up: "15 minutes".
 func HumanDuration(span time.Duration) string {
 	if seconds := int(math.Ceil(span.Seconds())); seconds < 100 {
 		return english.Plural(seconds, "second", "")
 	}
-	return english.Plural(int(math.Ceil(span.Minutes())), "minute", "")
+	if minutes := int(math.Ceil(span.Minutes())); minutes < 100 {
+		return english.Plural(minutes, "minute", "")
+	}
+	return english.Plural(int(math.Ceil(span.Hours())), "hour", "")
 }

@@ -1,0 +1,41 @@
+package web
+
+import (
+	"bytes"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/valyala/fasthttp"
+)
+
+// WellFormed refuses what fasthttp lets pass and a proxy may read in another
+// way: another version than 1.0 and 1.1, a line that ends with a bare LF, a space
+// in the name of a header or behind it, and a header of several lines (RFC 9112,
+// sections 2.2, 2.3, 5.1 and 5.2).
+func WellFormed(header *fasthttp.RequestHeader) bool {
+	if version := string(header.Protocol()); version != "HTTP/1.1" && version != "HTTP/1.0" {
+		return false
+	}
+	for line := range bytes.Lines(header.RawHeaders()) {
+		name, _, _ := bytes.Cut(line, []byte(":"))
+		if !bytes.HasSuffix(line, []byte("\r\n")) || bytes.ContainsAny(name, " \t") {
+			return false
+		}
+	}
+	return true
+}
+
+// CheckForm refuses a body that isn't a form: its fields would seem to be empty,
+// and what they would change would be lost. A POST may come without a body.
+func CheckForm(c *fiber.Ctx) error {
+	request := c.Request()
+	if c.Method() != fiber.MethodPost || len(request.Body()) == 0 {
+		return nil
+	}
+	mediaType, _, _ := strings.Cut(string(request.Header.ContentType()), ";")
+	if !strings.EqualFold(strings.TrimSpace(mediaType), fiber.MIMEApplicationForm) || len(request.Header.ContentEncoding()) > 0 {
+		return fiber.ErrUnsupportedMediaType
+	}
+	request.Header.SetContentType(fiber.MIMEApplicationForm) // fasthttp compares it case-sensitively
+	return nil
+}
