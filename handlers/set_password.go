@@ -9,6 +9,7 @@ import (
 	"daypass/handlers/render"
 	"daypass/handlers/web"
 	"daypass/models"
+	"daypass/models/password"
 )
 
 // SetPasswordPage is what a password link opens.
@@ -60,4 +61,4 @@ func (a *App) renderSetPassword(c *fiber.Ctx, token string, invalid models.Inval
 }
 
 // passwordHint helps to choose a password, on every form that asks for a new one.
-var passwordHint = fmt.Sprintf("At least %d characters. A few words that only you would put together are strong and easy to remember.", models.MinPassword)
+var passwordHint = fmt.Sprintf("At least %d characters. A few words that only you would put together are strong and easy to remember.", password.MinLength)
