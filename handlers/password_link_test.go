@@ -138,6 +138,29 @@ func TestAPasswordLinkEndsWithTheSessions(t *testing.T) {
 	}
 }
 
+// TestS12ALinkEndsWithTheRoleOfItsAuthor: an administrator who may need to be
+// locked out may have created links for other accounts, and not passed them on.
+func TestS12ALinkEndsWithTheRoleOfItsAuthor(t *testing.T) {
+	linkAt := regexp.MustCompile(`/link\?token=(\w+)`)
+	for _, act := range []struct{ name, path string }{
+		{"made a member", "/make-member"}, {"disabled", "/disable"}, {"removed", "/remove"},
+	} {
+		t.Run(act.name, func(t *testing.T) {
+			site := sitetest.Start(t)
+			site.AddUser("boss", models.Admin)
+			ada, boss := site.SignIn("ada"), site.SignIn("boss")
+			posted := boss.Post("/admin/users/" + site.User("ada").ID + "/link").Answers(303)
+			token := linkAt.FindStringSubmatch(boss.Get(posted.Response.Header.Get("Location")).Answers(200).Body)[1]
+			site.KeepsSecret(token)
+			site.Visitor().Get("/link?token=" + token).Answers(200)
+			ada.Post("/admin/users/" + site.User("boss").ID + act.path).Answers(303)
+			site.Visitor().Get("/link?token=" + token).Answers(404)
+			site.Visitor().Post("/link", "token", token, "password", "now this belongs to the former boss").Answers(404).SetsNoCookie()
+			ada.Get("/admin").Answers(200)
+		})
+	}
+}
+
 // TestALinkStaysWhereItIsShown: loading its page again, or going back to it, must
 // not make another link and so end the one that was passed on.
 func TestALinkStaysWhereItIsShown(t *testing.T) {

@@ -35,7 +35,7 @@ func (db *DB) Invite(ctx context.Context, asked NewUser, from Origin) (user *Use
 		if err := note(UserInvited, user); err != nil {
 			return err
 		}
-		token, err = db.newLink(ctx, tx, user)
+		token, err = db.newLink(ctx, tx, user, from.Author)
 		return err
 	})
 	if errors.Is(err, ErrNotFound) {
@@ -49,7 +49,7 @@ func (db *DB) Invite(ctx context.Context, asked NewUser, from Origin) (user *Use
 // when the user was removed meanwhile.
 func (db *DB) LinkFor(ctx context.Context, user *User, from Origin) (token string, err error) {
 	err = db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, note note) error {
-		if token, err = db.newLink(ctx, tx, user); err != nil {
+		if token, err = db.newLink(ctx, tx, user, from.Author); err != nil {
 			return err
 		}
 		return note(LinkMade, user)
@@ -57,11 +57,11 @@ func (db *DB) LinkFor(ctx context.Context, user *User, from Origin) (token strin
 	return token, err
 }
 
-func (db *DB) newLink(ctx context.Context, tx *sqlx.Tx, user *User) (string, error) {
+func (db *DB) newLink(ctx context.Context, tx *sqlx.Tx, user *User, author string) (string, error) {
 	token := rand.Text()
-	err := database.ExecOne(ctx, tx, `INSERT INTO links (key, expires, user_id) SELECT CAST($1 AS TEXT), CAST($2 AS BIGINT), id FROM users WHERE id = $3
-		ON CONFLICT (user_id) DO UPDATE SET key = excluded.key, expires = excluded.expires`,
-		linkKey(token), Time{Time: db.Time().Add(LinkLifetime)}, user.ID)
+	err := database.ExecOne(ctx, tx, `INSERT INTO links (key, expires, author_id, user_id) SELECT CAST($1 AS TEXT), CAST($2 AS BIGINT), CAST($3 AS TEXT), id FROM users WHERE id = $4
+		ON CONFLICT (user_id) DO UPDATE SET key = excluded.key, expires = excluded.expires, author_id = excluded.author_id`,
+		linkKey(token), Time{Time: db.Time().Add(LinkLifetime)}, author, user.ID)
 	if err != nil {
 		return "", fmt.Errorf("make a link: %w", err)
 	}
@@ -73,10 +73,15 @@ func linkKey(token string) string {
 	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
+// linkCounts holds for a link that has not expired and whose author may still
+// create one: an administrator must not keep a way into accounts when that role ends.
+const linkCounts = `key = $1 AND expires > $2 AND
+	(author_id = '` + byCommandLine + `' OR author_id IN (SELECT id FROM users WHERE role = 'admin' AND NOT disabled))`
+
 // UserOfLink returns whom a link is for, or ErrNotFound when it was used, has
-// expired or never was one.
+// expired, never was one, or its author is no longer an administrator.
 func (db *DB) UserOfLink(ctx context.Context, token string) (*User, error) {
-	return db.userWhere(ctx, `NOT disabled AND id = (SELECT user_id FROM links WHERE key = $1 AND expires > $2)`, linkKey(token), db.Time())
+	return db.userWhere(ctx, `NOT disabled AND id = (SELECT user_id FROM links WHERE `+linkCounts+`)`, linkKey(token), db.Time())
 }
 
 // UseLink sets the password of the user whom a link is for, and ends all
@@ -91,7 +96,7 @@ func (db *DB) UseLink(ctx context.Context, token, plaintext string, from Origin)
 		return nil, err
 	}
 	err = db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, note note) error {
-		if err := database.ExecOne(ctx, tx, `DELETE FROM links WHERE key = $1 AND expires > $2`, linkKey(token), db.Time()); err != nil {
+		if err := database.ExecOne(ctx, tx, `DELETE FROM links WHERE `+linkCounts, linkKey(token), db.Time()); err != nil {
 			return err
 		}
 		if err := database.ExecOne(ctx, tx, `UPDATE users SET password = $1 WHERE id = $2 AND NOT disabled`, password.PHC(user.Password), user.ID); err != nil {

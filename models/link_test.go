@@ -37,6 +37,9 @@ func TestALinkLastsADayFromWhenItWasMade(t *testing.T) {
 func TestALinkThatWaitedForItsHashSetsNoPassword(t *testing.T) {
 	t.Parallel()
 	for what, meanwhile := range map[string]func(db *DB, eve *User, later func(time.Duration)){
+		"its author is no longer an administrator": func(db *DB, _ *User, _ func(time.Duration)) {
+			raw(t, db, `UPDATE links SET author_id = 'nobody'`)
+		},
 		"expired to the second": func(_ *DB, _ *User, later func(time.Duration)) { later(24 * time.Hour) },
 		"disabled": func(db *DB, eve *User, _ func(time.Duration)) {
 			check(t, db.SetDisabled(t.Context(), eve, true, CommandLine))
