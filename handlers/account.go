@@ -11,7 +11,7 @@ import (
 	"daypass/models"
 )
 
-// AccountPage is where users change what is known about them.
+// AccountPage is where users manage their own account.
 type AccountPage struct {
 	render.Page
 	Name     []render.Field // forms: full name,
@@ -22,7 +22,7 @@ type AccountPage struct {
 func (a *App) account(c *fiber.Ctx) error { return a.renderAccount(c, "", nil) }
 
 func (a *App) changeName(c *fiber.Ctx) error {
-	if !c.Request().PostArgs().Has("full_name") { // an empty name is a wish, none is a mistake
+	if !c.Request().PostArgs().Has("full_name") { // an empty name is allowed, a missing field is a mistake
 		return fiber.ErrBadRequest
 	}
 	user := sessionOf(c).User
@@ -55,10 +55,11 @@ func (a *App) changePassword(c *fiber.Ctx) error {
 	return c.Redirect("/account", fiber.StatusSeeOther)
 }
 
-// toAccount leads to the button of a download, which is noted and so no GET.
+// toAccount redirects to the page with the download button. The download itself adds
+// an event, so it is a POST.
 func (a *App) toAccount(c *fiber.Ctx) error { return c.Redirect("/account", fiber.StatusSeeOther) }
 
-// accountData sends all that is held about a user.
+// accountData sends everything stored about the user.
 func (a *App) accountData(c *fiber.Ctx) error {
 	ctx, session, from := c.UserContext(), sessionOf(c), a.TrustedProxies.Client(c)
 	return a.sendFile(c, "daypass-data.json", fiber.MIMEApplicationJSONCharsetUTF8, func(to io.Writer) error {
@@ -80,14 +81,14 @@ func (a *App) removeAccount(c *fiber.Ctx) error {
 	return a.redirectToSignIn(c)
 }
 
-// sessionClient says where the request of a session comes from: its browser is known.
+// sessionClient describes the sender of a request inside a session, whose browser is known.
 func (a *App) sessionClient(c *fiber.Ctx) models.Origin {
 	from := a.TrustedProxies.Client(c)
 	from.Known = sessionOf(c).ID
 	return from
 }
 
-// renderAccount shows the forms: for the first time, or again when one of them was refused.
+// renderAccount renders the page, with errors in the form that was refused.
 func (a *App) renderAccount(c *fiber.Ctx, refused string, invalid models.InvalidError) error {
 	user := sessionOf(c).User
 	complaints := map[string]models.InvalidError{refused: invalid}

@@ -18,12 +18,12 @@ import (
 	"daypass/models"
 )
 
-// ActivityPage lists events, newest first: one's own, or everybody's.
+// ActivityPage lists events, newest first: the user's own, or everyone's.
 type ActivityPage struct {
 	render.Page
 	Path     string // of this list
 	Everyone bool
-	Name     string // part of a username that is looked for
+	Name     string // part of a username to search for
 	Kinds    []KindChoice
 	Events   []EventRow
 	Filtered bool
@@ -31,7 +31,7 @@ type ActivityPage struct {
 	File     string // address of the download
 }
 
-// KindChoice is a kind of event to filter by.
+// KindChoice is an option of the filter by kind.
 type KindChoice struct {
 	Kind   models.Kind
 	Label  string
@@ -77,7 +77,7 @@ func (a *App) listEvents(c *fiber.Ctx, page *ActivityPage, filter models.EventFi
 	page.Name, page.Events = filter.Name, newEventRows(events)
 	if !page.Everyone {
 		for i := range page.Events {
-			page.Events[i].Name = "" // one's own
+			page.Events[i].Name = "" // it is always the user's own
 		}
 	}
 	page.Filtered = filter.Name != "" || filter.Kind != "" || filter.Before != ""
@@ -88,7 +88,7 @@ func (a *App) listEvents(c *fiber.Ctx, page *ActivityPage, filter models.EventFi
 	return a.render(c, "activity", page)
 }
 
-// eventFile sends events as a table for other programs (RFC 4180).
+// eventFile sends events as CSV (RFC 4180).
 func (a *App) eventFile(c *fiber.Ctx, filter models.EventFilter) error {
 	filter.Before = ""
 	ctx := c.UserContext()

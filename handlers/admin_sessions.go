@@ -7,12 +7,12 @@ import (
 	"daypass/handlers/web"
 )
 
-// AdminSessionsPage lists where everybody is signed in.
+// AdminSessionsPage lists the sessions of all users.
 type AdminSessionsPage struct {
 	render.Page
-	Text     string // that is looked for
+	Text     string // search text
 	Sessions []SessionRow
-	Most     int // the list is cut off here; zero when it is not
+	Most     int // how many are listed, if there are more
 }
 
 func (a *App) allSessions(c *fiber.Ctx) error {
@@ -34,7 +34,7 @@ func (a *App) allSessions(c *fiber.Ctx) error {
 	return a.render(c, "admin-sessions", page)
 }
 
-// adminSessionsShown is how many sessions the page lists, those last seen first.
+// adminSessionsShown is how many sessions the page lists, last active first.
 const adminSessionsShown = 200
 
 func (a *App) endAnySession(c *fiber.Ctx) error {
@@ -51,7 +51,7 @@ func (a *App) endAnySession(c *fiber.Ctx) error {
 	return a.redirectWithMessage(c, "The session of "+session.User.Names()+" was ended.", "/admin/sessions")
 }
 
-// endEverySession signs everybody out, also who asks for it.
+// endEverySession signs everyone out, including the administrator who asks.
 func (a *App) endEverySession(c *fiber.Ctx) error {
 	if _, err := a.db.EndAllSessions(c.UserContext(), a.adminClient(c)); err != nil {
 		return err

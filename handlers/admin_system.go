@@ -12,7 +12,7 @@ import (
 	"daypass/models"
 )
 
-// AdminPage tells how the installation does.
+// AdminPage shows the state of the installation.
 type AdminPage struct {
 	render.Page
 	Version string

@@ -43,7 +43,7 @@ func (a *App) users(c *fiber.Ctx) error {
 	return a.render(c, "admin-users", page)
 }
 
-// InvitePage asks whom to invite.
+// InvitePage is the form for a new user.
 type InvitePage struct {
 	render.Page
 	Fields []render.Field
@@ -73,11 +73,11 @@ func (a *App) renderInvite(c *fiber.Ctx, asked models.NewUser, invalid models.In
 	})})
 }
 
-// LinkPage shows a link that is to be passed on to the person it is for.
+// LinkPage shows a password link, to be sent to the person it is for.
 type LinkPage struct {
 	render.Page
 	Whose *models.User
-	Link  string // empty: it is not shown any more
+	Link  string // empty: it is no longer shown
 }
 
 // Lifetime says how long the link works.
@@ -86,7 +86,7 @@ func (*LinkPage) Lifetime() string { return web.HumanDuration(models.LinkLifetim
 // Window says how long the page shows the link.
 func (*LinkPage) Window() string { return web.HumanDuration(linkShown) }
 
-// linkShown is how long the page of a link shows it, to the session that made it.
+// linkShown is how long a link is shown to the session that created it.
 const linkShown = 15 * time.Minute
 
 func linkValue(user *models.User) string { return "link " + user.ID }
@@ -119,7 +119,7 @@ func (a *App) showLink(c *fiber.Ctx) error {
 	return a.render(c, "admin-link", &LinkPage{Page: render.Page{Title: "A link for " + whose.Names()}, Whose: whose, Link: a.URL.String() + "/link?token=" + token})
 }
 
-// AdminUserPage shows a user to an administrator.
+// AdminUserPage is a user's page in the administration.
 type AdminUserPage struct {
 	render.Page
 	Whose    *models.User
@@ -153,7 +153,7 @@ func (a *App) user(c *fiber.Ctx) error {
 	return a.render(c, "admin-user", page)
 }
 
-// changeUser does what an administrator may do to a user, as the last part of the path says.
+// changeUser carries out an administrator's action on a user, named by the last part of the path.
 func (a *App) changeUser(c *fiber.Ctx) error {
 	user, err := a.db.UserByID(c.UserContext(), c.Params("id"))
 	if err != nil {
@@ -194,7 +194,7 @@ func (a *App) changeUser(c *fiber.Ctx) error {
 	return a.redirectWithMessage(c, user.Names()+" "+done, back)
 }
 
-// adminClient says where the act of an administrator comes from, and whose act it is.
+// adminClient describes the sender of an administrator's action, and its author.
 func (a *App) adminClient(c *fiber.Ctx) models.Origin {
 	from := a.TrustedProxies.Client(c)
 	from.Author = sessionOf(c).User.ID

@@ -29,7 +29,7 @@ type Config struct {
 	URL *url.URL
 	// Secrets sign session cookies: the first signs, all verify. At least one.
 	Secrets []string
-	// Lifetime is how long a session lasts, whatever is done with it.
+	// Lifetime is how long a session lasts, regardless of activity.
 	Lifetime time.Duration
 	// TrustedProxies are the peers whose X-Forwarded-For counts.
 	TrustedProxies web.Proxies
@@ -37,10 +37,10 @@ type Config struct {
 	Version string
 	// SetupToken opens /setup while there is no user.
 	SetupToken string
-	// Dev is the root of a checkout whose templates and assets are read anew for
-	// each request; empty: those that were built into the binary.
+	// Dev is the root of a checkout whose templates and assets are read for each
+	// request. When it is empty, those built into the binary are used.
 	Dev string
-	// Log takes what happens, one line an event.
+	// Log gets one line per event.
 	Log *slog.Logger
 }
 
@@ -90,9 +90,9 @@ func New(db *models.DB, config Config) (*App, error) {
 	a.App = fiber.New(fiber.Config{
 		AppName:       "Daypass",
 		ErrorHandler:  a.fail,
-		Immutable:     true, // strings of a request may be kept
+		Immutable:     true, // strings of a request stay valid after it
 		CaseSensitive: true,
-		// Nobody may say by a header who or where he is: Proxies.ClientIP knows whom to believe.
+		// Fiber must not believe proxy headers by itself: Proxies.ClientIP decides which ones count.
 		EnableTrustedProxyCheck:      true,
 		BodyLimit:                    web.MaxBody,
 		DisablePreParseMultipartForm: true, // requireForm refuses it
@@ -119,8 +119,8 @@ func New(db *models.DB, config Config) (*App, error) {
 // secure tells whether people reach the site by https.
 func (a *App) secure() bool { return a.URL.Scheme == "https" }
 
-// Serve answers requests on a listener until ctx ends; those that are under way
-// then are answered, within ten seconds.
+// Serve answers requests on a listener until ctx ends. Requests in progress then
+// have ten seconds to finish.
 func (a *App) Serve(ctx context.Context, on net.Listener) error {
 	listener := web.NewListener(on, a.Log)
 	done := make(chan error, 1)
@@ -151,8 +151,8 @@ func (a *App) render(c *fiber.Ctx, view string, page render.Framed) error {
 	return a.renderer.Page(c, view, page)
 }
 
-// outermost stands before all of Fiber: it keeps the process alive through a
-// panic, wherever that comes from, and answers the methods that no page has.
+// outermost wraps all of Fiber: it keeps the process alive when anything panics,
+// and answers methods that no route has.
 func (a *App) outermost(next fasthttp.RequestHandler) fasthttp.RequestHandler {
 	return func(ctx *fasthttp.RequestCtx) {
 		if c, ok := ctx.Conn().(*web.Conn); ok {
@@ -165,7 +165,7 @@ func (a *App) outermost(next fasthttp.RequestHandler) fasthttp.RequestHandler {
 			}
 		}()
 		if !web.WellFormed(&ctx.Request.Header) {
-			ctx.SetConnectionClose() // nobody knows where the next request begins
+			ctx.SetConnectionClose() // where the next request begins is unclear
 			a.answer(ctx, fiber.ErrBadRequest)
 			return
 		}
@@ -178,7 +178,7 @@ func (a *App) outermost(next fasthttp.RequestHandler) fasthttp.RequestHandler {
 	}
 }
 
-// answer shows the page of an error outside of Fiber's chain of handlers.
+// answer renders an error page outside of Fiber's chain of handlers.
 func (a *App) answer(ctx *fasthttp.RequestCtx, err error) {
 	lastResort(func(ctx *fasthttp.RequestCtx, err error) {
 		c := a.AcquireCtx(ctx)
@@ -189,7 +189,7 @@ func (a *App) answer(ctx *fasthttp.RequestCtx, err error) {
 	})(ctx, err)
 }
 
-// lastResort answers when even the page of an error breaks.
+// lastResort answers when rendering the error page panics, too.
 func lastResort(answer func(*fasthttp.RequestCtx, error)) func(*fasthttp.RequestCtx, error) {
 	return func(ctx *fasthttp.RequestCtx, err error) {
 		defer func() {
@@ -202,7 +202,7 @@ func lastResort(answer func(*fasthttp.RequestCtx, error)) func(*fasthttp.Request
 	}
 }
 
-// allowed lists the methods that a path answers, for the header Allow.
+// allowed lists the methods of a path, for the header Allow.
 func (a *App) allowed(path string) string {
 	var methods []string
 	for _, method := range []string{fiber.MethodGet, fiber.MethodHead, fiber.MethodPost} {

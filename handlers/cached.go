@@ -9,7 +9,7 @@ import (
 // cached wraps the handler of a page that shows the user's own data alone. The
 // page is held for its session until anything changes that refers to the user:
 // the user, a session, a value in a session, or a row of a table with a column
-// user_id. Pages with a query or a message are made anew.
+// user_id. Pages with a query or a message are always rendered.
 func (a *App) cached(show fiber.Handler) fiber.Handler {
 	return func(c *fiber.Ctx) error {
 		session := sessionOf(c)

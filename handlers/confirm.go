@@ -8,7 +8,7 @@ import (
 	"daypass/models"
 )
 
-// ConfirmPage asks for the password before a change is made, and carries the form that asked for it.
+// ConfirmPage asks for the password before a change, and carries the fields of the form that made it necessary.
 type ConfirmPage struct {
 	render.Page
 	Action string
@@ -19,7 +19,7 @@ type ConfirmPage struct {
 // Window says how long ago the password may have been entered.
 func (*ConfirmPage) Window() string { return web.HumanDuration(reauthenticateAfter) }
 
-// HiddenField is a field of the form that waits.
+// HiddenField is a field of that form.
 type HiddenField struct{ Name, Value string }
 
 func (a *App) renderConfirm(c *fiber.Ctx, invalid models.InvalidError) error {

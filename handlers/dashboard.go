@@ -10,18 +10,18 @@ import (
 	"daypass/models"
 )
 
-// Parts of pages list so many rows, and lead to the page that has them all.
+// How many rows a card on a page lists. It links to the page with all of them.
 const (
 	activityShown = 20
 	sessionsShown = 10
 )
 
-// DashboardPage is the first thing a user sees: who is signed in, where, and
-// what happened.
+// DashboardPage is the first page after signing in: this session, the user's
+// other sessions, and recent activity.
 type DashboardPage struct {
 	render.Page
 	Session   *models.Session // this one
-	Left      int             // percent of its time that is left
+	Left      int             // percent of the session's time
 	Remaining string          // the same in words
 	Others    []SessionRow
 	More      int // sessions that are not listed
@@ -30,7 +30,7 @@ type DashboardPage struct {
 	Activity  []EventRow
 }
 
-// home is where the bare address leads.
+// home redirects from / to the dashboard.
 func (a *App) home(c *fiber.Ctx) error { return c.Redirect("/dashboard", fiber.StatusSeeOther) }
 
 func (a *App) dashboard(c *fiber.Ctx) error {

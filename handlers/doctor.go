@@ -92,7 +92,7 @@ func examineProxies(config Config) models.Finding {
 
 var misconfigured = regexp.MustCompile(`(?s)id="misconfigured"[^>]*>(.*?)</p>`)
 
-// examineSite opens the sign-in as people do and reads what it says.
+// examineSite requests the sign-in page through the public URL and reads its warnings.
 func examineSite(ctx context.Context, config Config, inUse bool) models.Finding {
 	about := "site"
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)

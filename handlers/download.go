@@ -12,10 +12,10 @@ import (
 	"daypass/handlers/web"
 )
 
-// sendFile sends a file to be downloaded while write writes it, so that a large
-// one takes no more memory than a small one. When write fails before its first
-// bytes are sent, the answer is the page of its error. When it fails later, the
-// connection is cut off, and the browser says that the download failed.
+// sendFile streams a download while write produces it, so that large files take no
+// more memory than small ones. When write fails before the first bytes, the answer
+// is its error page. When it fails later, the connection is closed, and the browser
+// reports a failed download.
 func (a *App) sendFile(c *fiber.Ctx, name, mime string, write func(io.Writer) error) error {
 	if c.Method() != fiber.MethodHead {
 		reading, writing := io.Pipe()
@@ -34,11 +34,11 @@ func (a *App) sendFile(c *fiber.Ctx, name, mime string, write func(io.Writer) er
 	return nil
 }
 
-// downloadBuffer is how many bytes of a file are sent at a time.
+// downloadBuffer is how many bytes are sent at a time.
 const downloadBuffer = 32 << 10
 
-// writeBuffered keeps a panic from ending the process: it runs beside the
-// request, where nothing else catches one.
+// writeBuffered recovers from panics: it runs in a goroutine of its own, where a
+// panic would end the process.
 func writeBuffered(to io.Writer, write func(io.Writer) error) (err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
@@ -52,15 +52,15 @@ func writeBuffered(to io.Writer, write func(io.Writer) error) (err error) {
 	return buffered.Flush()
 }
 
-// download is the body of an answer that is still being written.
+// download is a response body that is still being written.
 type download struct {
 	*bufio.Reader
-	io.Closer // stops who writes, when the browser has gone
+	io.Closer // stops the writer when the browser is gone
 	to        net.Conn
 	log       *slog.Logger
 }
 
-// Read returns the next part, and gives the browser its time to take it.
+// Read returns the next part, and extends the write deadline.
 func (d *download) Read(part []byte) (int, error) {
 	n, err := d.Reader.Read(part)
 	if err != nil && err != io.EOF {

@@ -17,7 +17,7 @@ import (
 	"daypass/models/database"
 )
 
-// ErrorPage tells a person what happened and what to do next.
+// ErrorPage says what happened and what to do next.
 type ErrorPage struct {
 	render.Page
 	Status    int
@@ -37,9 +37,9 @@ func stack() string { return string(debug.Stack()) }
 
 func isNotFound(err error) bool { return errors.Is(err, models.ErrNotFound) }
 
-// fail answers every error of the site: what happened goes to the log, what to
-// do next to the person. It is also called for requests that were refused
-// before they reached a handler, so it relies on nothing a middleware did.
+// fail turns every error into a response: what happened goes to the log, and what
+// to do next to the person. It is also called for requests that were refused
+// before any middleware ran, so it must not rely on middleware.
 func (a *App) fail(c *fiber.Ctx, err error) error {
 	status := web.StatusOf(err)
 	page := &ErrorPage{Page: render.Page{Title: titles[status]}, Status: status, Sentence: sentences[status]}
@@ -58,7 +58,7 @@ func (a *App) fail(c *fiber.Ctx, err error) error {
 		page.Sentence = "The database was removed or replaced while the server was running. Whoever runs this site has to restart it."
 	}
 	if status >= 500 {
-		a.sessions.TakeCookieBack(c) // what was not kept must not be promised
+		a.sessions.TakeCookieBack(c) // nothing was stored, so the browser must not get a cookie
 		if status == fiber.StatusInternalServerError {
 			page.Reference = web.RequestID(c)
 		}
@@ -91,8 +91,8 @@ func (a *App) fail(c *fiber.Ctx, err error) error {
 	return nil
 }
 
-// logFailure writes the line that a page's reference leads to. It names the
-// pattern of the route: a path may hold what is nobody's business.
+// logFailure writes the log line that the reference on the error page points to. It
+// logs the route's pattern instead of the path, which may contain secrets.
 func (a *App) logFailure(c *fiber.Ctx, err error) {
 	attributes := []any{"method", c.Method(), "route", a.routeOf(c), "error", err, "request", web.RequestID(c)}
 	var panicked panicError

@@ -2,7 +2,7 @@ package handlers
 
 import "github.com/gofiber/fiber/v2"
 
-// healthz tells a supervisor or a load balancer whether requests can be served.
+// healthz tells supervisors and load balancers whether requests can be served.
 func (a *App) healthz(c *fiber.Ctx) error {
 	if err := a.db.Ready(c.UserContext()); err != nil {
 		return err

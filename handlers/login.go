@@ -16,19 +16,19 @@ import (
 	"daypass/models"
 )
 
-// LoginPage asks who is there.
+// LoginPage is the sign-in page.
 type LoginPage struct {
 	render.Page
 	SignedOut        bool   // one has just signed out
-	Notice           string // why one is here
-	Error            string // why the last try was refused
+	Notice           string // why this page is shown
+	Error            string // why the last attempt failed
 	Next             string // where to go afterwards
 	Misconfiguration *Misconfiguration
 	Fields           []render.Field
 }
 
-// showLogin shows the sign-in. To strangers who come the usual way it is always
-// the same page.
+// showLogin shows the sign-in page. For visitors without a cookie it is always the
+// same page, and cached.
 func (a *App) showLogin(c *fiber.Ctx) error {
 	usual := !a.sessions.HasCookie(c) && len(c.Request().URI().QueryString()) == 0 && a.misconfigured(c) == nil && a.Dev == ""
 	if !usual {
@@ -76,7 +76,7 @@ func (a *App) login(c *fiber.Ctx) error {
 	return err
 }
 
-// signIn makes the session of a user who was just authenticated, and leads on.
+// signIn starts the session of a user who was just authenticated, and redirects.
 func (a *App) signIn(c *fiber.Ctx, user *models.User, next string) error {
 	session, err := a.sessions.SignIn(c, user)
 	if err != nil {
@@ -86,7 +86,7 @@ func (a *App) signIn(c *fiber.Ctx, user *models.User, next string) error {
 	return c.Redirect(orDashboard(next), fiber.StatusSeeOther)
 }
 
-// renderLogin shows the sign-in, again or for the first time.
+// renderLogin renders the sign-in page, with errors when it was refused.
 func (a *App) renderLogin(c *fiber.Ctx, page *LoginPage, name string, invalid models.InvalidError) error {
 	page.Title = "Sign in"
 	page.Misconfiguration = a.misconfigured(c)
@@ -97,8 +97,8 @@ func (a *App) renderLogin(c *fiber.Ctx, page *LoginPage, name string, invalid mo
 	return a.render(c, "login", page)
 }
 
-// nextOf returns the path of a page of this site, or nothing: an
-// address that somebody else put into a link must not lead away from here.
+// nextOf returns next if it is the path of a page of this site, or nothing: a link
+// made by somebody else must not lead away from here.
 func (a *App) nextOf(next string) string {
 	if !strings.HasPrefix(next, "/") || strings.HasPrefix(next, "//") || strings.HasPrefix(next, `/\`) ||
 		len(next) > 2048 || !utf8.ValidString(next) || strings.ContainsFunc(next, unicode.IsControl) {

@@ -12,17 +12,17 @@ import (
 	"daypass/models"
 )
 
-// reauthenticateAfter is how long after the password was typed it is not asked for again
+// reauthenticateAfter is how long an entered password counts for sensitive changes
 // (ASVS 5.0, 7.5.3).
 const reauthenticateAfter = 15 * time.Minute
 
 const (
-	confirmedValue = "confirmed" // session value: when the password was typed, in Unix seconds
+	confirmedValue = "confirmed" // session value: when the password was last entered, in Unix seconds
 	confirmField   = "confirm"   // field of the form
 )
 
-// requireRecent lets a change pass when the password was typed lately, and
-// asks for it else. The change goes on where it stopped.
+// requireRecent lets a change pass when the password was entered recently, and
+// otherwise asks for it. The change continues once it is confirmed.
 func (a *App) requireRecent(c *fiber.Ctx) error {
 	session := sessionOf(c)
 	if c.Method() != fiber.MethodPost || a.db.Now().Sub(session.Created.Time) < reauthenticateAfter {
@@ -51,14 +51,14 @@ func (a *App) requireRecent(c *fiber.Ctx) error {
 	return c.Next()
 }
 
-// secureHeaders gives every response the headers that all have. A page may
-// replace Cache-Control when what it sends is for everybody.
+// secureHeaders sets the security headers. A page may replace Cache-Control when its
+// response is the same for everyone.
 func (a *App) secureHeaders(c *fiber.Ctx) error {
 	web.SetHeaders(c, a.headers)
 	return c.Next()
 }
 
-// sameOrigin refuses a change that a page of another site asks for.
+// sameOrigin refuses changes requested by pages of other sites.
 func (a *App) sameOrigin(c *fiber.Ctx) error {
 	if c.Method() != fiber.MethodPost {
 		return c.Next()
@@ -70,7 +70,7 @@ func (a *App) sameOrigin(c *fiber.Ctx) error {
 	return c.Next()
 }
 
-// requireDatabase lets nobody pass once the database was removed or replaced.
+// requireDatabase refuses all requests once the database file was removed or replaced.
 func (a *App) requireDatabase(c *fiber.Ctx) error {
 	if err := a.db.Present(); err != nil {
 		return err
@@ -86,7 +86,7 @@ func (a *App) requireForm(c *fiber.Ctx) error {
 	return c.Next()
 }
 
-// requireUsers leads everybody to the setup while there is no user.
+// requireUsers redirects to the setup page while there is no user.
 func (a *App) requireUsers(c *fiber.Ctx) error {
 	found, err := a.db.HasUsers(c.UserContext())
 	if err != nil {
@@ -98,8 +98,8 @@ func (a *App) requireUsers(c *fiber.Ctx) error {
 	return c.Next()
 }
 
-// requireSession lets those pass who are signed in, and leads others to the
-// sign-in and from there back to where they wanted to go.
+// requireSession lets signed-in users pass. It redirects others to the sign-in page,
+// and from there back to the page they asked for.
 func (a *App) requireSession(c *fiber.Ctx) error {
 	session, err := a.sessions.Load(c)
 	if isNotFound(err) {
@@ -129,13 +129,13 @@ func (a *App) requireSession(c *fiber.Ctx) error {
 
 type sessionKey struct{}
 
-// sessionOf returns the session of a request that requireSession let pass.
+// sessionOf returns the session that requireSession loaded, or nil.
 func sessionOf(c *fiber.Ctx) *models.Session {
 	session, _ := c.Locals(sessionKey{}).(*models.Session)
 	return session
 }
 
-// requireAdmin lets administrators pass.
+// requireAdmin refuses everyone but administrators.
 func (a *App) requireAdmin(c *fiber.Ctx) error {
 	if sessionOf(c).User.Role != models.Admin {
 		return fiber.ErrForbidden

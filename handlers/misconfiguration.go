@@ -9,14 +9,13 @@ import (
 	"daypass/handlers/web"
 )
 
-// Misconfiguration says on the sign-in why signing in may not work, rather than
-// let people come back to it again and again.
+// Misconfiguration says on the sign-in page why signing in may not work.
 type Misconfiguration struct {
 	Sentence string
 	Link     string // where it works
 }
 
-// misconfigured compares how a request came with how the site is configured.
+// misconfigured compares how a request arrived with the configuration.
 func (a *App) misconfigured(c *fiber.Ctx) *Misconfiguration {
 	host := strings.ToLower(string(c.Request().Host()))
 	forwarded := c.Get(fiber.HeaderXForwardedFor) != "" || c.Get(fiber.HeaderXForwardedProto) != "" || c.Get(fiber.HeaderForwarded) != ""

@@ -12,9 +12,8 @@ import (
 	"daypass/handlers/render"
 )
 
-// routes lists every address of the site and who may open it. The order means
-// nothing, but for the menu, which lists its pages in the order in which they
-// stand here.
+// routes lists every route of the site and who may open it. The order of the lines
+// matters only for the menu.
 func (a *App) routes() []route {
 	routes := []route{
 		file("/public/:name", Always, a.renderer.Asset),
@@ -63,19 +62,19 @@ func (a *App) routes() []route {
 	return routes
 }
 
-// Access says who may open an address. Its zero value admits nobody.
+// Access says who may open a route. Its zero value admits nobody.
 type Access int
 
 const (
 	Nobody  Access = iota
-	Always         // anyone, also while the database can't be used
-	Public         // anyone, also before there is a user
+	Always         // anyone, even while the database can't be used
+	Public         // anyone, even before there is a user
 	Anyone         // anyone, once there is a user
-	Members        // whoever is signed in
+	Members        // signed-in users
 	Admins         // administrators, who confirm a change with their password
 )
 
-// route is one address of the site.
+// route is a line of the table.
 type route struct {
 	method, path string // the path as Fiber reads it
 	access       Access
@@ -85,17 +84,17 @@ type route struct {
 	tabItem      *render.NavItem // likewise in the tabs of its part of the site
 }
 
-// page is an address with a page for people.
+// page is a GET route with a page for people.
 func page(path string, access Access, handler fiber.Handler) route {
 	return route{method: fiber.MethodGet, path: path, access: access, handler: handler, isPage: true}
 }
 
-// file is an address with something else than a page: a download, a stream, a picture.
+// file is a GET route with something other than a page: a download, a stream, a picture.
 func file(path string, access Access, handler fiber.Handler) route {
 	return route{method: fiber.MethodGet, path: path, access: access, handler: handler}
 }
 
-// post is an address to which a form is sent.
+// post is a route that a form is sent to.
 func post(path string, access Access, handler fiber.Handler) route {
 	return route{method: fiber.MethodPost, path: path, access: access, handler: handler}
 }
@@ -112,7 +111,7 @@ func (r route) tab(label, icon string) route {
 	return r
 }
 
-// guards returns what stands before the handlers of an address.
+// guards returns the middleware of a route with this access rule.
 func (a *App) guards(access Access) []fiber.Handler {
 	guards := []fiber.Handler{a.secureHeaders, a.sameOrigin, a.requireForm}
 	if access >= Public {
@@ -130,8 +129,8 @@ func (a *App) guards(access Access) []fiber.Handler {
 	return guards
 }
 
-// register hands the routes to Fiber. What is none of them is for members too:
-// strangers are led to the sign-in.
+// register adds the routes to Fiber. Other paths are for members, too: visitors are
+// redirected to the sign-in page.
 func (a *App) register() error {
 	if err := checkRoutes(a.table); err != nil {
 		return err
@@ -167,7 +166,7 @@ func checkRoutes(routes []route) error {
 	return errors.Join(wrong...)
 }
 
-// shape is what two routes have in common of which only one can be reached.
+// shape is the same for two routes of which only one could be reached.
 func shape(r route) string {
 	parts := strings.Split(r.path, "/")
 	for i, part := range parts {
@@ -178,8 +177,8 @@ func shape(r route) string {
 	return r.method + " " + strings.Join(parts, "/")
 }
 
-// bySpecificity puts a path before those with a parameter in its place: Fiber
-// takes the first that matches.
+// bySpecificity sorts literal paths before those with parameters: Fiber takes the
+// first that matches.
 func bySpecificity(routes []route) []route {
 	sorted := slices.Clone(routes)
 	slices.SortStableFunc(sorted, func(one, other route) int {
@@ -188,8 +187,8 @@ func bySpecificity(routes []route) []route {
 	return sorted
 }
 
-// routeOf returns the path, as the table has it, of the route that a request is
-// for, also where it was refused before it got there.
+// routeOf returns the pattern of the route that a request matches, even when it was
+// refused before it got there.
 func (a *App) routeOf(c *fiber.Ctx) string {
 	for _, route := range a.table {
 		if route.takes(c.Method()) && route.matches(c.Path()) {
@@ -199,16 +198,15 @@ func (a *App) routeOf(c *fiber.Ctx) string {
 	return "none"
 }
 
-// routeExists tells whether there is an address for a method and a path.
+// routeExists reports whether there is a route for a method and a path.
 func (a *App) routeExists(method, path string) bool {
 	return slices.ContainsFunc(a.table, func(route route) bool {
 		return route.takes(method) && route.matches(path)
 	})
 }
 
-// pageOf returns the path of the page that a path is about: itself; or, when it
-// only takes a form, the nearest page above it. It returns nothing for any other
-// address.
+// pageOf returns the page that belongs to a path: itself, or for a POST route the
+// nearest page above it. It returns nothing for other paths.
 func (a *App) pageOf(of string) string {
 	if !a.pageExists(of) && !a.routeExists(fiber.MethodPost, of) {
 		return ""
@@ -219,7 +217,7 @@ func (a *App) pageOf(of string) string {
 	return of
 }
 
-// pageExists tells whether people can be led to a path.
+// pageExists reports whether a path is that of a page.
 func (a *App) pageExists(path string) bool {
 	return slices.ContainsFunc(a.table, func(route route) bool { return route.isPage && route.matches(path) })
 }

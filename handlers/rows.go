@@ -7,13 +7,13 @@ import (
 	"daypass/models"
 )
 
-// SessionRow is a session as partials/session shows it.
+// SessionRow is what partials/session shows of a session.
 type SessionRow struct {
 	models.Session
 	Icon    string
-	Current bool         // the one that asks
-	Whose   *models.User // who is signed in, where that is not plain
-	End     string       // where to post to end it, where one may
+	Current bool         // the session of this request
+	Whose   *models.User // shown on lists with sessions of several users
+	End     string       // where to post to end it; empty: no button
 }
 
 func newSessionRow(session models.Session, mine *models.Session) SessionRow {
@@ -26,15 +26,15 @@ func newSessionRow(session models.Session, mine *models.Session) SessionRow {
 	return SessionRow{Session: session, Icon: icon, Current: session.ID == mine.ID}
 }
 
-// EventRow is an event as partials/event shows it.
+// EventRow is what partials/event shows of an event.
 type EventRow struct {
 	models.Event
 	Icon  string
-	Tone  string // good, bad or neither
+	Tone  string // good, bad or empty
 	Label string
 }
 
-// eventLabels says how each kind of event is shown.
+// eventLabels has the icon, tone and label of each kind of event.
 var eventLabels = map[models.Kind]EventRow{
 	models.SignedIn:         {Icon: "log-in", Tone: "good", Label: "Signed in"},
 	models.SignInFailed:     {Icon: "triangle-alert", Tone: "bad", Label: "Failed sign-in"},
@@ -58,7 +58,7 @@ func newEventRows(events []models.Event) []EventRow {
 	var shown []EventRow
 	for _, event := range events {
 		look, ok := eventLabels[event.Kind]
-		if !ok { // written by another version
+		if !ok { // written by another version of the program
 			look = EventRow{Icon: "info", Label: string(event.Kind)}
 		}
 		look.Event = event

@@ -10,8 +10,8 @@ import (
 	"daypass/handlers/web"
 )
 
-// heartbeat is how often a page that watches its session hears that the server
-// lives, and the server that the page does.
+// heartbeat is how often the stream sends a comment, so that either side notices
+// when the other is gone.
 const heartbeat = 25 * time.Second
 
 // sessionEvents tells an open page when its session ends (server-sent events, HTML
@@ -40,7 +40,7 @@ func (a *App) sessionEvents(c *fiber.Ctx) error {
 	c.Context().SetBodyStreamWriter(func(w *bufio.Writer) {
 		defer stop()
 		gone := make(chan struct{})
-		go func() { // who has left must not count as one that watches
+		go func() { // notice when the page is closed, to free its place
 			defer close(gone)
 			connection.SetReadDeadline(time.Time{})
 			connection.Read(make([]byte, 1))

@@ -7,7 +7,7 @@ import (
 	"daypass/models"
 )
 
-// SessionsPage lists where a user is signed in.
+// SessionsPage lists the sessions of the user.
 type SessionsPage struct {
 	render.Page
 	Sessions []SessionRow // this one first

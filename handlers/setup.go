@@ -11,10 +11,10 @@ import (
 	"daypass/models"
 )
 
-// SetupPage asks for the first administrator.
+// SetupPage creates the first account, an administrator.
 type SetupPage struct {
 	render.Page
-	Token  string // empty: the link of the terminal is needed first
+	Token  string // empty: the link from the terminal is missing
 	Fields []render.Field
 }
 
@@ -40,8 +40,8 @@ func (a *App) setUp(c *fiber.Ctx) error {
 	})
 }
 
-// requireSetupToken lets those go on who have the link of the terminal, as long
-// as there is no user. Afterwards there is nothing here.
+// requireSetupToken continues for visitors with the link from the terminal, as long
+// as there is no user. Afterwards there is no such page.
 func (a *App) requireSetupToken(c *fiber.Ctx, token string, then func(token string) error) error {
 	found, err := a.db.HasUsers(c.UserContext())
 	if err != nil {

@@ -51,7 +51,7 @@ type console struct {
 	misspelt error    // about one of them that is most likely misspelt
 }
 
-// usageError is an error of whoever typed the command.
+// usageError means that the command line is wrong.
 type usageError struct{ error }
 
 // Main runs the command line of the process, and ends the process.

@@ -93,7 +93,7 @@ func settle() {
 	debug.FreeOSMemory()
 }
 
-// printBanner tells whoever started the program where it is and what to do first.
+// printBanner prints the address of the site, and how to create the first account.
 // The link is for the terminal alone; the log never has a token.
 func (s *serve) printBanner(ctx context.Context, at console, db *models.DB, public *url.URL, token string) error {
 	found, err := db.HasUsers(ctx)

@@ -16,7 +16,7 @@ import (
 	"daypass/models"
 )
 
-// asset is a file that is sent as it is.
+// asset is a static file.
 type asset struct {
 	kind   string // media type
 	plain  []byte
@@ -31,7 +31,7 @@ type assets struct {
 	urls   map[string]string
 }
 
-// mediaTypes are those of the files that are served; others are not.
+// mediaTypes are the types of the files that are served. Other files are not.
 var mediaTypes = map[string]string{
 	".css": "text/css; charset=utf-8",
 	".js":  "text/javascript; charset=utf-8",

@@ -13,9 +13,9 @@ type Chart struct {
 	Title string
 	Unit  string // of a slot: Day or Hour
 	Width int    // of the picture: ten to a slot
-	Most  int    // the height of the picture stands for so many
+	Most  int    // the count at the top of the picture
 	Slots []Slot
-	// The bars, as outlines in SVG. Their units are those of the picture, which is a hundred high.
+	// The bars, as SVG paths. The picture is 100 units high.
 	WorkedBars, RejectedBars string
 }
 

@@ -28,7 +28,7 @@ type Renderer struct {
 }
 
 // New reads the templates and the assets, and fails when one of them can't be
-// read. With dev, the root of a checkout, both are read anew for each request.
+// read. With dev, the root of a checkout, both are read for each request.
 func New(dev string) (*Renderer, error) {
 	built, err := loadTemplates(views.FS, public.FS, packed)
 	if err != nil {

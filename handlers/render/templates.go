@@ -138,8 +138,8 @@ func (i icons) show(name string) (template.HTML, error) {
 	return icon, nil
 }
 
-// moment is the function time of templates. It stands in UTC; the script puts it
-// into the zone and the words of whoever reads it.
+// moment is the template function time. It writes UTC; the script shows it in the
+// reader's time zone and language.
 func moment(at models.Time) template.HTML {
 	return template.HTML(`<time datetime="` + at.Format(time.RFC3339) + `">` + at.Format("2 Jan 2006, 15:04 MST") + `</time>`)
 }

@@ -41,11 +41,11 @@ type Config struct {
 	Lifetime time.Duration
 	// Client says who sent a request.
 	Client func(*fiber.Ctx) models.Origin
-	// Log takes what happens, one line per event.
+	// Log gets one line per event.
 	Log *slog.Logger
 }
 
-// New returns the one of a site.
+// New returns a manager.
 func New(db *models.DB, config Config) *Manager {
 	m := &Manager{
 		db:       db,
@@ -72,7 +72,7 @@ func New(db *models.DB, config Config) *Manager {
 	return m
 }
 
-// userKey is where a session's payload keeps whose it is.
+// userKey is the key of the user ID in a session's payload.
 const userKey = "user"
 
 // cookieName is the name of the session cookie. A __Host- cookie can be set by
@@ -84,13 +84,13 @@ func (m *Manager) cookieName() string {
 	return "daypass"
 }
 
-// HasCookie tells whether a request has a session cookie, good or not.
+// HasCookie reports whether a request has a session cookie, valid or not.
 func (m *Manager) HasCookie(c *fiber.Ctx) bool {
 	return len(c.Request().Header.Cookie(m.cookieName())) > 0
 }
 
-// sessionKey returns the ID under which the session of a request's cookie is
-// kept, and the place of the secret that signed it.
+// sessionKey returns the database key of the session that the request's cookie
+// names, and the index of the secret that signed the cookie.
 func (m *Manager) sessionKey(c *fiber.Ctx) (key string, secret int, ok bool) {
 	id, secret, ok := m.signer.idIn(c.Cookies(m.cookieName()))
 	if !ok {
@@ -99,11 +99,11 @@ func (m *Manager) sessionKey(c *fiber.Ctx) (key string, secret int, ok bool) {
 	return keyOf(id), secret, true
 }
 
-// Load returns the valid session of a request, or ErrNotFound. Two have to
-// agree: the table of sessions, which alone says whether a sign-in still
-// counts, and what Fiber's store holds for the cookie. Both are asked only when
-// anything was committed since they were asked last. A HEAD changes nothing: it
-// is no use of the session, renews no signature and ends nothing.
+// Load returns the valid session of a request, or ErrNotFound. The table of
+// sessions decides whether the session is valid; the payload in Fiber's store has
+// to name the same user. Both are read only when anything was committed since they
+// were last read. A HEAD request changes nothing: it doesn't count as activity,
+// renews no signature and ends no session.
 func (m *Manager) Load(c *fiber.Ctx) (*models.Session, error) {
 	key, secret, ok := m.sessionKey(c)
 	if !ok {
@@ -141,14 +141,14 @@ func (m *Manager) Load(c *fiber.Ctx) (*models.Session, error) {
 	return session, nil
 }
 
-// touch notes that a session is in use.
+// touch records that a session is in use.
 func (m *Manager) touch(session *models.Session) {
 	m.db.Mark(session)
 	m.cache.Touch(session)
 }
 
-// checkPayload asks Fiber's store whose session it holds for the cookie. One that
-// is damaged, missing, or somebody else's ends the session, with ErrNotFound.
+// checkPayload compares the payload in Fiber's store with the session. When it is
+// damaged, missing or another user's, it ends the session and returns ErrNotFound.
 func (m *Manager) checkPayload(c *fiber.Ctx, session *models.Session) error {
 	payload, err := m.store.Get(c)
 	if failure := (storageError{}); errors.As(err, &failure) {
@@ -167,7 +167,7 @@ func (m *Manager) checkPayload(c *fiber.Ctx, session *models.Session) error {
 	return models.ErrNotFound
 }
 
-// renewSignature signs the cookie of a session anew, with the first of the secrets.
+// renewSignature signs the cookie of a session with the first of the secrets.
 func (m *Manager) renewSignature(c *fiber.Ctx, session *models.Session) error {
 	id, _, _ := m.signer.idIn(c.Cookies(m.cookieName()))
 	if err := m.db.Resigned(c.UserContext(), session, m.signer.names[0]); err != nil {
@@ -210,9 +210,9 @@ func (m *Manager) Rotate(c *fiber.Ctx, session *models.Session, change func(id, 
 	})
 }
 
-// withNewID makes a new ID, stores under it whose it is, and gives the browser
-// the cookie. The ID opens nothing before store has added its row to the table
-// of sessions; when store fails, all of it is taken back.
+// withNewID makes a new ID, stores its payload, and sets the cookie. The ID opens
+// nothing until store has added its row to the table of sessions. When store fails,
+// payload and cookie are taken back.
 func (m *Manager) withNewID(c *fiber.Ctx, user string, lifetime time.Duration, store func(id, signer string) error) error {
 	cookie, err := m.newPayload(c, user, lifetime)
 	if err != nil {
@@ -231,8 +231,8 @@ func (m *Manager) withNewID(c *fiber.Ctx, user string, lifetime time.Duration, s
 
 // newPayload makes a payload under a new ID, sets its cookie, and returns the cookie's value.
 func (m *Manager) newPayload(c *fiber.Ctx, user string, lifetime time.Duration) (cookie string, err error) {
-	// The store must not load what the browser holds: the old session stays
-	// whole until the new one is certain.
+	// The store must not load the browser's present session: it stays intact until
+	// the new one is stored.
 	held := c.Cookies(m.cookieName())
 	c.Request().Header.DelCookie(m.cookieName())
 	defer func() {
@@ -250,13 +250,13 @@ func (m *Manager) newPayload(c *fiber.Ctx, user string, lifetime time.Duration) 
 	cookie = fresh.ID()
 	fresh.Set(userKey, user)
 	fresh.SetExpiry(lifetime)
-	return cookie, fresh.Save() // sets the cookie before it writes; the error page takes it back
+	return cookie, fresh.Save() // sets the cookie before it writes; on failure the error page takes it back
 }
 
-// ClearCookie takes the session cookie out of the browser.
+// ClearCookie makes the browser delete the session cookie.
 func (m *Manager) ClearCookie(c *fiber.Ctx) { m.setCookie(c, "", 0) }
 
-// setCookie gives the browser the session cookie; a lifetime of zero takes it away.
+// setCookie sets the session cookie; a lifetime of zero deletes it.
 func (m *Manager) setCookie(c *fiber.Ctx, value string, lifetime time.Duration) {
 	cookie := &fiber.Cookie{
 		Name: m.cookieName(), Value: value, Path: "/",
@@ -269,5 +269,5 @@ func (m *Manager) setCookie(c *fiber.Ctx, value string, lifetime time.Duration) 
 	c.Cookie(cookie)
 }
 
-// TakeCookieBack removes the session cookie from a response that was not sent yet.
+// TakeCookieBack removes the session cookie from the response before it is sent.
 func (m *Manager) TakeCookieBack(c *fiber.Ctx) { c.Response().Header.DelCookie(m.cookieName()) }

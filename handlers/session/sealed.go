@@ -16,11 +16,11 @@ import (
 	"daypass/models"
 )
 
-// A secret that is shown after a redirect waits in the session, encrypted with a
-// key that only the browser's cookie gives: the database holds the hash of the
-// session ID alone, so that a copy of it tells no secret.
+// A secret that the page after a redirect shows is stored in the session, encrypted
+// with a key derived from the session ID. Only the browser's cookie has that ID: the
+// database has its hash, so a copy of the database reveals no secret.
 
-// SetSecret keeps a secret in the session of a request, under a name, for some time.
+// SetSecret stores a secret in the session of a request, under a name, for a while.
 func (m *Manager) SetSecret(c *fiber.Ctx, session *models.Session, name, secret string, lifetime time.Duration) error {
 	sealer, err := m.sealer(c)
 	if err != nil {
@@ -31,8 +31,8 @@ func (m *Manager) SetSecret(c *fiber.Ctx, session *models.Session, name, secret 
 	return m.db.SetValue(c.UserContext(), session, name, base64.RawStdEncoding.EncodeToString(sealed))
 }
 
-// Secret returns what SetSecret kept. It returns ErrNotFound when there is
-// nothing, its time is over, or the session has another ID since.
+// Secret returns what SetSecret stored. It returns ErrNotFound when there is
+// nothing, it has expired, or the session has a new ID since.
 func (m *Manager) Secret(c *fiber.Ctx, session *models.Session, name string) (string, error) {
 	value, err := m.db.Value(c.UserContext(), session, name)
 	if err != nil {

@@ -50,7 +50,7 @@ func mac(value string, secret []byte) string {
 // sign returns value and signature, parted by a dot.
 func sign(value string, secret []byte) string { return value + "." + mac(value, secret) }
 
-// unsign returns the value that was signed. The signature stands behind the last dot.
+// unsign returns the signed value. The signature follows the last dot.
 func unsign(signed string, secret []byte) (value string, ok bool) {
 	dot := strings.LastIndexByte(signed, '.')
 	if dot < 0 {
@@ -93,7 +93,7 @@ func (s *signer) idIn(cookie string) (id string, secret int, ok bool) {
 	return "", 0, false
 }
 
-// keyOf is the name under which a session is kept: the first 130 bits of the
+// keyOf is the database key of a session: the first 130 bits of the
 // SHA-256 of its ID, so that a copy of the database opens no session. Letters and
 // digits alone: it is typed on command lines, where a dash would begin a flag.
 func keyOf(id string) string {

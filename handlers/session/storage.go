@@ -7,16 +7,16 @@ import (
 	"github.com/gofiber/fiber/v2"
 )
 
-// storage stands between Fiber's session store and the storage driver. The store
-// hands in what the cookie holds; the driver gets the hash of the ID. So neither
-// the middleware nor the driver knows of signatures, and no ID is ever stored.
+// storage adapts the storage driver for Fiber's session store. The store passes
+// cookie values, which are signed IDs; the driver gets the hash of the ID. So neither
+// of them knows about signatures, and no ID is ever stored.
 type storage struct {
 	fiber.Storage
 	signer *signer
 }
 
-// storageError marks a failure of the storage behind the vault. What Fiber's store
-// reports without it is a payload that can't be read.
+// storageError marks a failure of the driver. An error of Fiber's store without it
+// means that the payload can't be decoded.
 type storageError struct{ error }
 
 func (e storageError) Unwrap() error { return e.error }
@@ -35,8 +35,8 @@ func (v *storage) Get(cookie string) ([]byte, error) {
 	return payload, nil
 }
 
-// payloadGrace is by how much a payload outlives its row in the table of sessions,
-// so that this alone says when a session ends, also when it was slow to write.
+// payloadGrace is how much longer a payload lives than its row in the table of
+// sessions, so that the row alone decides when a session ends.
 const payloadGrace = time.Minute
 
 // Set stores a payload for a cookie's value that was signed here.

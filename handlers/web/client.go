@@ -21,9 +21,9 @@ func (p Proxies) Client(c *fiber.Ctx) models.Origin {
 	return models.Origin{Address: p.ClientIP(c), Browser: browser(c.Get(fiber.HeaderUserAgent)), Request: RequestID(c)}
 }
 
-// ClientIP returns the IP address of the client. X-Forwarded-For is read from
-// its end, where the nearest proxy wrote, and only as far as the addresses are those of
-// trusted proxies: what stands before is the client's own claim.
+// ClientIP returns the IP address of the client. It reads X-Forwarded-For from the
+// right, where the nearest proxy wrote, and only as long as the addresses are those
+// of trusted proxies: anything before that may be made up by the client.
 func (p Proxies) ClientIP(c *fiber.Ctx) string {
 	peer, ok := c.Context().RemoteAddr().(*net.TCPAddr)
 	if !ok {
@@ -47,12 +47,12 @@ func (p Proxies) ClientIP(c *fiber.Ctx) string {
 	return address.String()
 }
 
-// Trust tells whether an address is that of a trusted proxy.
+// Trust reports whether an address is that of a trusted proxy.
 func (p Proxies) Trust(address netip.Addr) bool {
 	return slices.ContainsFunc(p, func(network netip.Prefix) bool { return network.Contains(address) })
 }
 
-// browser says a User-Agent header in words, such as "Firefox on Android".
+// browser describes a User-Agent header in words, such as "Firefox on Android".
 func browser(header string) string {
 	agent := useragent.Parse(header[:min(len(header), 512)])
 	name, system := printable(agent.Name), printable(agent.OS)
@@ -67,7 +67,7 @@ func browser(header string) string {
 	return name + " on " + system
 }
 
-// printable keeps what can be shown of a name that a client chose.
+// printable returns the printable characters of a name that a client sent, at most 32.
 func printable(text string) string {
 	text = strings.Map(func(letter rune) rune {
 		if letter == unicode.ReplacementChar || !unicode.IsPrint(letter) {

@@ -8,12 +8,12 @@ import (
 	"github.com/gofiber/fiber/v2"
 )
 
-// ErrCrossOrigin refuses a change that another site asked for.
-var ErrCrossOrigin = errors.New("request of another site")
+// ErrCrossOrigin means that another site requested a change.
+var ErrCrossOrigin = errors.New("cross-origin request")
 
-// CheckOrigin returns errForeign for a change that a page of another site asks
-// for, as the browser tells: Sec-Fetch-Site, or else Origin. It needs no
-// cookie and no token in the form.
+// CheckOrigin returns ErrCrossOrigin for a change requested by a page of another
+// site, according to the headers Sec-Fetch-Site or else Origin. It needs no cookie
+// and no token in the form.
 func CheckOrigin(c *fiber.Ctx, protection *http.CrossOriginProtection) error {
 	request := &http.Request{
 		Method: http.MethodPost,

@@ -12,8 +12,8 @@ import (
 	"github.com/gofiber/fiber/v2"
 )
 
-// Showable returns what somebody typed as it can stand in the form again;
-// nothing, when it is no text or longer than the field may be.
+// Showable returns typed text to be shown in the form again. It returns nothing
+// when that isn't text, or is longer than most characters.
 func Showable(typed string, most int) string {
 	if !utf8.ValidString(typed) || utf8.RuneCountInString(typed) > most || strings.ContainsFunc(typed, unicode.IsControl) {
 		return ""
@@ -21,11 +21,11 @@ func Showable(typed string, most int) string {
 	return typed
 }
 
-// Query returns a value of the address, if it is text.
+// Query returns a value of the query string, if it is text.
 func Query(c *fiber.Ctx, name string) string { return Showable(c.Query(name), 256) }
 
-// Form returns a field of the form that was sent. Unlike Fiber's FormValue it
-// does not look into the URL.
+// Form returns a field of the posted form. Unlike Fiber's FormValue it ignores the
+// query string.
 func Form(c *fiber.Ctx, name string) string {
 	return string(c.Request().PostArgs().Peek(name))
 }

@@ -11,7 +11,7 @@ import (
 // Header is one header of every response.
 type Header struct{ Name, Value string }
 
-// SecurityHeaders are those of ASVS 5.0, chapter 3.4, for this public URL.
+// SecurityHeaders returns the headers of ASVS 5.0, chapter 3.4, for a public URL.
 //
 // Referrer-Policy must not say no-referrer: a browser then sends Origin: null,
 // and over plain http sameOrigin would refuse the sign-in itself.
@@ -35,19 +35,20 @@ func SecurityHeaders(public *url.URL) []Header {
 	return headers
 }
 
-// IsLocal tells whether a host name is always this very machine, so that what
-// is sent to it crosses no network.
+// IsLocal reports whether a host name always means this machine, so that requests
+// to it cross no network.
 func IsLocal(host string) bool {
 	address, err := netip.ParseAddr(host)
 	return host == "localhost" || strings.HasSuffix(host, ".localhost") || err == nil && address.IsLoopback()
 }
 
-// SecureContext tells whether browsers take the site for a secure context (W3C Secure Contexts, section 3.1).
+// SecureContext reports whether browsers treat the site as a secure context (W3C
+// Secure Contexts, section 3.1).
 func SecureContext(public *url.URL) bool {
 	return public.Scheme == "https" || IsLocal(public.Hostname())
 }
 
-// SetHeaders gives a response these headers.
+// SetHeaders sets headers of the response.
 func SetHeaders(c *fiber.Ctx, headers []Header) {
 	for _, header := range headers {
 		c.Response().Header.Set(header.Name, header.Value)

@@ -6,15 +6,15 @@ import (
 	"github.com/gofiber/fiber/v2"
 )
 
-// Lists show so many rows a page, and a file has at most so many.
+// RowsPerPage is how many rows a list shows on a page.
 const (
 	RowsPerPage = 50
 	RowsPerFile = 50_000
 )
 
-// CutPage cuts a list, of which one row more than rowsPerPage was asked for, to
-// what a page shows, and returns the address of the page with those that follow:
-// that of this request, with "before" set to the ID of the last row.
+// CutPage cuts rows, one more than RowsPerPage at most, to what a page shows. It
+// returns the address of the next page, if there is one: that of this request,
+// with "before" set to the ID of the last row shown.
 func CutPage[Row any](c *fiber.Ctx, rows []Row, id func(Row) string) (shown []Row, older string) {
 	if len(rows) <= RowsPerPage {
 		return rows, ""
