@@ -12,17 +12,19 @@ import (
 	"daypass/handlers/sitetest"
 )
 
-// TestTheReadmesPageWorks adds the page of the README's section "Add a page" to
+// TestTheReadmesPageWorks adds the page of the README and of the topic "extend" to
 // a copy of the tree by hand, as that tells to, builds the copy and uses the page.
 // What the command writes is the same to the letter.
 func TestTheReadmesPageWorks(t *testing.T) {
 	if _, err := os.Stat("notes.go"); err == nil {
 		t.Skip("the README's page was added to this checkout; its own test is in handlers/notes_test.go")
 	}
-	readme, err := os.ReadFile("../README.md")
-	sitetest.Must(t, err)
-	_, section, _ := strings.Cut(string(readme), "\n### Add a page\n")
-	section, _, _ = strings.Cut(section, "\n### While you write\n")
+	texts := sitetest.Documents(t)
+	_, section, _ := strings.Cut(texts["handlers/command/help/extend.md"], "\n## Add a page\n")
+	section, _, _ = strings.Cut(section, "\n## While you write\n")
+	if block := sitetest.Block(t, section, "go run . new view"); !strings.Contains(texts["README.md"], "\n"+block) {
+		t.Errorf("the README does not show\n%s", block)
+	}
 	command := regexp.MustCompile(`(?m)^go run \. (new view .*)$`).FindStringSubmatch(section)[1]
 
 	tree := sitetest.CopyOfTheTree(t)

@@ -18,6 +18,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -69,55 +70,39 @@ func TestAProxyIsBelievedOnlyWhenTrusted(t *testing.T) {
 	}
 }
 
-// proxies are real ones, as people run them, with TLS in front.
+// proxies are real ones, as people run them, with TLS in front. What matters in
+// their configuration is what the help topic about proxies shows.
 var proxies = map[string]struct {
 	program string
 	file    string
-	config  string // of address, certificate, key, the site's address, a folder
+	config  string   // around what the topic shows
+	first   string   // line of what the topic shows
+	replace []string // what can't be as the topic shows it, such as the address
 	args    []string
 }{
 	"nginx": {"nginx", "nginx.conf", `
-		master_process off; daemon off; pid %[5]s/pid; error_log stderr;
+		master_process off; daemon off; pid FOLDER/pid; error_log stderr;
 		events {}
 		http {
 			access_log off;
-			client_body_temp_path %[5]s/a; proxy_temp_path %[5]s/b; fastcgi_temp_path %[5]s/c; uwsgi_temp_path %[5]s/d; scgi_temp_path %[5]s/e;
+			client_body_temp_path FOLDER/a; proxy_temp_path FOLDER/b; fastcgi_temp_path FOLDER/c; uwsgi_temp_path FOLDER/d; scgi_temp_path FOLDER/e;
 			server {
-				listen %[1]s ssl;
-				ssl_certificate %[2]s; ssl_certificate_key %[3]s;
-				location / {
-					proxy_pass http://%[4]s;
-					proxy_set_header Host $host;
-					proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
-					proxy_set_header X-Forwarded-Proto $scheme;
-				}
+				listen FRONT ssl;
+				ssl_certificate CERTIFICATE; ssl_certificate_key KEY;
+				TOPIC
 			}
-		}`, []string{"-c"}},
+		}`, "location / {", nil, []string{"-c"}},
 	"caddy": {"caddy", "Caddyfile", `
 		{
 			admin off
 			auto_https off
-			storage file_system %[5]s
+			storage file_system FOLDER
 		}
-		https://%[1]s {
-			tls %[2]s %[3]s
-			reverse_proxy %[4]s
-		}`, []string{"run", "--adapter", "caddyfile", "--config"}},
+		TOPIC`, "dash.example.org {", []string{"dash.example.org {", "https://FRONT {\n\ttls CERTIFICATE KEY"}, []string{"run", "--adapter", "caddyfile", "--config"}},
 	"haproxy": {"haproxy", "haproxy.cfg", `
 		global
 			log stderr format raw local0
-		defaults
-			mode http
-			timeout connect 5s
-			timeout client 60s
-			timeout server 60s
-		frontend public
-			bind %[1]s ssl crt %[2]s
-			option forwardfor
-			http-request set-header X-Forwarded-Proto https
-			default_backend daypass
-		backend daypass
-			server daypass %[4]s`, []string{"-db", "-f"}},
+		TOPIC`, "defaults", []string{":443 ssl crt /etc/haproxy/dash.pem", "FRONT ssl crt CERTIFICATE"}, []string{"-db", "-f"}},
 }
 
 func TestBehindARealProxy(t *testing.T) {
@@ -137,7 +122,15 @@ func TestBehindARealProxy(t *testing.T) {
 			trusting := sitetest.Start(t, func(c *handlers.Config) { c.URL, c.TrustedProxies = public, prefixes(t, "127.0.0.1/32") })
 			folder := t.TempDir()
 			config := filepath.Join(folder, proxy.file)
-			sitetest.Must(t, os.WriteFile(config, fmt.Appendf(nil, proxy.config+"\n", front, certificate, key, strings.TrimPrefix(trusting.URL, "http://"), folder), 0o600))
+			topic := sitetest.Block(t, sitetest.Documents(t)["handlers/command/help/proxy.md"], proxy.first)
+			for pair := range slices.Chunk(append([]string{"127.0.0.1:3000", strings.TrimPrefix(trusting.URL, "http://")}, proxy.replace...), 2) {
+				if !strings.Contains(topic, pair[0]) {
+					t.Fatalf("the topic does not show %s:\n%s", pair[0], topic)
+				}
+				topic = strings.ReplaceAll(topic, pair[0], pair[1])
+			}
+			fill := strings.NewReplacer("FRONT", front, "CERTIFICATE", certificate, "KEY", key, "FOLDER", folder)
+			sitetest.Must(t, os.WriteFile(config, []byte(fill.Replace(strings.ReplaceAll(proxy.config, "TOPIC", topic))+"\n"), 0o600))
 			process := exec.Command(path, append(proxy.args, config)...)
 			process.Env = append(os.Environ(), "HOME="+folder)
 			var said sitetest.LockedBuffer

@@ -3,14 +3,11 @@ package command_test
 import (
 	"encoding/json"
 	"maps"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/alecthomas/kong"
 
 	"daypass/handlers/command"
 	"daypass/handlers/sitetest"
@@ -190,58 +187,6 @@ func TestSecretsFromTheVariable(t *testing.T) {
 		status, _, errs := sitetest.Typed(t, "", "--listen", "127.0.0.1:0", "--database", filepath.Join(t.TempDir(), "daypass.db"))
 		if status != 1 || !strings.Contains(errs, says) || value != "" && strings.Contains(errs, value) {
 			t.Errorf("%q: status %d: %s", value, status, errs)
-		}
-	}
-}
-
-func TestTheReadmeNamesEveryFlagAndVariable(t *testing.T) {
-	content, err := os.ReadFile("../../README.md")
-	sitetest.Must(t, err)
-	readme := string(content)
-	parser, err := kong.New(&command.CommandLine{}, kong.Name("daypass"))
-	sitetest.Must(t, err)
-	flags := 0
-	for _, node := range append([]*kong.Node{parser.Model.Node}, parser.Model.Children...) {
-		for _, flag := range node.Flags {
-			if len(flag.Envs) == 0 { // of one command alone
-				continue
-			}
-			flags++
-			row := regexp.MustCompile("(?m)^\\| `--" + flag.Name + "` \\| `([A-Z_]+)` \\| (.*) \\| (.+) \\|$").FindStringSubmatch(readme)
-			if row == nil || row[1] != flag.Envs[0] {
-				t.Errorf("the README has no row for --%s and %s", flag.Name, flag.Envs)
-			} else if flag.Default != "" && row[2] != "`"+flag.Default+"`" {
-				t.Errorf("the README says that --%s is %s, and it is %s", flag.Name, row[2], flag.Default)
-			}
-		}
-	}
-	if flags < 8 {
-		t.Errorf("only %d flags were found", flags)
-	}
-	var line command.CommandLine
-	defaults, err := kong.New(&line, kong.Name("daypass"))
-	sitetest.Must(t, err)
-	_, err = defaults.Parse([]string{"serve"})
-	sitetest.Must(t, err)
-	if s := line.Serve.Settings; (models.Throttle{Account: s.ThrottleAccount, Address: s.ThrottleAddress, Delay: s.ThrottleDelay, Longest: s.ThrottleLongest}) != models.DefaultThrottle {
-		t.Errorf("the defaults of the flags are not %+v", models.DefaultThrottle)
-	}
-	for name := range command.Variables(parser.Model) {
-		if !strings.Contains(readme, "`"+name+"`") {
-			t.Errorf("the README does not name %s", name)
-		}
-	}
-	for _, command := range parser.Model.Leaves(true) {
-		if !strings.Contains(readme, command.FullPath()) && command.Name != "serve" {
-			t.Errorf("the README does not name the command %q", command.FullPath())
-		}
-	}
-	// Every direct dependency has its reason.
-	module, err := os.ReadFile("../../go.mod")
-	sitetest.Must(t, err)
-	for _, line := range strings.Split(strings.Split(string(module), ")")[0], "\n")[3:] {
-		if name, _, found := strings.Cut(strings.TrimSpace(line), " v"); found && !strings.Contains(readme, name) {
-			t.Errorf("the README does not say why %s is there", name)
 		}
 	}
 }

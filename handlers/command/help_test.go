@@ -1,25 +1,18 @@
-package command
+package command_test
 
 import (
-	"bytes"
 	"os"
 	"regexp"
 	"strings"
 	"testing"
 	"unicode/utf8"
-)
 
-// typed runs a command line as a shell does, and returns what it printed.
-func typed(t *testing.T, args ...string) (status int, out, errs string) {
-	t.Helper()
-	var o, e bytes.Buffer
-	status = Run(t.Context(), args, strings.NewReader(""), &o, &e)
-	return status, o.String(), e.String()
-}
+	"daypass/handlers/sitetest"
+)
 
 func TestHelpListsTheTopicsAndShowsEach(t *testing.T) {
 	t.Chdir(t.TempDir()) // there is no database
-	status, list, errs := typed(t, "help")
+	status, list, errs := sitetest.Typed(t, "", "help")
 	if status != 0 || errs != "" || !strings.Contains(list, "daypass --help") {
 		t.Fatalf("daypass help: status %d\n%s%s", status, list, errs)
 	}
@@ -28,7 +21,7 @@ func TestHelpListsTheTopicsAndShowsEach(t *testing.T) {
 		t.Errorf("%d topics are listed:\n%s", len(lines), list)
 	}
 	for _, line := range lines {
-		status, text, errs := typed(t, "help", line[1])
+		status, text, errs := sitetest.Typed(t, "", "help", line[1])
 		if status != 0 || errs != "" || !strings.HasPrefix(text, "# "+line[2]+"\n\n") {
 			t.Errorf("daypass help %s: status %d\n%.200s%s", line[1], status, text, errs)
 		}
@@ -40,7 +33,7 @@ func TestHelpListsTheTopicsAndShowsEach(t *testing.T) {
 
 func TestAnUnknownTopicIsAnsweredWithTheList(t *testing.T) {
 	for _, unknown := range []string{"nonsense", "../help.go", ""} {
-		status, out, errs := typed(t, "help", unknown)
+		status, out, errs := sitetest.Typed(t, "", "help", unknown)
 		if unknown == "" {
 			if status != 0 { // no topic at all
 				t.Errorf("status %d", status)
@@ -55,26 +48,21 @@ func TestAnUnknownTopicIsAnsweredWithTheList(t *testing.T) {
 
 func TestHelpIsThereWhenAVariableIsMisspelt(t *testing.T) {
 	t.Setenv("DAYPASS_LISTNE", "x")
-	if status, out, errs := typed(t, "help", "proxy"); status != 0 || !strings.Contains(out, "nginx") {
+	if status, out, errs := sitetest.Typed(t, "", "help", "proxy"); status != 0 || !strings.Contains(out, "nginx") {
 		t.Errorf("status %d: %s", status, errs)
 	}
 }
 
 // TestTopicsFitATerminal: what has to be one line, tables and code, may be longer.
 func TestTopicsFitATerminal(t *testing.T) {
-	names, err := topicNames()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range names {
-		text, err := topic(name)
-		if err != nil {
-			t.Fatal(err)
+	for file, text := range sitetest.Documents(t) {
+		if file == "README.md" {
+			continue
 		}
 		prose := regexp.MustCompile("(?ms)^```.*?^```$").ReplaceAllString(text, "")
 		for _, line := range strings.Split(prose, "\n") {
 			if utf8.RuneCountInString(line) > 80 && !strings.HasPrefix(line, "|") {
-				t.Errorf("%s.md: too wide: %s", name, line)
+				t.Errorf("%s: too wide: %s", file, line)
 			}
 		}
 	}

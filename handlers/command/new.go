@@ -70,7 +70,7 @@ func (a *newApp) Run(at console) error {
   go test ./...
   go run .
 The pictures in its README still show the old name. This makes new ones:
-  go test -run HowItLooks -artifacts .
+  go test -run HowItLooks -artifacts ./handlers
 `, a.Name, folder, folder)
 	return nil
 }

@@ -1,4 +1,4 @@
-package command
+package command_test
 
 import (
 	"fmt"
@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"daypass/handlers/command"
 )
 
 // terminal returns both ends of a new one.
@@ -62,7 +64,7 @@ func TestOnATerminalATopicGoesThroughThePager(t *testing.T) {
 				}
 			}
 		}()
-		if status := Run(t.Context(), []string{"help", "throttle"}, program, program, program); status != 0 {
+		if status := command.Run(t.Context(), []string{"help", "throttle"}, program, program, program); status != 0 {
 			t.Errorf("%q: status %d", pager, status)
 		}
 		program.Close()
