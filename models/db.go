@@ -106,7 +106,7 @@ func (db *DB) Start() {
 	db.stop = cancel
 	db.every(ctx, 5*time.Second, db.writeMarks)
 	db.every(ctx, time.Minute, db.Sweep)
-	db.every(ctx, time.Second, func(context.Context) error { return db.CheckFiles() })
+	db.every(ctx, time.Second, db.Check)
 	db.every(ctx, pollInterval, db.pollWatchers)
 }
 
@@ -150,7 +150,7 @@ func (db *DB) Close() error {
 // Ready returns an error when what pages show can't be read: the session that
 // was begun last with its user and latest events, and a row of every other table.
 func (db *DB) Ready(ctx context.Context) error {
-	if err := db.CheckFiles(); err != nil {
+	if err := db.Check(ctx); err != nil {
 		return err
 	}
 	var id string

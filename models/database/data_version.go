@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -24,6 +25,7 @@ type versionReader struct {
 	connection *sql.Conn
 	statement  driver.Stmt
 	opened     int // number of connections so far
+	last       DataVersion
 }
 
 // DataVersion returns the current version. Ask for it before reading what will be
@@ -43,7 +45,14 @@ func (db *DB) DataVersion(ctx context.Context) (DataVersion, error) {
 		r.close() // the next call tries another connection
 		return DataVersion{}, fmt.Errorf("read the version of the database: %w", err)
 	}
-	return DataVersion{r.opened, version}, nil
+	now := DataVersion{r.opened, version}
+	if now != r.last { // what was committed may be a copy that revives what has ended
+		if err := db.checkContent(ctx, r.connection); errors.Is(err, ErrReplaced) {
+			return DataVersion{}, err
+		}
+	}
+	r.last = now
+	return now, nil
 }
 
 func (r *versionReader) open(ctx context.Context, from *sql.DB) (err error) {

@@ -22,6 +22,7 @@ type files struct {
 	opened, log, index fs.FileInfo // log and index are nil where the disk can't have them
 	content            *os.File    // stays open: closing it would take SQLite's locks away
 	replaced           atomic.Bool
+	restored           atomic.Bool // what the file holds was replaced
 	logged             sync.Once
 }
 
@@ -66,9 +67,16 @@ func (db *DB) rememberFiles(ctx context.Context, before fs.FileInfo) error {
 // on every later call.
 func (db *DB) Present() error { return db.stillThere(db.files.path, db.files.opened) }
 
-// CheckFiles does what Present does for the log and its index as well, and notices a
-// copy that was written over the file.
-func (db *DB) CheckFiles() error {
+// Check does what Present does for the log and its index as well, and notices a
+// copy that was written over the file or restored into it.
+func (db *DB) Check(ctx context.Context) error {
+	if err := db.checkFiles(); err != nil {
+		return err
+	}
+	return db.checkContent(ctx, db.SQL)
+}
+
+func (db *DB) checkFiles() error {
 	if err := db.Present(); err != nil {
 		return err
 	}
@@ -118,11 +126,12 @@ func (db *DB) saveLog() {
 	}
 }
 
-// moved tells whether the path leads to another database. Then even closing the
-// open one is unsafe: SQLite would remove the log of the new one.
+// moved tells whether the path leads to another database or to other content. Then
+// even closing the open one is unsafe: SQLite would remove the log of the new one,
+// or write that of the old one into it.
 func (db *DB) moved() bool {
 	info, err := os.Stat(db.files.path)
-	return db.files.replaced.Load() && (err != nil || !os.SameFile(info, db.files.opened) || db.overwritten())
+	return db.files.replaced.Load() && (err != nil || !os.SameFile(info, db.files.opened) || db.overwritten() || db.files.restored.Load())
 }
 
 // putLogAside renames a write-ahead log that belongs to another database or to

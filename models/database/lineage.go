@@ -11,8 +11,10 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 
 	"github.com/jmoiron/sqlx"
+	sqlite "github.com/mattn/go-sqlite3"
 )
 
 // A copy of the database that is put in its place holds sessions and password
@@ -80,9 +82,10 @@ type lineage struct {
 	copyOf   string  // the lineage of the copy
 	logAside string  // the new name of a log that belonged to another database
 	serving  bool    // CheckRestored was called
-	marked   int64   // the sequence in the mark
 	base     int64   // as in the mark
 	logBegan [8]byte // logBegan of the present log
+
+	marked atomic.Pointer[lineageRow] // what the mark says; nil until it was written
 }
 
 // lineageRow is the row that the mark is compared with.
@@ -157,7 +160,11 @@ func (db *DB) CheckRestored(ctx context.Context, end func(adopt func(*sqlx.Tx) e
 		l.base = row.Sequence
 	}
 	l.logBegan = logBegan(db.files.path)
-	return db.writeMark(row)
+	if err := db.writeMark(row); err != nil {
+		return err
+	}
+	l.marked.Store(&row)
+	return nil
 }
 
 // adopt makes a copy the database in use, with a lineage that the database it was
@@ -181,8 +188,37 @@ func (db *DB) writeMark(row lineageRow) error {
 	if err != nil {
 		return fmt.Errorf("the file %s can't be written: %w", markPath(db.files.path), Cause(err))
 	}
-	db.lineage.marked = row.Sequence
 	return nil
+}
+
+// checkContent returns ErrReplaced if a copy was restored into the open file, as
+// sqlite3's .restore does: what it holds is older than what this process has
+// committed, or of another lineage. A process that has written nothing knows nothing to compare.
+func (db *DB) checkContent(ctx context.Context, from interface {
+	QueryRowContext(context.Context, string, ...any) *sql.Row
+}) error {
+	marked := db.lineage.marked.Load() // first: what is committed later can only be further
+	if marked == nil {
+		return nil
+	}
+	var row lineageRow
+	err := from.QueryRowContext(ctx, `SELECT id, sequence FROM lineage`).Scan(&row.ID, &row.Sequence)
+	var failed sqlite.Error
+	switch {
+	case errors.Is(err, sql.ErrNoRows), errors.As(err, &failed) && failed.Code == sqlite.ErrError: // no such table
+		return db.stopRestored()
+	case err != nil:
+		return fmt.Errorf("read the lineage: %w", err)
+	case row.ID != marked.ID || row.Sequence < marked.Sequence:
+		return db.stopRestored()
+	}
+	return nil
+}
+
+// stopRestored stops all work, because a copy was restored into the open file.
+func (db *DB) stopRestored() error {
+	db.files.restored.Store(true)
+	return db.stop(db.files.path)
 }
 
 // advance counts a transaction that is about to be committed.
@@ -192,8 +228,12 @@ func (db *DB) advance(ctx context.Context, tx *sqlx.Tx) (row lineageRow, err err
 		return row, err
 	}
 	err = tx.GetContext(ctx, &row, `UPDATE lineage SET sequence = sequence + 1 RETURNING id, sequence`)
-	if errors.Is(err, sql.ErrNoRows) { // nothing was served yet
-		err = nil
+	marked := db.lineage.marked.Load()
+	switch {
+	case errors.Is(err, sql.ErrNoRows) && marked == nil: // nothing was served yet
+		return row, nil
+	case marked != nil && (errors.Is(err, sql.ErrNoRows) || err == nil && (row.ID != marked.ID || row.Sequence <= marked.Sequence)):
+		return row, db.stopRestored() // while this transaction waited to begin
 	}
 	return row, err
 }
@@ -206,7 +246,10 @@ func (db *DB) advanceMark(row lineageRow) error {
 	l := &db.lineage
 	// SQLite begins a new log once all of the old one is in the database file.
 	if began := logBegan(db.files.path); began != l.logBegan {
-		l.logBegan, l.base = began, l.marked
+		l.logBegan = began
+		if marked := l.marked.Load(); marked != nil {
+			l.base = marked.Sequence
+		}
 	}
 	err := changeMark(db.files.path, 0, func(m *mark) *mark {
 		if m == nil || m.lineage != row.ID {
@@ -217,10 +260,10 @@ func (db *DB) advanceMark(row lineageRow) error {
 		return m
 	})
 	if errors.Is(err, fs.ErrNotExist) && l.serving {
-		return db.writeMark(row)
+		err = db.writeMark(row)
 	}
 	if err == nil {
-		l.marked = row.Sequence
+		l.marked.Store(&row)
 	}
 	return err
 }

@@ -37,7 +37,7 @@ func (db *DB) TakeTurn(ctx context.Context, write func() error) error {
 		return fmt.Errorf("wait to write: %w", err)
 	}
 	defer db.writer.Release(1)
-	if err := db.CheckFiles(); err != nil {
+	if err := db.Check(ctx); err != nil {
 		return err
 	}
 	return write()
@@ -57,7 +57,7 @@ func (db *DB) Commit(ctx context.Context, change func(*sqlx.Tx) error) error {
 	if err != nil {
 		return fmt.Errorf("advance the sequence: %w", err)
 	}
-	if err := db.CheckFiles(); err != nil { // a change to a file that was replaced would be lost
+	if err := db.checkFiles(); err != nil { // a change to a file that was replaced would be lost
 		return err
 	}
 	if err := tx.Commit(); err != nil {
