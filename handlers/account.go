@@ -27,7 +27,7 @@ func (a *App) changeName(c *fiber.Ctx) error {
 	}
 	user := sessionOf(c).User
 	err := a.db.SetFullName(c.UserContext(), &user, web.Form(c, "full_name"), a.TrustedProxies.Client(c))
-	if invalid := (models.InvalidError{}); errors.As(err, &invalid) {
+	if invalid := (models.ValidationError{}); errors.As(err, &invalid) {
 		return a.renderAccount(c, "name", invalid)
 	}
 	if err != nil {
@@ -39,11 +39,11 @@ func (a *App) changeName(c *fiber.Ctx) error {
 func (a *App) changePassword(c *fiber.Ctx) error {
 	session := sessionOf(c)
 	err := a.sessions.Rotate(c, session, func(id, signer string) error {
-		return a.db.ChangePassword(c.UserContext(), models.NewPassword{
+		return a.db.ChangePassword(c.UserContext(), models.PasswordChange{
 			Session: session, Current: web.Form(c, "current"), Password: web.Form(c, "password"), ID: id, Signer: signer, From: a.sessionClient(c),
 		})
 	})
-	if invalid := (models.InvalidError{}); errors.As(err, &invalid) {
+	if invalid := (models.ValidationError{}); errors.As(err, &invalid) {
 		return a.renderAccount(c, "password", invalid)
 	}
 	if err != nil {
@@ -70,9 +70,9 @@ func (a *App) accountData(c *fiber.Ctx) error {
 func (a *App) removeAccount(c *fiber.Ctx) error {
 	err := a.db.RemoveSelf(c.UserContext(), sessionOf(c), web.Form(c, "current"), a.sessionClient(c))
 	if errors.Is(err, models.ErrLastAdmin) {
-		err = models.InvalidError{"current": "You are the last administrator: make somebody else one first."}
+		err = models.ValidationError{"current": "You are the last administrator: make somebody else one first."}
 	}
-	if invalid := (models.InvalidError{}); errors.As(err, &invalid) {
+	if invalid := (models.ValidationError{}); errors.As(err, &invalid) {
 		return a.renderAccount(c, "removal", invalid)
 	}
 	if err != nil {
@@ -82,16 +82,16 @@ func (a *App) removeAccount(c *fiber.Ctx) error {
 }
 
 // sessionClient describes the sender of a request inside a session, whose browser is known.
-func (a *App) sessionClient(c *fiber.Ctx) models.Origin {
+func (a *App) sessionClient(c *fiber.Ctx) models.ClientInfo {
 	from := a.TrustedProxies.Client(c)
-	from.Known = sessionOf(c).ID
+	from.Device = sessionOf(c).ID
 	return from
 }
 
 // renderAccount renders the page, with errors in the form that was refused.
-func (a *App) renderAccount(c *fiber.Ctx, refused string, invalid models.InvalidError) error {
+func (a *App) renderAccount(c *fiber.Ctx, refused string, invalid models.ValidationError) error {
 	user := sessionOf(c).User
-	complaints := map[string]models.InvalidError{refused: invalid}
+	complaints := map[string]models.ValidationError{refused: invalid}
 	name, password, removal := complaints["name"], complaints["password"], complaints["removal"]
 	page := &AccountPage{
 		Page: render.Page{Title: "Account"},

@@ -30,7 +30,7 @@ func TestActivityIsFilteredPagedAndDownloaded(t *testing.T) {
 	eve.Login("eve", "not the password").Answers(422)
 	for range 60 { // more than a page
 		site.Advance(time.Minute)
-		if _, err := site.DB.LinkFor(t.Context(), site.User("ada"), models.CommandLine); err != nil {
+		if _, err := site.DB.NewPasswordToken(t.Context(), site.User("ada"), models.CommandLine); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -88,7 +88,7 @@ func TestWhoIsNoAdministratorAnyMoreActsOnNobody(t *testing.T) {
 			"/admin/users/" + eve.ID + "/disable":     "models.(*DB).SetDisabled",
 			"/admin/users/" + eve.ID + "/make-member": "models.(*DB).SetRole",
 			"/admin/users/" + eve.ID + "/remove":      "models.(*DB).RemoveUser",
-			"/admin/users/" + eve.ID + "/link":        "models.(*DB).LinkFor",
+			"/admin/users/" + eve.ID + "/link":        "models.(*DB).NewPasswordToken",
 			"/admin/sessions/end":                     "models.(*DB).EndAllSessions",
 		} {
 			site.Change(`UPDATE users SET role = 'admin', disabled = FALSE`)

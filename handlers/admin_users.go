@@ -56,7 +56,7 @@ func (a *App) showInvite(c *fiber.Ctx) error { return a.renderInvite(c, models.N
 func (a *App) invite(c *fiber.Ctx) error {
 	asked := models.NewUser{Name: web.Form(c, "username"), FullName: web.Form(c, "full_name"), Role: models.Role(web.Form(c, "role"))}
 	user, token, err := a.db.Invite(c.UserContext(), asked, a.adminClient(c))
-	if invalid := (models.InvalidError{}); errors.As(err, &invalid) {
+	if invalid := (models.ValidationError{}); errors.As(err, &invalid) {
 		c.Status(fiber.StatusUnprocessableEntity)
 		return a.renderInvite(c, asked, invalid)
 	}
@@ -66,7 +66,7 @@ func (a *App) invite(c *fiber.Ctx) error {
 	return a.redirectToLink(c, user, token)
 }
 
-func (a *App) renderInvite(c *fiber.Ctx, asked models.NewUser, invalid models.InvalidError) error {
+func (a *App) renderInvite(c *fiber.Ctx, asked models.NewUser, invalid models.ValidationError) error {
 	return a.render(c, "admin-invite", &InvitePage{Page: render.Page{Title: "Add a user"}, Admin: asked.Role == models.Admin, Error: invalid["role"], Fields: render.FocusFirst([]render.Field{
 		{Label: "Username", Name: "username", Type: "text", Value: web.Showable(asked.Name, models.MaxUsername), Autocomplete: "off", Error: invalid["username"]},
 		{Label: "Full name", Name: "full_name", Type: "text", Value: web.Showable(asked.FullName, models.MaxFullName), Autocomplete: "off", Error: invalid["full_name"], Optional: true},
@@ -81,7 +81,7 @@ type LinkPage struct {
 }
 
 // Lifetime says how long the link works.
-func (*LinkPage) Lifetime() string { return web.HumanDuration(models.LinkLifetime) }
+func (*LinkPage) Lifetime() string { return web.HumanDuration(models.PasswordTokenLifetime) }
 
 // Window says how long the page shows the link.
 func (*LinkPage) Window() string { return web.HumanDuration(linkShown) }
@@ -107,7 +107,7 @@ func (a *App) showLink(c *fiber.Ctx) error {
 	}
 	token, err := a.sessions.Secret(c, sessionOf(c), linkValue(whose))
 	if err == nil {
-		_, err = a.db.UserOfLink(c.UserContext(), token) // used, or replaced by another one
+		_, err = a.db.UserOfPasswordToken(c.UserContext(), token) // used, or replaced by another one
 	}
 	if isNotFound(err) {
 		c.Status(fiber.StatusNotFound)
@@ -163,7 +163,7 @@ func (a *App) changeUser(c *fiber.Ctx) error {
 	var done string
 	switch c.Params("act") {
 	case "link":
-		token, err := a.db.LinkFor(ctx, user, from)
+		token, err := a.db.NewPasswordToken(ctx, user, from)
 		if err != nil {
 			return err
 		}
@@ -195,7 +195,7 @@ func (a *App) changeUser(c *fiber.Ctx) error {
 }
 
 // adminClient describes the sender of an administrator's action, and its author.
-func (a *App) adminClient(c *fiber.Ctx) models.Origin {
+func (a *App) adminClient(c *fiber.Ctx) models.ClientInfo {
 	from := a.TrustedProxies.Client(c)
 	from.Author = sessionOf(c).User.ID
 	return from

@@ -83,7 +83,7 @@ func TestACachedPageIsOfOneSession(t *testing.T) {
 		t.Errorf("marked as this device are %v", marked)
 	}
 
-	if _, err := site.app.db.AddSession(t.Context(), models.SignIn{ID: "short", User: ada, Lifetime: 30 * time.Second, From: models.Origin{Browser: "a browser that soon ends"}}); err != nil {
+	if _, err := site.app.db.AddSession(t.Context(), models.SignIn{ID: "short", User: ada, Lifetime: 30 * time.Second, From: models.ClientInfo{Browser: "a browser that soon ends"}}); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {

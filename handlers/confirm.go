@@ -22,7 +22,7 @@ func (*ConfirmPage) Window() string { return web.HumanDuration(reauthenticateAft
 // HiddenField is a field of that form.
 type HiddenField struct{ Name, Value string }
 
-func (a *App) renderConfirm(c *fiber.Ctx, invalid models.InvalidError) error {
+func (a *App) renderConfirm(c *fiber.Ctx, invalid models.ValidationError) error {
 	page := &ConfirmPage{Page: render.Page{Title: "Confirm it's you"}, Action: c.Path(), Fields: render.FocusFirst([]render.Field{
 		{Label: "Current password", Name: confirmField, Type: "password", Autocomplete: "current-password", Error: invalid["current"]},
 	})}

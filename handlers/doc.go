@@ -63,12 +63,12 @@
 // pages of this site alone. Its buttons have a name and a value: Lynx sends a form
 // without fields by GET. Its fields are a []render.Field, shown by
 // partials/field. web.Form reads what was sent. The model decides about it, and
-// says what is wrong in a [models.InvalidError], a sentence for each field:
+// says what is wrong in a [models.ValidationError], a sentence for each field:
 //
 //	func (a *App) saveNote(c *fiber.Ctx) error {
 //		note := &models.Note{ID: c.Params("id"), Title: web.Form(c, "title"), Done: web.Form(c, "done") != ""}
 //		err := a.db.SaveNote(c.UserContext(), &sessionOf(c).User, note)
-//		if invalid := (models.InvalidError{}); errors.As(err, &invalid) {
+//		if invalid := (models.ValidationError{}); errors.As(err, &invalid) {
 //			c.Status(fiber.StatusUnprocessableEntity)
 //			return a.renderNote(c, note, invalid)
 //		}

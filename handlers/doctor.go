@@ -35,7 +35,7 @@ func Examine(ctx context.Context, db *models.DB, config Config, listen string) [
 func examineSecrets(ctx context.Context, db *models.DB, secrets []string) []models.Finding {
 	signing, err := db.Signers(ctx)
 	if err != nil {
-		return []models.Finding{{Level: models.Wrong, About: "secrets", Found: err.Error()}}
+		return []models.Finding{{Level: models.Failed, About: "secrets", Found: err.Error()}}
 	}
 	var found []models.Finding
 	for place, secret := range secrets {
@@ -44,14 +44,14 @@ func examineSecrets(ctx context.Context, db *models.DB, secrets []string) []mode
 		if place == 0 {
 			finding.Found += ", and all new ones"
 		} else if signing[name] == 0 {
-			finding.Do = "it may go: nothing is signed by it any more"
+			finding.Fix = "it may go: nothing is signed by it any more"
 		}
 		found = append(found, finding)
 		delete(signing, name)
 	}
 	for name, count := range signing {
 		found = append(found, models.Finding{Level: models.Warning, About: "secret " + name,
-			Found: fmt.Sprintf("is not configured, and signed %d live sessions", count), Do: "put it back behind the first one, or those people have to sign in again"})
+			Found: fmt.Sprintf("is not configured, and signed %d live sessions", count), Fix: "put it back behind the first one, or those people have to sign in again"})
 	}
 	slices.SortStableFunc(found, func(a, b models.Finding) int { return strings.Compare(string(a.Level), string(b.Level)) })
 	return found
@@ -64,11 +64,11 @@ func examineURL(config Config, listen string) models.Finding {
 	case config.URL.Scheme == "http" && !web.IsLocal(config.URL.Hostname()):
 		finding.Level = models.Warning
 		finding.Found += " is not encrypted: passwords and cookies can be read on the way"
-		finding.Do = "put a proxy with TLS in front and set --url https://…"
+		finding.Fix = "put a proxy with TLS in front and set --url https://…"
 	case config.URL.Scheme == "https" && !web.IsLocal(host):
 		finding.Level = models.Warning
 		finding.Found += " is encrypted, but others can reach " + listen + " directly, unencrypted"
-		finding.Do = "listen where only the proxy can reach, such as --listen 127.0.0.1:3000"
+		finding.Fix = "listen where only the proxy can reach, such as --listen 127.0.0.1:3000"
 	}
 	return finding
 }
@@ -78,14 +78,14 @@ func examineProxies(config Config) models.Finding {
 	for _, network := range config.TrustedProxies {
 		networks = append(networks, network.String())
 		if network.Bits() == 0 {
-			return models.Finding{Level: models.Wrong, About: "proxies", Found: "everybody is trusted as a proxy, and may claim any address", Do: "name the proxy's own address with --trusted-proxy"}
+			return models.Finding{Level: models.Failed, About: "proxies", Found: "everybody is trusted as a proxy, and may claim any address", Fix: "name the proxy's own address with --trusted-proxy"}
 		}
 	}
 	switch {
 	case len(networks) > 0:
 		return models.Finding{Level: models.OK, About: "proxies", Found: "trusted: " + strings.Join(networks, ", ")}
 	case config.URL.Scheme == "https":
-		return models.Finding{Level: models.Warning, About: "proxies", Found: "none is trusted, so every address is that of the proxy, and everybody shares one throttle", Do: "name the proxy's address with --trusted-proxy"}
+		return models.Finding{Level: models.Warning, About: "proxies", Found: "none is trusted, so every address is that of the proxy, and everybody shares one throttle", Fix: "name the proxy's address with --trusted-proxy"}
 	}
 	return models.Finding{Level: models.OK, About: "proxies", Found: "none"}
 }
@@ -99,14 +99,14 @@ func examineSite(ctx context.Context, config Config, inUse bool) models.Finding 
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, config.URL.String()+"/login", nil)
 	if err != nil {
-		return models.Finding{Level: models.Wrong, About: about, Found: err.Error()}
+		return models.Finding{Level: models.Failed, About: about, Found: err.Error()}
 	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil && !inUse {
 		return models.Finding{Level: models.OK, About: about, Found: "does not run yet"}
 	}
 	if err != nil {
-		return models.Finding{Level: models.Warning, About: about, Found: "can't be reached: " + err.Error(), Do: "start it, or see what stands before it"}
+		return models.Finding{Level: models.Warning, About: about, Found: "can't be reached: " + err.Error(), Fix: "start it, or see what stands before it"}
 	}
 	defer response.Body.Close()
 	page, err := io.ReadAll(io.LimitReader(response.Body, 1<<20))
@@ -114,11 +114,11 @@ func examineSite(ctx context.Context, config Config, inUse bool) models.Finding 
 		return models.Finding{Level: models.OK, About: about, Found: "answers at " + config.URL.String() + ", and waits for the first account"}
 	}
 	if err != nil || response.StatusCode != http.StatusOK || !strings.Contains(string(page), "Daypass") {
-		return models.Finding{Level: models.Wrong, About: about, Found: fmt.Sprintf("%s/login answers %s, and not with the sign-in", config.URL, response.Status), Do: "see where the proxy leads to"}
+		return models.Finding{Level: models.Failed, About: about, Found: fmt.Sprintf("%s/login answers %s, and not with the sign-in", config.URL, response.Status), Fix: "see where the proxy leads to"}
 	}
 	if said := misconfigured.FindSubmatch(page); said != nil {
 		plain := strings.Join(strings.Fields(html.UnescapeString(regexp.MustCompile(`<[^>]*>`).ReplaceAllString(string(said[1]), " "))), " ")
-		return models.Finding{Level: models.Wrong, About: about, Found: plain, Do: "compare --url and --trusted-proxy with what the proxy sends"}
+		return models.Finding{Level: models.Failed, About: about, Found: plain, Fix: "compare --url and --trusted-proxy with what the proxy sends"}
 	}
 	return models.Finding{Level: models.OK, About: about, Found: "answers at " + config.URL.String()}
 }

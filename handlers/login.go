@@ -58,13 +58,13 @@ func (a *App) login(c *fiber.Ctx) error {
 	name := web.Form(c, "username")
 	next := a.nextOf(web.Form(c, "next"))
 	from := a.TrustedProxies.Client(c)
-	from.Known = a.sessions.TrustedDevice(c, name)
+	from.Device = a.sessions.TrustedDevice(c, name)
 
 	user, err := a.db.Authenticate(c.UserContext(), name, web.Form(c, "password"), from)
 	if err == nil {
 		err = a.signIn(c, user, next)
 	}
-	var invalid models.InvalidError
+	var invalid models.ValidationError
 	switch {
 	case errors.Is(err, models.ErrRefused):
 		c.Status(fiber.StatusUnprocessableEntity)
@@ -87,7 +87,7 @@ func (a *App) signIn(c *fiber.Ctx, user *models.User, next string) error {
 }
 
 // renderLogin renders the sign-in page, with errors when it was refused.
-func (a *App) renderLogin(c *fiber.Ctx, page *LoginPage, name string, invalid models.InvalidError) error {
+func (a *App) renderLogin(c *fiber.Ctx, page *LoginPage, name string, invalid models.ValidationError) error {
 	page.Title = "Sign in"
 	page.Misconfiguration = a.misconfigured(c)
 	page.Fields = render.FocusFirst([]render.Field{

@@ -39,7 +39,7 @@ func (a *App) requireRecent(c *fiber.Ctx) error {
 		return a.renderConfirm(c, nil)
 	}
 	err = a.db.Confirm(c.UserContext(), session, web.Form(c, confirmField), a.sessionClient(c))
-	if invalid := (models.InvalidError{}); errors.As(err, &invalid) {
+	if invalid := (models.ValidationError{}); errors.As(err, &invalid) {
 		return a.renderConfirm(c, invalid)
 	}
 	if err != nil {

@@ -125,7 +125,7 @@ func TestAPasswordLinkEndsWithTheSessions(t *testing.T) {
 		{"everybody signed out by an administrator", post("ada", sitetest.Password, "/admin/sessions/end")},
 		{"everybody signed out by a command", command("session", "end", "--all")},
 	} {
-		token, err := site.DB.LinkFor(t.Context(), site.User("eve"), models.CommandLine)
+		token, err := site.DB.NewPasswordToken(t.Context(), site.User("eve"), models.CommandLine)
 		sitetest.Must(t, err)
 		site.Visitor().Get("/link?token=" + token).Answers(200)
 		act.does()

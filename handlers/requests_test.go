@@ -33,7 +33,7 @@ func TestS13NoOtherSiteChangesAnything(t *testing.T) {
 	site := sitetest.Start(t)
 	site.AddUser("eve", models.Member)
 	site.StopClock()
-	token, err := site.DB.LinkFor(t.Context(), site.User("eve"), models.CommandLine)
+	token, err := site.DB.NewPasswordToken(t.Context(), site.User("eve"), models.CommandLine)
 	sitetest.Must(t, err)
 	people := map[string]*sitetest.Browser{"a stranger": site.Visitor(), "a member": site.SignIn("eve"), "an administrator": site.SignIn("ada")}
 	fields := []string{"username", "ada", "password", sitetest.Password, "current", sitetest.Password, "full_name", "Evil", "role", "admin", "token", token, "confirm", sitetest.Password}
@@ -72,7 +72,7 @@ func TestS13ReadingChangesNothing(t *testing.T) {
 	site.AddUser("eve", models.Member)
 	site.StopClock()
 	people := map[string]*sitetest.Browser{"a stranger": site.Visitor(), "a member": site.SignIn("eve"), "an administrator": site.SignIn("ada")}
-	token, err := site.DB.LinkFor(t.Context(), site.User("eve"), models.CommandLine)
+	token, err := site.DB.NewPasswordToken(t.Context(), site.User("eve"), models.CommandLine)
 	sitetest.Must(t, err)
 	queries := []string{"", "?token=" + token + "&text=x&kind=sign-in&next=/dashboard&left=1"}
 	every := func(method string) (pages int) {

@@ -36,22 +36,22 @@ type EventRow struct {
 
 // eventLabels has the icon, tone and label of each kind of event.
 var eventLabels = map[models.Kind]EventRow{
-	models.SignedIn:         {Icon: "log-in", Tone: "good", Label: "Signed in"},
-	models.SignInFailed:     {Icon: "triangle-alert", Tone: "bad", Label: "Failed sign-in"},
-	models.SignedOut:        {Icon: "log-out", Label: "Signed out"},
-	models.SessionEnded:     {Icon: "circle-x", Label: "Session ended"},
-	models.SessionDisplaced: {Icon: "circle-x", Label: fmt.Sprintf("Session ended: more than %d", models.MaxSessions)},
-	models.PasswordChanged:  {Icon: "key-round", Label: "Password changed"},
-	models.UserAdded:        {Icon: "user-plus", Tone: "good", Label: "Account created"},
-	models.UserDisabled:     {Icon: "ban", Tone: "bad", Label: "Account disabled"},
-	models.UserInvited:      {Icon: "user-plus", Label: "Invited"},
-	models.LinkMade:         {Icon: "key-round", Label: "Password link created"},
-	models.RoleChanged:      {Icon: "shield", Label: "Role changed"},
-	models.NameChanged:      {Icon: "user", Label: "Name changed"},
-	models.DataDownloaded:   {Icon: "download", Label: "Data downloaded"},
-	models.UserRemoved:      {Icon: "ban", Label: "Account removed"},
-	models.AllSessionsEnded: {Icon: "circle-x", Label: "All sessions ended"},
-	models.UserEnabled:      {Icon: "circle-check", Tone: "good", Label: "Account enabled"},
+	models.SignedIn:             {Icon: "log-in", Tone: "good", Label: "Signed in"},
+	models.SignInFailed:         {Icon: "triangle-alert", Tone: "bad", Label: "Failed sign-in"},
+	models.SignedOut:            {Icon: "log-out", Label: "Signed out"},
+	models.SessionEnded:         {Icon: "circle-x", Label: "Session ended"},
+	models.SessionDisplaced:     {Icon: "circle-x", Label: fmt.Sprintf("Session ended: more than %d", models.MaxSessions)},
+	models.PasswordChanged:      {Icon: "key-round", Label: "Password changed"},
+	models.UserAdded:            {Icon: "user-plus", Tone: "good", Label: "Account created"},
+	models.UserDisabled:         {Icon: "ban", Tone: "bad", Label: "Account disabled"},
+	models.UserInvited:          {Icon: "user-plus", Label: "Invited"},
+	models.PasswordTokenCreated: {Icon: "key-round", Label: "Password link created"},
+	models.RoleChanged:          {Icon: "shield", Label: "Role changed"},
+	models.NameChanged:          {Icon: "user", Label: "Name changed"},
+	models.DataDownloaded:       {Icon: "download", Label: "Data downloaded"},
+	models.UserRemoved:          {Icon: "ban", Label: "Account removed"},
+	models.AllSessionsEnded:     {Icon: "circle-x", Label: "All sessions ended"},
+	models.UserEnabled:          {Icon: "circle-check", Tone: "good", Label: "Account enabled"},
 }
 
 func newEventRows(events []models.Event) []EventRow {

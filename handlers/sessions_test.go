@@ -291,7 +291,7 @@ func TestS9NothingInFlightRevivesASession(t *testing.T) {
 		for i := range 6 {
 			flight.Go(func() { ada.Get("/dashboard") })
 			flight.Go(func() { site.DB.SetValue(t.Context(), session, fmt.Sprint(i), "value") })
-			flight.Go(func() { site.DB.Mark(&models.Session{ID: id}) })
+			flight.Go(func() { site.DB.Touch(&models.Session{ID: id}) })
 		}
 		flight.Go(func() { site.Session(user) })
 		end.end(ada, session)

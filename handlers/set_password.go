@@ -21,7 +21,7 @@ type SetPasswordPage struct {
 }
 
 // Lifetime says how long a link works.
-func (*SetPasswordPage) Lifetime() string { return web.HumanDuration(models.LinkLifetime) }
+func (*SetPasswordPage) Lifetime() string { return web.HumanDuration(models.PasswordTokenLifetime) }
 
 func (a *App) showSetPassword(c *fiber.Ctx) error {
 	return a.renderSetPassword(c, web.Query(c, "token"), nil)
@@ -29,8 +29,8 @@ func (a *App) showSetPassword(c *fiber.Ctx) error {
 
 func (a *App) setPassword(c *fiber.Ctx) error {
 	token := web.Form(c, "token")
-	user, err := a.db.UseLink(c.UserContext(), token, web.Form(c, "password"), a.TrustedProxies.Client(c))
-	if invalid := (models.InvalidError{}); errors.As(err, &invalid) {
+	user, err := a.db.UsePasswordToken(c.UserContext(), token, web.Form(c, "password"), a.TrustedProxies.Client(c))
+	if invalid := (models.ValidationError{}); errors.As(err, &invalid) {
 		return a.renderSetPassword(c, token, invalid)
 	}
 	if isNotFound(err) {
@@ -43,8 +43,8 @@ func (a *App) setPassword(c *fiber.Ctx) error {
 }
 
 // renderSetPassword shows the form, or says that the link no longer works.
-func (a *App) renderSetPassword(c *fiber.Ctx, token string, invalid models.InvalidError) error {
-	user, err := a.db.UserOfLink(c.UserContext(), token)
+func (a *App) renderSetPassword(c *fiber.Ctx, token string, invalid models.ValidationError) error {
+	user, err := a.db.UserOfPasswordToken(c.UserContext(), token)
 	if isNotFound(err) {
 		c.Status(fiber.StatusNotFound)
 		return a.render(c, "set-password", &SetPasswordPage{Page: render.Page{Title: "This link no longer works"}})

@@ -28,7 +28,7 @@ func (a *App) setUp(c *fiber.Ctx) error {
 	return a.requireSetupToken(c, web.Form(c, "token"), func(token string) error {
 		asked := models.NewUser{Name: web.Form(c, "username"), FullName: web.Form(c, "full_name"), Password: web.Form(c, "password")}
 		user, err := a.db.SetUp(c.UserContext(), asked, a.TrustedProxies.Client(c))
-		var invalid models.InvalidError
+		var invalid models.ValidationError
 		if errors.As(err, &invalid) {
 			c.Status(fiber.StatusUnprocessableEntity)
 			return a.renderSetup(c, token, asked, invalid)
@@ -57,7 +57,7 @@ func (a *App) requireSetupToken(c *fiber.Ctx, token string, then func(token stri
 	return then(token)
 }
 
-func (a *App) renderSetup(c *fiber.Ctx, token string, asked models.NewUser, invalid models.InvalidError) error {
+func (a *App) renderSetup(c *fiber.Ctx, token string, asked models.NewUser, invalid models.ValidationError) error {
 	return a.render(c, "setup", &SetupPage{Page: render.Page{Title: "Create the first account"}, Token: token, Fields: render.FocusFirst([]render.Field{
 		{Label: "Username", Name: "username", Type: "text", Value: web.Showable(asked.Name, models.MaxUsername), Autocomplete: "username", Error: invalid["username"]},
 		{Label: "Full name", Name: "full_name", Type: "text", Value: web.Showable(asked.FullName, models.MaxFullName), Autocomplete: "name", Error: invalid["full_name"], Optional: true},

@@ -14,19 +14,19 @@ import (
 	"daypass/models/password"
 )
 
-// tries are the sign-ins whose password is being looked at. While there are
+// attempts are the sign-ins whose password is being looked at. While there are
 // some against a limit, no more of them run at a time than may still fail free
 // of delay; the others wait for how those end. So a crowd that knows the
 // password comes in as fast as it can be hashed, and a burst of guesses gets no
 // more tries than the same guesses one by one.
-type tries struct {
+type attempts struct {
 	db       *database.DB
 	throttle *Throttle
 	limiter  *password.Limiter
 
 	sync.Mutex
 	ended   sync.Cond
-	open    map[string]*tally
+	open    map[string]*counter
 	waiting int
 
 	// unwritten are the limits of failures that could not be counted in the
@@ -37,22 +37,22 @@ type tries struct {
 	unwritten [][]limit
 }
 
-func newTries(db *database.DB, throttle *Throttle, limiter *password.Limiter) *tries {
-	a := &tries{db: db, throttle: throttle, limiter: limiter, open: make(map[string]*tally)}
+func newAttempts(db *database.DB, throttle *Throttle, limiter *password.Limiter) *attempts {
+	a := &attempts{db: db, throttle: throttle, limiter: limiter, open: make(map[string]*counter)}
 	a.ended.L = a
 	return a
 }
 
-// tally is the count of a limit while somebody tries.
-type tally struct {
+// counter is the count of a limit while somebody tries.
+type counter struct {
 	failures
-	trying int
+	underWay int
 }
 
 // begin lets a try against its limits begin, when its turn comes and all
 // failures before it are written. It returns a ThrottledError when it is too early for another one, and a BusyError when too
 // many wait. Whoever began calls end.
-func (a *tries) begin(ctx context.Context, limits []limit) error {
+func (a *attempts) begin(ctx context.Context, limits []limit) error {
 	a.Lock()
 	defer a.Unlock()
 	for {
@@ -65,24 +65,24 @@ func (a *tries) begin(ctx context.Context, limits []limit) error {
 			}
 			continue
 		}
-		tallies, now := make([]*tally, len(limits)), a.db.Now()
+		tallies, now := make([]*counter, len(limits)), a.db.Now()
 		var wait time.Duration
 		full := false
 		for i, limit := range limits {
-			t, err := a.tally(ctx, limit)
+			t, err := a.counter(ctx, limit)
 			if err != nil {
 				return err
 			}
 			tallies[i] = t
 			wait = max(wait, a.throttle.wait(t.failures, limit.free, now))
-			full = full || t.trying >= max(1, limit.free-a.throttle.count(t.failures, Time{Time: now}))
+			full = full || t.underWay >= max(1, limit.free-a.throttle.count(t.failures, Time{Time: now}))
 		}
 		switch {
 		case wait > 0:
 			return &ThrottledError{After: wait}
 		case !full:
 			for i, t := range tallies {
-				t.trying++
+				t.underWay++
 				a.open[limits[i].key] = t
 			}
 			return nil
@@ -95,13 +95,13 @@ func (a *tries) begin(ctx context.Context, limits []limit) error {
 	}
 }
 
-// tally returns the count of a limit: the one in use, or else what is stored.
-func (a *tries) tally(ctx context.Context, limit limit) (*tally, error) {
+// counter returns the count of a limit: the one in use, or else what is stored.
+func (a *attempts) counter(ctx context.Context, limit limit) (*counter, error) {
 	if t, ok := a.open[limit.key]; ok {
 		return t, nil
 	}
 	stored, err := storedFailures(ctx, a.db.SQL, limit)
-	return &tally{failures: stored}, err
+	return &counter{failures: stored}, err
 }
 
 // storedFailures returns the count that is stored for a limit.
@@ -124,19 +124,19 @@ const (
 )
 
 // end takes a try off its limits, with its outcome, and lets others go on.
-func (a *tries) end(limits []limit, how outcome) {
+func (a *attempts) end(limits []limit, how outcome) {
 	a.Lock()
 	defer a.Unlock()
 	for _, limit := range limits {
 		t := a.open[limit.key]
-		t.trying--
+		t.underWay--
 		switch {
 		case how == failed || how == unwritten:
 			t.failures = a.throttle.add(t.failures, limit.free, a.db.Time())
 		case how == succeeded && !limit.shared:
 			t.failures = failures{}
 		}
-		if t.trying == 0 {
+		if t.underWay == 0 {
 			delete(a.open, limit.key)
 		}
 	}
@@ -147,7 +147,7 @@ func (a *tries) end(limits []limit, how outcome) {
 }
 
 // writeUnwritten counts the failures that the database does not know yet.
-func (a *tries) writeUnwritten(ctx context.Context) error {
+func (a *attempts) writeUnwritten(ctx context.Context) error {
 	return a.db.TakeTurn(ctx, func() error { // so that nobody else writes the same
 		a.Lock()
 		all := a.unwritten
@@ -174,7 +174,7 @@ func (a *tries) writeUnwritten(ctx context.Context) error {
 }
 
 // countFailure adds a failure to the limits it is held against.
-func (a *tries) countFailure(ctx context.Context, tx *sqlx.Tx, limits []limit) error {
+func (a *attempts) countFailure(ctx context.Context, tx *sqlx.Tx, limits []limit) error {
 	for _, limit := range limits {
 		stored, err := storedFailures(ctx, tx, limit)
 		if err != nil {
@@ -191,7 +191,7 @@ func (a *tries) countFailure(ctx context.Context, tx *sqlx.Tx, limits []limit) e
 
 // forgive clears the counts that are not shared: their owner has come. Mostly
 // there is nothing to clear, and nothing is written.
-func (a *tries) forgive(ctx context.Context, limits []limit) error {
+func (a *attempts) forgive(ctx context.Context, limits []limit) error {
 	for _, limit := range limits {
 		if limit.shared {
 			continue
@@ -217,7 +217,7 @@ const maxFailures = 100_000
 
 // forgivenBefore returns up to which moment the counts are deleted that will have
 // been given back then: now, or later when there are too many.
-func (a *tries) forgivenBefore(ctx context.Context) (Time, error) {
+func (a *attempts) forgivenBefore(ctx context.Context) (Time, error) {
 	var excess Time
 	err := a.db.SQL.GetContext(ctx, &excess, `SELECT COALESCE((SELECT forgiven FROM failures ORDER BY forgiven DESC LIMIT 1 OFFSET $1), 0)`, maxFailures)
 	if err != nil {

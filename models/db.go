@@ -41,14 +41,14 @@ type DB struct {
 
 	limiter   *password.Limiter
 	dummyHash password.Parameters
-	tries     *tries
+	attempts  *attempts
 	watchers  *watchers
-	marks     *marks
+	lastSeen  *lastSeen
 
-	hasUsers            atomic.Bool  // once true, always true: the last administrator stays
-	rejected, throttled atomic.Int64 // sign-ins since the start
-	stop                context.CancelFunc
-	running             sync.WaitGroup
+	hasUsers          atomic.Bool  // once true, always true: the last administrator stays
+	failed, throttled atomic.Int64 // sign-ins since the start
+	stop              context.CancelFunc
+	running           sync.WaitGroup
 }
 
 // Open opens the SQLite database at path, creates it if it is missing and
@@ -66,9 +66,9 @@ func Open(ctx context.Context, path string) (*DB, error) {
 		limiter:    password.NewLimiter(),
 		dummyHash:  password.Dummy(),
 		watchers:   newWatchers(),
-		marks:      newMarks(),
+		lastSeen:   newLastSeen(),
 	}
-	db.tries = newTries(opened, &db.Throttle, db.limiter)
+	db.attempts = newAttempts(opened, &db.Throttle, db.limiter)
 	for _, step := range []func(context.Context) error{db.fillSearchKeys, db.createVersionTriggers, db.readIdle} {
 		if err := step(ctx); err != nil {
 			opened.Close()
@@ -83,14 +83,14 @@ func Open(ctx context.Context, path string) (*DB, error) {
 // since the copy was made.
 func (db *DB) CheckRestored(ctx context.Context) error {
 	return db.DB.CheckRestored(ctx, func(adopt func(*sqlx.Tx) error) error {
-		err := db.writeWithEvents(ctx, Origin{Browser: "restored copy"}, func(tx *sqlx.Tx, note note) error {
+		err := db.writeWithEvents(ctx, ClientInfo{Browser: "restored copy"}, func(tx *sqlx.Tx, record record) error {
 			if _, err := endAccess(ctx, tx, nil, ""); err != nil {
 				return err
 			}
 			if err := adopt(tx); err != nil {
 				return err
 			}
-			return note(AllSessionsEnded, nil)
+			return record(AllSessionsEnded, nil)
 		})
 		if err == nil {
 			db.Log.Warn("the database is a copy that was put in place: all sessions and password links in it were ended", "database", db.Path())
@@ -104,7 +104,7 @@ func (db *DB) CheckRestored(ctx context.Context) error {
 func (db *DB) Start() {
 	ctx, cancel := context.WithCancel(context.Background())
 	db.stop = cancel
-	db.every(ctx, 5*time.Second, db.writeMarks)
+	db.every(ctx, 5*time.Second, db.writeLastSeen)
 	db.every(ctx, time.Minute, db.Sweep)
 	db.every(ctx, time.Second, db.Check)
 	db.every(ctx, pollInterval, db.pollWatchers)
@@ -139,7 +139,7 @@ func (db *DB) Close() error {
 	if db.stop != nil {
 		db.stop()
 		db.running.Wait()
-		unwritten = errors.Join(db.writeMarks(context.Background()), db.tries.writeUnwritten(context.Background()))
+		unwritten = errors.Join(db.writeLastSeen(context.Background()), db.attempts.writeUnwritten(context.Background()))
 	}
 	if errors.Is(unwritten, database.ErrReplaced) {
 		unwritten = nil

@@ -33,12 +33,10 @@ func TestTheFilesAreTheirOwnersAlone(t *testing.T) {
 		check(t, err)
 		defer db.Close()
 		check(t, db.CheckRestored(t.Context()))
-		_, err = SecretFile(filepath.Join(folder, "secret"))
-		check(t, err)
 		_, err = db.AddUser(t.Context(), NewUser{Name: "ada", Password: "a walk in the wet grass", Role: Admin}, CommandLine)
 		check(t, err)
 
-		modes := map[string]os.FileMode{".": mode, "daypass.db": 0o600, "daypass.db-wal": 0o600, "daypass.db-shm": 0o600, "daypass.db.mark": 0o600, "secret": 0o600}
+		modes := map[string]os.FileMode{".": mode, "daypass.db": 0o600, "daypass.db-wal": 0o600, "daypass.db-shm": 0o600, "daypass.db.mark": 0o600}
 		for name, want := range modes {
 			info, err := os.Stat(filepath.Join(folder, name))
 			check(t, err)

@@ -22,7 +22,7 @@ type Level string
 const (
 	OK      Level = "ok"
 	Warning Level = "warning"
-	Wrong   Level = "wrong"
+	Failed  Level = "wrong"
 )
 
 // Finding is a line of what the doctor says.
@@ -30,7 +30,7 @@ type Finding struct {
 	Level Level  `json:"level"`
 	About string `json:"about"`
 	Found string `json:"found"`
-	Do    string `json:"do,omitempty"` // what to do about it
+	Fix   string `json:"do,omitempty"` // what to do about it
 }
 
 // Little space is left when a disk has less than this.
@@ -39,15 +39,15 @@ const (
 	noSpace     = 16 << 20
 )
 
-// Examine looks for what is wrong with the content of the database, the users
+// Diagnose looks for what is wrong with the content of the database, the users
 // and the clock.
-func (db *DB) Examine(ctx context.Context) []Finding {
-	return []Finding{db.examineContent(ctx), db.examineSettings(ctx), db.examineClock(ctx), db.examineUsers(ctx)}
+func (db *DB) Diagnose(ctx context.Context) []Finding {
+	return []Finding{db.diagnoseContent(ctx), db.diagnoseSettings(ctx), db.diagnoseClock(ctx), db.diagnoseUsers(ctx)}
 }
 
-// ExamineFiles looks for what is wrong with the files of a database, and with
+// DiagnoseFiles looks for what is wrong with the files of a database, and with
 // the folder and the disk that they are on, or will be on after the first start.
-func ExamineFiles(path string) []Finding {
+func DiagnoseFiles(path string) []Finding {
 	folder := filepath.Dir(path)
 	there := folder
 	for { // the folder is made in the one nearest to it that is there
@@ -56,47 +56,47 @@ func ExamineFiles(path string) []Finding {
 		}
 		there = filepath.Dir(there)
 	}
-	found := []Finding{examineSpace(there)}
+	found := []Finding{diagnoseSpace(there)}
 	if !writable(there) {
-		return append(found, Finding{Wrong, "permissions", there + " can't be written", "give the user who runs this program write permission on it"})
+		return append(found, Finding{Failed, "permissions", there + " can't be written", "give the user who runs this program write permission on it"})
 	}
-	return append(found, examineModes(path)...)
+	return append(found, diagnoseModes(path)...)
 }
 
-func (db *DB) examineContent(ctx context.Context) Finding {
+func (db *DB) diagnoseContent(ctx context.Context) Finding {
 	about := "database"
 	var said []string
 	if err := db.SQL.SelectContext(ctx, &said, `PRAGMA quick_check(1)`); err != nil {
-		return Finding{Wrong, about, database.Explain(db.Path(), err).Error(), "restore a copy"}
+		return Finding{Failed, about, database.Explain(db.Path(), err).Error(), "restore a copy"}
 	}
 	if len(said) != 1 || said[0] != "ok" {
-		return Finding{Wrong, about, db.Path() + " is damaged: " + strings.Join(said, " "), "restore a copy, or save what is left with: sqlite3 FILE .recover"}
+		return Finding{Failed, about, db.Path() + " is damaged: " + strings.Join(said, " "), "restore a copy, or save what is left with: sqlite3 FILE .recover"}
 	}
 	if db.IsCopy() {
 		return Finding{Warning, about, db.Path() + " is a copy that was put in place", "expect the next start to end all sessions and password links in it"}
 	}
 	var version int
 	if err := db.SQL.GetContext(ctx, &version, `SELECT MAX(version_id) FROM goose_db_version`); err != nil {
-		return Finding{Wrong, about, err.Error(), "restore a copy"}
+		return Finding{Failed, about, err.Error(), "restore a copy"}
 	}
 	return Finding{OK, about, fmt.Sprintf("%s is whole, schema version %d", db.Path(), version), ""}
 }
 
-func (db *DB) examineSettings(ctx context.Context) Finding {
+func (db *DB) diagnoseSettings(ctx context.Context) Finding {
 	const about = "durability"
 	var journal, synchronous, foreign string
 	for pragma, value := range map[string]*string{"journal_mode": &journal, "synchronous": &synchronous, "foreign_keys": &foreign} {
 		if err := db.SQL.GetContext(ctx, value, `PRAGMA `+pragma); err != nil {
-			return Finding{Wrong, about, err.Error(), "see what the disk and the system's log say"}
+			return Finding{Failed, about, err.Error(), "see what the disk and the system's log say"}
 		}
 	}
 	if journal != "wal" || synchronous != "2" || foreign != "1" {
-		return Finding{Wrong, about, fmt.Sprintf("journal_mode=%s synchronous=%s foreign_keys=%s", journal, synchronous, foreign), "put the database on a local disk: network file systems can't keep it safe"}
+		return Finding{Failed, about, fmt.Sprintf("journal_mode=%s synchronous=%s foreign_keys=%s", journal, synchronous, foreign), "put the database on a local disk: network file systems can't keep it safe"}
 	}
 	return Finding{OK, about, "journal_mode=wal synchronous=full foreign_keys=on", ""}
 }
 
-func examineSpace(folder string) Finding {
+func diagnoseSpace(folder string) Finding {
 	const about = "disk space"
 	free, err := freeSpace(folder)
 	if err != nil {
@@ -105,15 +105,15 @@ func examineSpace(folder string) Finding {
 	said := humanize.IBytes(free) + " free"
 	switch {
 	case free < noSpace:
-		return Finding{Wrong, about, said, "make room: sign-ins fail when the disk is full"}
+		return Finding{Failed, about, said, "make room: sign-ins fail when the disk is full"}
 	case free < littleSpace:
 		return Finding{Warning, about, said, "make room before sign-ins fail"}
 	}
 	return Finding{OK, about, said, ""}
 }
 
-// examineModes says who else may read the files, or put others in their place.
-func examineModes(path string) []Finding {
+// diagnoseModes says who else may read the files, or put others in their place.
+func diagnoseModes(path string) []Finding {
 	var found []Finding
 	folder := filepath.Dir(path)
 	if info, err := os.Stat(folder); err == nil {
@@ -141,40 +141,40 @@ func openToOthers(name string, info fs.FileInfo) Finding {
 	return Finding{Warning, "permissions", fmt.Sprintf("%s is open to others (%o)", name, info.Mode().Perm()), "chmod go-rwx " + name}
 }
 
-// ExamineSecretFile says whether others may read the secrets.
-func ExamineSecretFile(path string) Finding {
+// DiagnoseSecretFile says whether others may read the secrets.
+func DiagnoseSecretFile(path string) Finding {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return Finding{OK, "secret file", path + " is not there yet: the start makes it", ""}
 	}
 	if err != nil {
-		return Finding{Wrong, "secret file", err.Error(), "put it back, or remove it to have a new one made"}
+		return Finding{Failed, "secret file", err.Error(), "put it back, or remove it to have a new one made"}
 	}
 	if info.Mode().Perm()&0o077 != 0 {
 		found := openToOthers(path, info)
-		found.Level, found.About = Wrong, "secret file"
+		found.Level, found.About = Failed, "secret file"
 		return found
 	}
 	return Finding{OK, "secret file", path + " is its owner's alone", ""}
 }
 
-func (db *DB) examineClock(ctx context.Context) Finding {
+func (db *DB) diagnoseClock(ctx context.Context) Finding {
 	const about = "clock"
 	var latest Time
 	if err := db.SQL.GetContext(ctx, &latest, `SELECT COALESCE(MAX(at), 0) FROM events`); err != nil {
-		return Finding{Wrong, about, err.Error(), ""}
+		return Finding{Failed, about, err.Error(), ""}
 	}
 	now := db.Time()
 	if ahead := latest.Sub(now.Time); ahead > time.Minute {
-		return Finding{Wrong, about, fmt.Sprintf("it shows %s, and the latest event is of %s", now.Format(time.DateTime), latest.Format(time.DateTime)), "set the clock (timedatectl set-ntp true): sessions end by it"}
+		return Finding{Failed, about, fmt.Sprintf("it shows %s, and the latest event is of %s", now.Format(time.DateTime), latest.Format(time.DateTime)), "set the clock (timedatectl set-ntp true): sessions end by it"}
 	}
 	return Finding{OK, about, now.Format(time.DateTime) + " UTC", ""}
 }
 
-func (db *DB) examineUsers(ctx context.Context) Finding {
+func (db *DB) diagnoseUsers(ctx context.Context) Finding {
 	var count struct{ Users, Admins int }
 	if err := db.SQL.GetContext(ctx, &count, `SELECT COUNT(*) AS users, COUNT(CASE WHEN role = $1 AND NOT disabled THEN 1 END) AS admins FROM users`, Admin); err != nil {
-		return Finding{Wrong, "users", err.Error(), ""}
+		return Finding{Failed, "users", err.Error(), ""}
 	}
 	switch {
 	case count.Users == 0:

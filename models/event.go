@@ -2,8 +2,6 @@ package models
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 	"slices"
 	"time"
 
@@ -17,42 +15,23 @@ type Kind string
 
 // The kinds of event.
 const (
-	SignedIn         Kind = "sign-in"
-	SignInFailed     Kind = "failed sign-in"
-	SignedOut        Kind = "sign-out"
-	SessionEnded     Kind = "session ended"
-	SessionDisplaced Kind = "session displaced"
-	PasswordChanged  Kind = "password change"
-	UserAdded        Kind = "user added"
-	UserDisabled     Kind = "user disabled"
-	UserEnabled      Kind = "user enabled"
-	UserInvited      Kind = "user invited"
-	LinkMade         Kind = "password link made"
-	RoleChanged      Kind = "role changed"
-	NameChanged      Kind = "name changed"
-	DataDownloaded   Kind = "data downloaded"
-	UserRemoved      Kind = "user removed"
-	AllSessionsEnded Kind = "all sessions ended"
+	SignedIn             Kind = "sign-in"
+	SignInFailed         Kind = "failed sign-in"
+	SignedOut            Kind = "sign-out"
+	SessionEnded         Kind = "session ended"
+	SessionDisplaced     Kind = "session displaced"
+	PasswordChanged      Kind = "password change"
+	UserAdded            Kind = "user added"
+	UserDisabled         Kind = "user disabled"
+	UserEnabled          Kind = "user enabled"
+	UserInvited          Kind = "user invited"
+	PasswordTokenCreated Kind = "password link made"
+	RoleChanged          Kind = "role changed"
+	NameChanged          Kind = "name changed"
+	DataDownloaded       Kind = "data downloaded"
+	UserRemoved          Kind = "user removed"
+	AllSessionsEnded     Kind = "all sessions ended"
 )
-
-// Origin is where a request came from. The zero value is the command line.
-type Origin struct {
-	Address string // IP address
-	Browser string // in words: Firefox on Android
-	Request string // the request's ID in the log; it is not stored
-	Author  string // ID of an administrator who acts on somebody else, or byCommandLine
-	Known   string // names the browser, when this account has signed in there before; it is not stored
-}
-
-// CommandLine is the origin of what whoever runs the program does beside it.
-var CommandLine = Origin{Browser: byCommandLine, Author: byCommandLine}
-
-// byCommandLine is the author of what is done on the command line. No user has
-// such an ID or name.
-const byCommandLine = "command line"
-
-// ErrNotAdmin says that who acts on somebody else is no administrator any more.
-var ErrNotAdmin = errors.New("no administrator any more")
 
 // Event is something that happened to a user's account.
 type Event struct {
@@ -86,24 +65,65 @@ func (db *DB) EventsOf(ctx context.Context, user *User, limit int) ([]Event, err
 	return events, err
 }
 
-// recordFailure notes and counts a failed sign-in. The user is nil when the username was
-// nobody's: what was typed then is not kept, because people type passwords there.
-func (db *DB) recordFailure(ctx context.Context, user *User, limits []limit, from Origin) error {
-	return db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, note note) error {
-		if err := db.tries.countFailure(ctx, tx, limits); err != nil {
-			return err
-		}
-		return note(SignInFailed, user)
-	})
+// Lists are read a page at a time, from a cursor on: the place of the last row
+// of the page before, not its number, so that the last page is as quick as the first.
+
+// EventFilter says which events are asked for. The zero value means all.
+type EventFilter struct {
+	UserID string
+	Name   string // words of the username and the full name
+	Kind   Kind
+	Before string // ID of the event that the page before ended with
 }
 
-// note adds an event to a transaction. The user may be nil.
-type note func(kind Kind, user *User) error
+// Events returns events, newest first, at most limit.
+func (db *DB) Events(ctx context.Context, filter EventFilter, limit int) ([]Event, error) {
+	var events []Event
+	statement, args := filter.statement(limit)
+	err := db.SQL.SelectContext(ctx, &events, statement, args...)
+	return events, err
+}
+
+func (f EventFilter) statement(limit int) (statement string, args []any) {
+	where := database.Conditions{}
+	where.Add(f.UserID != "", `e.user_id = `, f.UserID)
+	where.Add(f.Kind != "", `e.kind = `, f.Kind)
+	where.Add(f.Before != "", `e.id < `, f.Before)
+	where.AddText(f.Name, `u.search_key`)
+	return `SELECT ` + eventColumns + `, COALESCE(u.name, '') AS name` + eventTables + ` LEFT JOIN users u ON u.id = e.user_id` + where.Where() +
+		` ORDER BY e.id DESC LIMIT ` + where.Place(limit), where.Values
+}
+
+// rowsAtATime is how many rows are read at a time where all are needed.
+const rowsAtATime = 500
+
+// EachEvent does something with each event, newest first. While it does, nothing
+// in the database is held.
+func (db *DB) EachEvent(ctx context.Context, filter EventFilter, do func(*Event) error) error {
+	for {
+		events, err := db.Events(ctx, filter, rowsAtATime)
+		if err != nil {
+			return err
+		}
+		for i := range events {
+			if err := do(&events[i]); err != nil {
+				return err
+			}
+		}
+		if len(events) < rowsAtATime {
+			return nil
+		}
+		filter.Before = events[len(events)-1].ID
+	}
+}
+
+// record adds an event to a transaction. The user may be nil.
+type record func(kind Kind, user *User) error
 
 // writeWithEvents runs change in one transaction with the events it notes, and
 // logs them once they are kept. It returns ErrNotAdmin when who acts on somebody
 // else is no administrator any more.
-func (db *DB) writeWithEvents(ctx context.Context, from Origin, change func(*sqlx.Tx, note) error) error {
+func (db *DB) writeWithEvents(ctx context.Context, from ClientInfo, change func(*sqlx.Tx, record) error) error {
 	type line struct {
 		kind Kind
 		name string
@@ -116,7 +136,7 @@ func (db *DB) writeWithEvents(ctx context.Context, from Origin, change func(*sql
 		}
 		return change(tx, func(kind Kind, user *User) error {
 			event := Event{ID: database.NewRowID(), Kind: kind, At: db.Time(), Address: from.Address, Browser: from.Browser, AuthorID: from.Author, Count: 1}
-			event.Known = kind == SignInFailed && from.Known != ""
+			event.Known = kind == SignInFailed && from.Device != ""
 			name := "(nobody)"
 			if user != nil {
 				event.UserID, name = &user.ID, user.Name
@@ -178,16 +198,4 @@ func addEvent(ctx context.Context, tx *sqlx.Tx, event Event) error {
 	_, err = tx.NamedExecContext(ctx,
 		`INSERT INTO events (id, user_id, kind, at, address, browser, author_id, known, count) VALUES (:id, :user_id, :kind, :at, :address, :browser, :author_id, :known, :count)`, event)
 	return err
-}
-
-// authorName returns the name of who acts on somebody else, if that is still an administrator.
-func authorName(ctx context.Context, tx *sqlx.Tx, from Origin) (name string, err error) {
-	if from.Author == "" || from.Author == byCommandLine {
-		return from.Author, nil
-	}
-	err = tx.GetContext(ctx, &name, `SELECT name FROM users WHERE id = $1 AND role = $2 AND NOT disabled`, from.Author, Admin)
-	if errors.Is(err, sql.ErrNoRows) {
-		return "", ErrNotAdmin
-	}
-	return name, err
 }

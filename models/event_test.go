@@ -1,13 +1,15 @@
 package models
 
-import "testing"
+import (
+	"testing"
+)
 
 // TestEventsAreTheirOwnersAlone, and have all that is known of where they came from.
 func TestEventsAreTheirOwnersAlone(t *testing.T) {
 	t.Parallel()
 	db, _ := clockwork(t)
 	users := map[string]*User{"ada": added(t, db, "ada"), "eve": added(t, db, "eve")}
-	from := map[string]Origin{
+	from := map[string]ClientInfo{
 		"ada": {Address: "203.0.113.1", Browser: "browser of ada", Author: users["eve"].ID},
 		"eve": {Address: "203.0.113.2", Browser: "browser of eve", Author: users["ada"].ID},
 	}

@@ -39,13 +39,13 @@ type ExportEvent struct {
 // user (GDPR, articles 15 and 20), and notes that it did. It reads so many rows
 // at a time and holds no transaction while a slow reader takes them: what happens
 // meanwhile may be in it or not.
-func (db *DB) Export(ctx context.Context, session *Session, from Origin, to io.Writer) error {
+func (db *DB) Export(ctx context.Context, session *Session, from ClientInfo, to io.Writer) error {
 	user := &session.User
-	err := db.writeWithEvents(ctx, from, func(_ *sqlx.Tx, note note) error { return note(DataDownloaded, user) })
+	err := db.writeWithEvents(ctx, from, func(_ *sqlx.Tx, record record) error { return record(DataDownloaded, user) })
 	if err != nil {
 		return err
 	}
-	tables, err := db.furtherTables(ctx)
+	tables, err := db.otherTables(ctx)
 	if err != nil {
 		return err
 	}
@@ -107,9 +107,9 @@ func writeList(to io.Writer, name string, each func(add func(any) error) error) 
 	return err
 }
 
-// furtherTables returns the tables that refer to users by a column user_id and
+// otherTables returns the tables that refer to users by a column user_id and
 // are not named here. So a page's own table is exported without a word in this file.
-func (db *DB) furtherTables(ctx context.Context) ([]string, error) {
+func (db *DB) otherTables(ctx context.Context) ([]string, error) {
 	var tables []string
 	err := db.SQL.SelectContext(ctx, &tables, userTables)
 	return slices.DeleteFunc(tables, func(table string) bool {

@@ -10,21 +10,21 @@ import (
 	"github.com/jmoiron/sqlx"
 )
 
-// markEvery is how exactly the database knows when a session was last seen: at most
+// lastSeenInterval is how exactly the database knows when a session was last seen: at most
 // one write per minute and session.
-const markEvery = time.Minute
+const lastSeenInterval = time.Minute
 
-// marks holds when sessions were last seen, as far as the database does not know yet.
-type marks struct {
+// lastSeen holds when sessions were last seen, as far as the database does not know yet.
+type lastSeen struct {
 	sync.Mutex
 	seen map[string]Time // by session ID
 }
 
-func newMarks() *marks { return &marks{seen: make(map[string]Time)} }
+func newLastSeen() *lastSeen { return &lastSeen{seen: make(map[string]Time)} }
 
 // touch remembers that a session was seen, if it was not within the last minute.
-func (m *marks) touch(session *Session, now Time) {
-	if now.Sub(session.Seen.Time) < markEvery {
+func (m *lastSeen) touch(session *Session, now Time) {
+	if now.Sub(session.Seen.Time) < lastSeenInterval {
 		return
 	}
 	m.Lock()
@@ -34,7 +34,7 @@ func (m *marks) touch(session *Session, now Time) {
 }
 
 // later returns the later of what the database holds and what it does not know yet.
-func (m *marks) later(id string, written Time) Time {
+func (m *lastSeen) later(id string, written Time) Time {
 	m.Lock()
 	defer m.Unlock()
 	if seen, ok := m.seen[id]; ok && seen.After(written.Time) {
@@ -44,14 +44,14 @@ func (m *marks) later(id string, written Time) Time {
 }
 
 // unwritten returns what the database does not know yet.
-func (m *marks) unwritten() map[string]Time {
+func (m *lastSeen) unwritten() map[string]Time {
 	m.Lock()
 	defer m.Unlock()
 	return maps.Clone(m.seen)
 }
 
 // forget drops what was written, unless the session was seen again meanwhile.
-func (m *marks) forget(written map[string]Time) {
+func (m *lastSeen) forget(written map[string]Time) {
 	m.Lock()
 	defer m.Unlock()
 	for id, at := range written {
@@ -61,16 +61,16 @@ func (m *marks) forget(written map[string]Time) {
 	}
 }
 
-// Mark remembers that a session is in use. It waits for no write.
-func (db *DB) Mark(session *Session) {
+// Touch remembers that a session is in use. It waits for no write.
+func (db *DB) Touch(session *Session) {
 	db.limiter.CountPage()
-	db.marks.touch(session, db.Time())
+	db.lastSeen.touch(session, db.Time())
 }
 
-// writeMarks writes when sessions were last seen, all in one transaction. It is
+// writeLastSeen writes when sessions were last seen, all in one transaction. It is
 // an UPDATE: a session that has ended meanwhile stays ended.
-func (db *DB) writeMarks(ctx context.Context) error {
-	seen := db.marks.unwritten()
+func (db *DB) writeLastSeen(ctx context.Context) error {
+	seen := db.lastSeen.unwritten()
 	if len(seen) == 0 {
 		return nil
 	}
@@ -85,6 +85,6 @@ func (db *DB) writeMarks(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("write when sessions were last seen: %w", err)
 	}
-	db.marks.forget(seen)
+	db.lastSeen.forget(seen)
 	return nil
 }

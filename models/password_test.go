@@ -98,9 +98,9 @@ func TestTheStrengthIsJudgedAfterTheCurrentPassword(t *testing.T) {
 	check(t, err)
 	session, err := db.AddSession(t.Context(), SignIn{ID: "x", User: user, Lifetime: time.Hour})
 	check(t, err)
-	change := func(current, password string) InvalidError {
-		refused := InvalidError{}
-		if err := db.ChangePassword(t.Context(), NewPassword{Session: session, Current: current, Password: password, ID: "y"}); !errors.As(err, &refused) {
+	change := func(current, password string) ValidationError {
+		refused := ValidationError{}
+		if err := db.ChangePassword(t.Context(), PasswordChange{Session: session, Current: current, Password: password, ID: "y"}); !errors.As(err, &refused) {
 			t.Fatal(err)
 		}
 		return refused
@@ -113,6 +113,6 @@ func TestTheStrengthIsJudgedAfterTheCurrentPassword(t *testing.T) {
 	}
 	db.limiter.Capacity = 0
 	if _, err := db.AddUser(t.Context(), NewUser{Name: "eve", Password: "passwordpassword", Role: Member}, CommandLine); !errors.As(err, new(*password.BusyError)) {
-		t.Errorf("the strength is judged outside of the gate: %v", err)
+		t.Errorf("the strength is judged outside of the limiter: %v", err)
 	}
 }

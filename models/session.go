@@ -38,7 +38,7 @@ const sessionColumns = `s.id, s.signer, s.address, s.browser, s.created, s.seen,
 	u.id AS "user.id", u.name AS "user.name", u.full_name AS "user.full_name", u.role AS "user.role",
 	u.disabled AS "user.disabled", u.created AS "user.created", u.password AS "user.password", u.version AS "user.version"`
 
-const wholeSession = `,
+const sessionExtraColumns = `,
 	(SELECT p.v FROM ` + database.PayloadTable + ` p WHERE p.k = s.id) AS payload,
 	(SELECT MIN(o.expires) FROM sessions o WHERE o.user_id = s.user_id AND o.expires > $1) AS next_end`
 
@@ -52,7 +52,7 @@ type SignIn struct {
 	User     *User         // as Authenticate returned it
 	Signer   string        // fingerprint of the secret that signs the cookie
 	Lifetime time.Duration // from now on, absolute
-	From     Origin
+	From     ClientInfo
 }
 
 // MaxSessions is how many sessions a user has at a time: a further sign-in ends
@@ -68,7 +68,7 @@ func (db *DB) AddSession(ctx context.Context, in SignIn) (*Session, error) {
 		ID: in.ID, Signer: in.Signer, Address: in.From.Address, Browser: in.From.Browser,
 		Created: now, Seen: now, Expires: Time{Time: now.Add(in.Lifetime)}, User: *in.User,
 	}
-	err := db.writeWithEvents(ctx, in.From, func(tx *sqlx.Tx, note note) error {
+	err := db.writeWithEvents(ctx, in.From, func(tx *sqlx.Tx, record record) error {
 		err := database.ExecOne(ctx, tx, `INSERT INTO sessions (id, signer, address, browser, created, seen, expires, user_id)
 			SELECT $1, $2, $3, $4, CAST($5 AS BIGINT), CAST($5 AS BIGINT), CAST($6 AS BIGINT), id FROM users WHERE id = $7 AND password = $8 AND NOT disabled`,
 			session.ID, session.Signer, session.Address, session.Browser, now, session.Expires, in.User.ID, password.PHC(in.User.Password))
@@ -89,11 +89,11 @@ func (db *DB) AddSession(ctx context.Context, in SignIn) (*Session, error) {
 			return err
 		}
 		if over > 0 {
-			if err := note(SessionDisplaced, in.User); err != nil {
+			if err := record(SessionDisplaced, in.User); err != nil {
 				return err
 			}
 		}
-		return note(SignedIn, in.User)
+		return record(SignedIn, in.User)
 	})
 	if err != nil {
 		return nil, err
@@ -104,7 +104,7 @@ func (db *DB) AddSession(ctx context.Context, in SignIn) (*Session, error) {
 // Session returns the session with this ID and its user. It returns ErrNotFound
 // when there is none, or it has expired, or its user may not sign in.
 func (db *DB) Session(ctx context.Context, id string) (*Session, error) {
-	found, err := db.readSessions(ctx, sessionColumns+wholeSession+sessionTables+` WHERE s.expires > $1 AND s.id = $2 AND NOT u.disabled`, db.Time(), id)
+	found, err := db.readSessions(ctx, sessionColumns+sessionExtraColumns+sessionTables+` WHERE s.expires > $1 AND s.id = $2 AND NOT u.disabled`, db.Time(), id)
 	if err != nil {
 		return nil, err
 	}
@@ -114,80 +114,16 @@ func (db *DB) Session(ctx context.Context, id string) (*Session, error) {
 	return &found[0], nil
 }
 
-// Lasts tells whether a session that was read earlier is still valid as far as
+// Valid tells whether a session that was read earlier is still valid as far as
 // time alone can tell.
-func (db *DB) Lasts(session *Session) bool {
+func (db *DB) Valid(session *Session) bool {
 	return session.Expires.After(db.Time().Time) && !db.idle(session)
 }
-
-// idle tells whether a session was left alone for longer than is allowed.
-func (db *DB) idle(session *Session) bool {
-	return db.Idle > 0 && session.Seen.Before(db.lastIdle().Time)
-}
-
-// lastIdle is the moment before which an idle session was last seen.
-func (db *DB) lastIdle() Time { return Time{Time: db.Time().Add(-db.Idle)} }
 
 // addLive asks for sessions that are valid, as far as time alone can tell.
 func (db *DB) addLive(where *database.Conditions, prefix string) {
 	where.Add(true, prefix+`expires > `, db.Time())
 	where.Add(db.Idle > 0, prefix+`seen >= `, db.lastIdle())
-}
-
-// SetIdle ends the sessions that are idle by the limit that the server had which
-// used this database last, also those that became so while none ran, and sets
-// another limit. So a longer one revives no session.
-func (db *DB) SetIdle(ctx context.Context, limit time.Duration) error {
-	if err := db.endIdle(ctx); err != nil {
-		return err
-	}
-	if limit == db.Idle {
-		return nil
-	}
-	db.Idle = limit
-	_, err := db.Exec(ctx, `INSERT INTO settings (name, value) VALUES ('idle', $1) ON CONFLICT (name) DO UPDATE SET value = excluded.value`, int64(limit.Seconds()))
-	if err != nil {
-		return fmt.Errorf("keep the idle limit: %w", err)
-	}
-	return db.endIdle(ctx)
-}
-
-// readIdle reads the limit of the server that uses the database or used it last.
-func (db *DB) readIdle(ctx context.Context) error {
-	var seconds int64
-	err := db.SQL.GetContext(ctx, &seconds, `SELECT COALESCE(MAX(value), 0) FROM settings WHERE name = 'idle'`)
-	db.Idle = time.Duration(seconds) * time.Second
-	return err
-}
-
-// endIdle ends idle sessions for good. It looks for them without the write lock.
-func (db *DB) endIdle(ctx context.Context) error {
-	if db.Idle == 0 {
-		return nil
-	}
-	last := db.lastIdle() // of before: what is seen meanwhile is later
-	if err := db.writeMarks(ctx); err != nil {
-		return err
-	}
-	for {
-		var ids []string
-		if err := db.SQL.SelectContext(ctx, &ids, `SELECT id FROM sessions WHERE seen < $1 LIMIT $2`, last, sweepStep); err != nil {
-			return fmt.Errorf("look for idle sessions: %w", err)
-		}
-		if len(ids) == 0 {
-			return nil
-		}
-		where := database.Conditions{}
-		where.Add(true, `seen < `, last)
-		where.AddIn(`id`, ids)
-		err := db.Write(ctx, func(tx *sqlx.Tx) error {
-			_, err := endSessions(ctx, tx, where.All(), where.Values...)
-			return err
-		})
-		if err != nil {
-			return fmt.Errorf("end idle sessions: %w", err)
-		}
-	}
 }
 
 // SessionsOf returns the valid sessions of a user, last seen first, at most
@@ -253,7 +189,7 @@ func (db *DB) readSessions(ctx context.Context, selection string, args ...any) (
 		} else if err != nil {
 			return nil, err
 		}
-		session.Seen = db.marks.later(session.ID, session.Seen)
+		session.Seen = db.lastSeen.later(session.ID, session.Seen)
 		if !db.idle(&session) {
 			valid = append(valid, session)
 		}
@@ -279,18 +215,18 @@ func (db *DB) endDamaged(ctx context.Context, ids []string) error {
 
 // SignOut ends a session that its user leaves. It returns ErrNotFound when it
 // has ended already.
-func (db *DB) SignOut(ctx context.Context, session *Session, from Origin) error {
+func (db *DB) SignOut(ctx context.Context, session *Session, from ClientInfo) error {
 	return db.endOne(ctx, session, SignedOut, from)
 }
 
 // EndSession ends a session from elsewhere. It returns ErrNotFound when it has
 // ended already.
-func (db *DB) EndSession(ctx context.Context, session *Session, from Origin) error {
+func (db *DB) EndSession(ctx context.Context, session *Session, from ClientInfo) error {
 	return db.endOne(ctx, session, SessionEnded, from)
 }
 
-func (db *DB) endOne(ctx context.Context, session *Session, kind Kind, from Origin) error {
-	return db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, note note) error {
+func (db *DB) endOne(ctx context.Context, session *Session, kind Kind, from ClientInfo) error {
+	return db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, record record) error {
 		ended, err := endSessions(ctx, tx, `id = $1`, session.ID)
 		if err != nil {
 			return err
@@ -298,14 +234,14 @@ func (db *DB) endOne(ctx context.Context, session *Session, kind Kind, from Orig
 		if ended == 0 {
 			return ErrNotFound
 		}
-		return note(kind, &session.User)
+		return record(kind, &session.User)
 	})
 }
 
 // EndSessionOf ends one session of one user. It returns ErrNotFound when that
 // user has no such session.
-func (db *DB) EndSessionOf(ctx context.Context, user *User, id string, from Origin) error {
-	return db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, note note) error {
+func (db *DB) EndSessionOf(ctx context.Context, user *User, id string, from ClientInfo) error {
+	return db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, record record) error {
 		ended, err := endSessions(ctx, tx, `id = $1 AND user_id = $2`, id, user.ID)
 		if err != nil {
 			return err
@@ -313,42 +249,42 @@ func (db *DB) EndSessionOf(ctx context.Context, user *User, id string, from Orig
 		if ended == 0 {
 			return ErrNotFound
 		}
-		return note(SessionEnded, user)
+		return record(SessionEnded, user)
 	})
 }
 
 // EndOtherSessions ends all sessions of a user but this one, and the user's
 // password links.
-func (db *DB) EndOtherSessions(ctx context.Context, mine *Session, from Origin) error {
-	return db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, note note) error {
+func (db *DB) EndOtherSessions(ctx context.Context, mine *Session, from ClientInfo) error {
+	return db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, record record) error {
 		ended, err := endAccess(ctx, tx, &mine.User, mine.ID)
 		if err != nil || ended == 0 {
 			return err
 		}
-		return note(SessionEnded, &mine.User)
+		return record(SessionEnded, &mine.User)
 	})
 }
 
 // EndSessionsOf ends all sessions of a user, with the user's password links, and
 // returns how many sessions there were.
-func (db *DB) EndSessionsOf(ctx context.Context, user *User, from Origin) (ended int64, err error) {
-	err = db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, note note) error {
+func (db *DB) EndSessionsOf(ctx context.Context, user *User, from ClientInfo) (ended int64, err error) {
+	err = db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, record record) error {
 		if ended, err = endAccess(ctx, tx, user, ""); err != nil || ended == 0 {
 			return err
 		}
-		return note(SessionEnded, user)
+		return record(SessionEnded, user)
 	})
 	return ended, err
 }
 
 // EndAllSessions signs everybody out, deletes all password links, and returns
 // how many sessions there were.
-func (db *DB) EndAllSessions(ctx context.Context, from Origin) (ended int64, err error) {
-	err = db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, note note) error {
+func (db *DB) EndAllSessions(ctx context.Context, from ClientInfo) (ended int64, err error) {
+	err = db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, record record) error {
 		if ended, err = endAccess(ctx, tx, nil, ""); err != nil {
 			return err
 		}
-		return note(AllSessionsEnded, nil)
+		return record(AllSessionsEnded, nil)
 	})
 	return ended, err
 }
@@ -384,8 +320,8 @@ func endSessions(ctx context.Context, tx *sqlx.Tx, condition string, args ...any
 	return result.RowsAffected()
 }
 
-// moveSession gives a session another ID and takes away what the store holds for the old one.
-func moveSession(ctx context.Context, tx *sqlx.Tx, from, to, signer string) error {
+// renameSession gives a session another ID and takes away what the store holds for the old one.
+func renameSession(ctx context.Context, tx *sqlx.Tx, from, to, signer string) error {
 	if err := database.ExecOne(ctx, tx, `UPDATE sessions SET id = $1, signer = $2 WHERE id = $3`, to, signer, from); err != nil {
 		return err
 	}
@@ -411,8 +347,8 @@ func (db *DB) Signers(ctx context.Context) (map[string]int, error) {
 	return signers, nil
 }
 
-// Resigned notes which secret signs a session's cookie from now on.
-func (db *DB) Resigned(ctx context.Context, session *Session, signer string) error {
+// SetSigner notes which secret signs a session's cookie from now on.
+func (db *DB) SetSigner(ctx context.Context, session *Session, signer string) error {
 	return db.Write(ctx, func(tx *sqlx.Tx) error {
 		return database.ExecOne(ctx, tx, `UPDATE sessions SET signer = $1 WHERE id = $2`, signer, session.ID)
 	})

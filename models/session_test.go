@@ -94,7 +94,7 @@ func TestS6OneCookieIsSignedAnewAndNoOther(t *testing.T) {
 	renewed := begun(t, db, "one", ada, time.Hour)
 	begun(t, db, "two", ada, time.Hour)
 	begun(t, db, "three", eve, time.Hour)
-	check(t, db.Resigned(t.Context(), renewed, "new"))
+	check(t, db.SetSigner(t.Context(), renewed, "new"))
 	signers, err := db.Signers(t.Context())
 	if check(t, err); signers["new"] != 1 || signers["old"] != 2 {
 		t.Errorf("the secrets sign %v", signers)
@@ -108,7 +108,7 @@ func TestS8ASightingCountsBeforeItIsWritten(t *testing.T) {
 	db.Idle = 30 * time.Minute
 	session := begun(t, db, "one", added(t, db, "ada"), 24*time.Hour)
 	later(20 * time.Minute)
-	db.Mark(session)
+	db.Touch(session)
 	if !session.Seen.Equal(db.Time().Time) {
 		t.Errorf("it was seen %s, and now is %s", session.Seen, db.Time())
 	}
@@ -148,10 +148,10 @@ func TestASightingNeverGoesBack(t *testing.T) {
 	db, later := clockwork(t)
 	session := begun(t, db, "one", added(t, db, "ada"), 24*time.Hour)
 	later(time.Hour)
-	db.Mark(session)
+	db.Touch(session)
 	latest := session.Seen.Unix() + 60 // by another process
 	raw(t, db, `UPDATE sessions SET seen = $1`, latest)
-	check(t, db.writeMarks(t.Context()))
+	check(t, db.writeLastSeen(t.Context()))
 	if seen := number(t, db, `SELECT seen FROM sessions`); seen != latest {
 		t.Errorf("it was seen at %d, not at %d", seen, latest)
 	}
@@ -165,8 +165,8 @@ func TestS10SightingsAreOneWriteAMinuteAtMost(t *testing.T) {
 		for range 60 { // twice a second for half a minute
 			before, err := db.DataVersion(t.Context())
 			check(t, err)
-			db.Mark(session)
-			check(t, db.writeMarks(context.Background()))
+			db.Touch(session)
+			check(t, db.writeLastSeen(context.Background()))
 			if after, err := db.DataVersion(t.Context()); err != nil || after != before {
 				writes++
 			}

@@ -8,19 +8,19 @@ import (
 	"daypass/models/database"
 )
 
-// Counted is how many sign-ins worked and failed within a span of time.
-type Counted struct {
-	From             Time
-	Worked, Rejected int
+// SignInCount is how many sign-ins worked and failed within a span of time.
+type SignInCount struct {
+	From              Time
+	Succeeded, Failed int
 }
 
 // CountSignIns counts the sign-ins of the last slots spans of time, oldest
 // first, the present one included. The user may be nil: then everybody's.
-func (db *DB) CountSignIns(ctx context.Context, user *User, span time.Duration, slots int) ([]Counted, error) {
+func (db *DB) CountSignIns(ctx context.Context, user *User, span time.Duration, slots int) ([]SignInCount, error) {
 	size := int64(span.Seconds())
 	present := db.Time().Unix() / size * size
 	first := present - int64(slots-1)*size
-	counts := make([]Counted, slots)
+	counts := make([]SignInCount, slots)
 	for i := range counts {
 		counts[i].From = Time{Time: time.Unix(first+int64(i)*size, 0).UTC()}
 	}
@@ -45,9 +45,9 @@ func (db *DB) CountSignIns(ctx context.Context, user *User, span time.Duration, 
 			continue // the clock was put back
 		}
 		if row.Kind == SignedIn {
-			counts[row.Slot].Worked = row.Count
+			counts[row.Slot].Succeeded = row.Count
 		} else {
-			counts[row.Slot].Rejected = row.Count
+			counts[row.Slot].Failed = row.Count
 		}
 	}
 	return counts, nil
@@ -80,13 +80,13 @@ func (db *DB) NeedsAttention(ctx context.Context, session *Session) (Attention, 
 type System struct {
 	Users, Disabled, Sessions int
 	Size                      int64 // of the database and its log, in bytes
-	Rejected, Throttled       int64 // sign-ins since the start
+	Failed, Throttled         int64 // sign-ins since the start
 	Waiting                   int64 // for their password to be looked at
 }
 
 // System returns the state of the installation.
 func (db *DB) System(ctx context.Context) (System, error) {
-	system := System{Rejected: db.rejected.Load(), Throttled: db.throttled.Load(), Waiting: db.limiter.Waiting(), Size: db.Size()}
+	system := System{Failed: db.failed.Load(), Throttled: db.throttled.Load(), Waiting: db.limiter.Waiting(), Size: db.Size()}
 	where := database.Conditions{}
 	db.addLive(&where, ``)
 	err := db.SQL.GetContext(ctx, &system, `SELECT (SELECT COUNT(*) FROM users) AS users, (SELECT COUNT(*) FROM users WHERE disabled) AS disabled,

@@ -19,7 +19,7 @@ func (db *DB) Sweep(ctx context.Context) error {
 		return err
 	}
 	now := db.Time()
-	forgiven, err := db.tries.forgivenBefore(ctx)
+	forgiven, err := db.attempts.forgivenBefore(ctx)
 	if err != nil {
 		return err
 	}

@@ -88,9 +88,9 @@ type limit struct {
 // limits returns what a try is held against: the account and the address; or,
 // in a browser in which this account has signed in before, that browser alone,
 // so that strangers can't lock the owner out.
-func (t Throttle) limits(account string, from Origin) []limit {
-	if from.Known != "" {
-		return []limit{{key: failureKey("browser", from.Known), free: t.Account}}
+func (t Throttle) limits(account string, from ClientInfo) []limit {
+	if from.Device != "" {
+		return []limit{{key: failureKey("browser", from.Device), free: t.Account}}
 	}
 	limits := []limit{{key: failureKey("account", account), free: t.Account}}
 	if network, ok := networkOf(from.Address); ok {

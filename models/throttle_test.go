@@ -26,7 +26,7 @@ func clockwork(t *testing.T) (db *DB, later func(time.Duration)) {
 }
 
 // fail tries a wrong password and returns how long to wait, or zero.
-func fail(t *testing.T, db *DB, name string, from Origin) time.Duration {
+func fail(t *testing.T, db *DB, name string, from ClientInfo) time.Duration {
 	t.Helper()
 	_, err := db.Authenticate(t.Context(), name, "not the password", from)
 	var throttled *ThrottledError
@@ -67,7 +67,7 @@ func TestTheLimitsAreWhatIsPromised(t *testing.T) {
 
 // TestASuccessClearsWhatIsItsOwn: a known browser's count, and an account's without an address.
 func TestASuccessClearsWhatIsItsOwn(t *testing.T) {
-	for what, from := range map[string]Origin{"a known browser": {Address: "203.0.113.9", Known: "laptop"}, "no address": {}} {
+	for what, from := range map[string]ClientInfo{"a known browser": {Address: "203.0.113.9", Device: "laptop"}, "no address": {}} {
 		db, _ := clockwork(t)
 		added(t, db, "ada")
 		for range 3 {
@@ -88,22 +88,22 @@ func TestASuccessClearsWhatIsItsOwn(t *testing.T) {
 // TestASuccessLeavesTheCountOfItsAddress to those who try from there at that moment.
 func TestASuccessLeavesTheCountOfItsAddress(t *testing.T) {
 	db, _ := clockwork(t)
-	from := Origin{Address: "203.0.113.9"}
+	from := ClientInfo{Address: "203.0.113.9"}
 	for i := range DefaultThrottle.Address - 2 {
 		fail(t, db, fmt.Sprint("user", i), from)
 	}
 	mine, theirs := db.Throttle.limits("ada", from), db.Throttle.limits("eve", from)
-	check(t, db.tries.begin(t.Context(), mine))
-	check(t, db.tries.begin(t.Context(), theirs))
-	db.tries.end(mine, succeeded)
-	address := db.tries.open[theirs[1].key]
+	check(t, db.attempts.begin(t.Context(), mine))
+	check(t, db.attempts.begin(t.Context(), theirs))
+	db.attempts.end(mine, succeeded)
+	address := db.attempts.open[theirs[1].key]
 	if address == nil || db.Throttle.count(address.failures, db.Time()) != DefaultThrottle.Address-2 {
 		t.Error("the address was cleared")
 	}
-	db.tries.end(theirs, undecided)
+	db.attempts.end(theirs, undecided)
 }
 
-// TestABoundedNumberWaitsAtOneAccount: in the queue of the gate, and before it.
+// TestABoundedNumberWaitsAtOneAccount: in the queue of the limiter, and before it.
 func TestABoundedNumberWaitsAtOneAccount(t *testing.T) {
 	db, _ := clockwork(t)
 	added(t, db, "ada")
@@ -112,15 +112,15 @@ func TestABoundedNumberWaitsAtOneAccount(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 5 + 8 { // as many as may fail at a time, and as many as may wait for them
 		wg.Go(func() {
-			if _, err := db.Authenticate(t.Context(), "ada", goodPassword, Origin{}); err != nil {
+			if _, err := db.Authenticate(t.Context(), "ada", goodPassword, ClientInfo{}); err != nil {
 				t.Error(err)
 			}
 		})
 	}
 	waiting := func() int {
-		db.tries.Lock()
-		defer db.tries.Unlock()
-		return db.tries.waiting
+		db.attempts.Lock()
+		defer db.attempts.Unlock()
+		return db.attempts.waiting
 	}
 	for waiting() < 8 {
 		time.Sleep(time.Millisecond)
@@ -129,7 +129,7 @@ func TestABoundedNumberWaitsAtOneAccount(t *testing.T) {
 	defer cancel()
 	refused := make(chan error, 1)
 	go func() {
-		_, err := db.Authenticate(ctx, "ada", goodPassword, Origin{})
+		_, err := db.Authenticate(ctx, "ada", goodPassword, ClientInfo{})
 		refused <- err
 	}()
 	select {
@@ -153,7 +153,7 @@ func TestManyAddressesAtOneAccountAreSlowed(t *testing.T) {
 			address := 0
 			next := func() time.Duration {
 				address++
-				return fail(t, db, name, Origin{Address: fmt.Sprintf("203.0.113.%d", address)})
+				return fail(t, db, name, ClientInfo{Address: fmt.Sprintf("203.0.113.%d", address)})
 			}
 			for range 5 {
 				if wait := next(); wait != 0 {
@@ -169,7 +169,7 @@ func TestManyAddressesAtOneAccountAreSlowed(t *testing.T) {
 					t.Fatalf("after the wait there is another of %s", wait)
 				}
 			}
-			if _, err := db.Authenticate(t.Context(), name, goodPassword, Origin{Address: "203.0.113.200"}); !errors.As(err, new(*ThrottledError)) {
+			if _, err := db.Authenticate(t.Context(), name, goodPassword, ClientInfo{Address: "203.0.113.200"}); !errors.As(err, new(*ThrottledError)) {
 				t.Errorf("the right password is not throttled: %v", err)
 			}
 			for _, sweep := range []func(context.Context) error{func(context.Context) error { return nil }, db.Sweep} {
@@ -190,7 +190,7 @@ func TestManyAddressesAtOneAccountAreSlowed(t *testing.T) {
 
 // guesses tries as soon as it is allowed, and returns how many tries there were
 // in a span of time.
-func guesses(t *testing.T, db *DB, later func(time.Duration), from Origin, span time.Duration) (guesses int) {
+func guesses(t *testing.T, db *DB, later func(time.Duration), from ClientInfo, span time.Duration) (guesses int) {
 	t.Helper()
 	for left := span; ; {
 		wait := fail(t, db, "ada", from)
@@ -207,8 +207,8 @@ func guesses(t *testing.T, db *DB, later func(time.Duration), from Origin, span 
 
 func TestAllTheWorldTriesAnAccountAHundredTimesADay(t *testing.T) {
 	db, later := clockwork(t)
-	first := guesses(t, db, later, Origin{}, 24*time.Hour)
-	second := guesses(t, db, later, Origin{}, 24*time.Hour)
+	first := guesses(t, db, later, ClientInfo{}, 24*time.Hour)
+	second := guesses(t, db, later, ClientInfo{}, 24*time.Hour)
 	if first != 109 || second != 96 {
 		t.Errorf("the first day has %d guesses, the second %d", first, second)
 	}
@@ -216,7 +216,7 @@ func TestAllTheWorldTriesAnAccountAHundredTimesADay(t *testing.T) {
 
 func TestYesterdaysTypingErrorCostsNothing(t *testing.T) {
 	db, later := clockwork(t)
-	office := Origin{Address: "203.0.113.9"}
+	office := ClientInfo{Address: "203.0.113.9"}
 	for day := range 60 { // each by somebody else
 		if wait := fail(t, db, fmt.Sprint("user", day), office); wait != 0 {
 			t.Fatalf("on day %d the wait is %s", day, wait)
@@ -232,16 +232,16 @@ func TestYesterdaysTypingErrorCostsNothing(t *testing.T) {
 	// A count is given back one by one: an hour each.
 	for range 2 {
 		for range 5 {
-			fail(t, db, "ada", Origin{})
+			fail(t, db, "ada", ClientInfo{})
 		}
-		if fail(t, db, "ada", Origin{}) == 0 {
+		if fail(t, db, "ada", ClientInfo{}) == 0 {
 			t.Fatal("the sixth failure is free")
 		}
 		later(time.Hour)
-		if wait := fail(t, db, "ada", Origin{}); wait != 0 {
+		if wait := fail(t, db, "ada", ClientInfo{}); wait != 0 {
 			t.Errorf("an hour later the wait is %s", wait)
 		}
-		if wait := fail(t, db, "ada", Origin{}); wait == 0 {
+		if wait := fail(t, db, "ada", ClientInfo{}); wait == 0 {
 			t.Error("an hour gives back more than one")
 		}
 		later(5 * time.Hour)
@@ -249,7 +249,7 @@ func TestYesterdaysTypingErrorCostsNothing(t *testing.T) {
 }
 
 func TestAClockThatIsSetBackLocksNobodyOut(t *testing.T) {
-	for what, from := range map[string]Origin{"a stranger": {Address: "203.0.113.9"}, "a known browser": {Known: "laptop"}} {
+	for what, from := range map[string]ClientInfo{"a stranger": {Address: "203.0.113.9"}, "a known browser": {Device: "laptop"}} {
 		t.Run(what, func(t *testing.T) {
 			db, later := clockwork(t)
 			_, err := db.AddUser(t.Context(), NewUser{Name: "ada", Password: goodPassword, Role: Admin}, CommandLine)
@@ -279,7 +279,7 @@ func TestOneAddressAtManyAccountsIsSlowed(t *testing.T) {
 		db, _ := clockwork(t)
 		tries := 0
 		for i := range 40 {
-			from := Origin{Address: address}
+			from := ClientInfo{Address: address}
 			if i > 0 && address[0] == '2' && address[3] == '1' {
 				from.Address = fmt.Sprintf(address, i) // a new one of the same network each time
 			}
@@ -300,7 +300,7 @@ func TestSuccessClearsTheAccountAndNotTheAddress(t *testing.T) {
 	db, _ := clockwork(t)
 	_, err := db.AddUser(t.Context(), NewUser{Name: "ada", Password: goodPassword, Role: Admin}, CommandLine)
 	check(t, err)
-	from := Origin{Address: "203.0.113.9"}
+	from := ClientInfo{Address: "203.0.113.9"}
 	for round := range 4 {
 		for range 4 {
 			if wait := fail(t, db, "ADA", from); wait != 0 {
@@ -326,7 +326,7 @@ func TestAKnownBrowserIsNotLockedOut(t *testing.T) {
 	db, _ := clockwork(t)
 	_, err := db.AddUser(t.Context(), NewUser{Name: "ada", Password: goodPassword, Role: Admin}, CommandLine)
 	check(t, err)
-	stranger, owner := Origin{Address: "203.0.113.9"}, Origin{Address: "203.0.113.9", Known: "laptop"}
+	stranger, owner := ClientInfo{Address: "203.0.113.9"}, ClientInfo{Address: "203.0.113.9", Device: "laptop"}
 	for range 30 {
 		fail(t, db, "ada", stranger)
 	}
@@ -350,7 +350,7 @@ func TestTriesAtOneMomentAreCounted(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range 40 {
 		wg.Go(func() {
-			if fail(t, db, "ada", Origin{Address: fmt.Sprintf("203.0.113.%d", i)}) == 0 {
+			if fail(t, db, "ada", ClientInfo{Address: fmt.Sprintf("203.0.113.%d", i)}) == 0 {
 				free.Add(1)
 			} else {
 				slowed.Add(1)
@@ -366,7 +366,7 @@ func TestTriesAtOneMomentAreCounted(t *testing.T) {
 func TestARestartClearsNothing(t *testing.T) {
 	db, _ := clockwork(t)
 	for i := range 6 {
-		fail(t, db, "ada", Origin{Address: fmt.Sprintf("203.0.113.%d", i)})
+		fail(t, db, "ada", ClientInfo{Address: fmt.Sprintf("203.0.113.%d", i)})
 	}
 	now, path := db.Now, db.Path()
 	db.Close()
@@ -374,7 +374,7 @@ func TestARestartClearsNothing(t *testing.T) {
 	check(t, err)
 	defer again.Close()
 	again.Now = now
-	if fail(t, again, "ada", Origin{Address: "203.0.113.99"}) == 0 {
+	if fail(t, again, "ada", ClientInfo{Address: "203.0.113.99"}) == 0 {
 		t.Error("the restart cleared the count")
 	}
 	var rows []string
@@ -390,19 +390,19 @@ func TestWhoWasTurnedAwayAtTheGateIsNotToBlame(t *testing.T) {
 	db, _ := clockwork(t)
 	db.limiter.Capacity = 0
 	for range 10 {
-		if _, err := db.Authenticate(t.Context(), "ada", goodPassword, Origin{Address: "203.0.113.9"}); !errors.As(err, new(*password.BusyError)) {
+		if _, err := db.Authenticate(t.Context(), "ada", goodPassword, ClientInfo{Address: "203.0.113.9"}); !errors.As(err, new(*password.BusyError)) {
 			t.Fatal(err)
 		}
 	}
 	db.limiter.Capacity = 1
-	if wait := fail(t, db, "ada", Origin{Address: "203.0.113.9"}); wait != 0 {
+	if wait := fail(t, db, "ada", ClientInfo{Address: "203.0.113.9"}); wait != 0 {
 		t.Errorf("a wait of %s", wait)
 	}
 }
 
 func TestNoPasswordIsLookedAtWhileAFailureIsUnwritten(t *testing.T) {
 	db, _ := clockwork(t)
-	from := Origin{Address: "203.0.113.9"}
+	from := ClientInfo{Address: "203.0.113.9"}
 	other, err := sql.Open("sqlite3", db.Path()+"?_txlock=immediate")
 	check(t, err)
 	defer other.Close()
@@ -430,13 +430,13 @@ func TestNoPasswordIsLookedAtWhileAFailureIsUnwritten(t *testing.T) {
 func TestFailuresOfNobodyAreCountedByTheHour(t *testing.T) {
 	db, later := clockwork(t)
 	for i := range 100 { // 50 minutes long, each by another address at another name
-		if wait := fail(t, db, fmt.Sprint("nobody", i), Origin{Address: fmt.Sprintf("203.0.113.%d", i)}); wait != 0 {
+		if wait := fail(t, db, fmt.Sprint("nobody", i), ClientInfo{Address: fmt.Sprintf("203.0.113.%d", i)}); wait != 0 {
 			t.Fatalf("a wait of %s", wait)
 		}
 		later(30 * time.Second)
 	}
 	later(10 * time.Minute) // the next hour
-	fail(t, db, "nobody", Origin{Address: "203.0.113.200"})
+	fail(t, db, "nobody", ClientInfo{Address: "203.0.113.200"})
 	var rows, sum int
 	check(t, db.SQL.QueryRow(`SELECT COUNT(*), SUM(count) FROM events WHERE user_id IS NULL`).Scan(&rows, &sum))
 	if rows != 11 || sum != 101 {
@@ -444,7 +444,7 @@ func TestFailuresOfNobodyAreCountedByTheHour(t *testing.T) {
 	}
 	hours, err := db.CountSignIns(t.Context(), nil, time.Hour, 2)
 	check(t, err)
-	if hours[0].Rejected != 100 || hours[1].Rejected != 1 {
+	if hours[0].Failed != 100 || hours[1].Failed != 1 {
 		t.Errorf("the hours are %+v", hours)
 	}
 }
@@ -452,7 +452,7 @@ func TestFailuresOfNobodyAreCountedByTheHour(t *testing.T) {
 func TestMadeUpNamesFillNoTable(t *testing.T) {
 	db, _ := clockwork(t)
 	for range 6 {
-		fail(t, db, "ada", Origin{})
+		fail(t, db, "ada", ClientInfo{})
 	}
 	_, err := db.SQL.Exec(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100500)
 		INSERT INTO failures (key, last, forgiven) SELECT 'x' || i, $1, $1 + 3600 + i % 600 FROM n`, db.Time())
@@ -463,7 +463,7 @@ func TestMadeUpNamesFillNoTable(t *testing.T) {
 	if rows > 100_000 || rows < 99_000 {
 		t.Errorf("there are %d counts", rows)
 	}
-	if fail(t, db, "ada", Origin{}) == 0 {
+	if fail(t, db, "ada", ClientInfo{}) == 0 {
 		t.Error("made up names clear the count of an account")
 	}
 }

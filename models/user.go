@@ -5,8 +5,7 @@ import (
 	"crypto/rand"
 	"database/sql"
 	"errors"
-	"strings"
-	"unicode/utf8"
+	"fmt"
 
 	"github.com/jmoiron/sqlx"
 
@@ -41,8 +40,8 @@ func (u *User) IsAdmin() bool { return u.Role == Admin }
 // HasPassword tells whether the user has set a password: who was invited has none yet.
 func (u *User) HasPassword() bool { return password.PHC(u.Password) != "" }
 
-// Called is what to call the user to himself: the full name, or else the username.
-func (u *User) Called() string {
+// DisplayName is what to call the user to himself: the full name, or else the username.
+func (u *User) DisplayName() string {
 	if u.FullName != "" {
 		return u.FullName
 	}
@@ -58,21 +57,13 @@ func (u *User) Names() string {
 	return u.Name
 }
 
-// compared is the username as it is compared.
-func (u *User) compared() string {
+// nameKey is the username as it is compared.
+func (u *User) nameKey() string {
 	_, compared, _ := Username(u.Name)
 	return compared
 }
 
 const userColumns = `id, name, full_name, role, disabled, created, password, version`
-
-// NewUser is what is asked about somebody who is to be added.
-type NewUser struct {
-	Name     string
-	FullName string
-	Password string
-	Role     Role
-}
 
 // ErrLastAdmin says that a change would leave nobody who administers the site.
 var ErrLastAdmin = errors.New("this is the last administrator")
@@ -90,16 +81,114 @@ func (db *DB) HasUsers(ctx context.Context) (bool, error) {
 	return found, err
 }
 
+// User returns the user with this username, compared as Username says, or ErrNotFound.
+func (db *DB) User(ctx context.Context, name string) (*User, error) {
+	_, compared, ok := Username(name)
+	if !ok {
+		return nil, ErrNotFound
+	}
+	return db.userWhere(ctx, `name_key = $1`, compared)
+}
+
+// UserByID returns the user with this ID, or ErrNotFound.
+func (db *DB) UserByID(ctx context.Context, id string) (*User, error) {
+	return db.userWhere(ctx, `id = $1`, id)
+}
+
+// userWhere returns the user for whom a condition holds, or ErrNotFound.
+func (db *DB) userWhere(ctx context.Context, condition string, args ...any) (*User, error) {
+	var user User
+	err := db.SQL.GetContext(ctx, &user, `SELECT `+userColumns+` FROM users WHERE `+condition, args...)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, ErrNotFound
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &user, nil
+}
+
+// Users returns all users by name.
+func (db *DB) Users(ctx context.Context) ([]User, error) {
+	users := []User{} // which is a list in JSON, too, when there are none
+	err := db.SQL.SelectContext(ctx, &users, `SELECT `+userColumns+` FROM users ORDER BY name_key`)
+	return users, err
+}
+
+// UserFilter says which users are asked for. The zero value means all.
+type UserFilter struct {
+	Text   string // words of the username and the full name
+	Role   Role
+	State  string // "enabled", "disabled" or "invited"
+	Newest bool   // sorted by when they were added; else by username
+	After  *User  // the user that the page before ended with
+}
+
+// SearchUsers returns users, at most limit.
+func (db *DB) SearchUsers(ctx context.Context, filter UserFilter, limit int) ([]User, error) {
+	where := database.Conditions{}
+	where.Add(filter.Role != "", `role = `, filter.Role)
+	where.AddIf(filter.State == "enabled", `NOT disabled AND password <> ''`)
+	where.AddIf(filter.State == "disabled", `disabled`)
+	where.AddIf(filter.State == "invited", `NOT disabled AND password = ''`)
+	where.AddText(filter.Text, `search_key`)
+	order := `name_key`
+	if filter.Newest {
+		order = `created DESC, id DESC`
+	}
+	if after := filter.After; after != nil && filter.Newest {
+		created := where.Place(after.Created)
+		where.AddIf(true, `(created < `+created+` OR created = `+created+` AND id < `+where.Place(after.ID)+`)`)
+	} else if after != nil {
+		where.Add(true, `name_key > `, after.nameKey())
+	}
+	var users []User
+	err := db.SQL.SelectContext(ctx, &users, `SELECT `+userColumns+` FROM users`+where.Where()+` ORDER BY `+order+` LIMIT `+where.Place(limit), where.Values...)
+	return users, err
+}
+
+// fillSearchKeys gives a search key to users from before there was one.
+func (db *DB) fillSearchKeys(ctx context.Context) error {
+	var missing bool
+	if err := db.SQL.GetContext(ctx, &missing, `SELECT EXISTS (SELECT 1 FROM users WHERE search_key = '')`); err != nil || !missing {
+		return err
+	}
+	err := db.Write(ctx, func(tx *sqlx.Tx) error {
+		var users []User
+		if err := tx.SelectContext(ctx, &users, `SELECT `+userColumns+` FROM users WHERE search_key = ''`); err != nil {
+			return err
+		}
+		for _, user := range users {
+			if _, err := tx.ExecContext(ctx, `UPDATE users SET search_key = $1 WHERE id = $2`, database.SearchKey(user.Name, user.FullName), user.ID); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("fill search keys: %w", err)
+	}
+	return nil
+}
+
+// NewUser is what is asked about somebody who is to be added.
+type NewUser struct {
+	Name     string
+	FullName string
+	Password string
+	Role     Role
+}
+
 // SetUp adds the first user, an administrator. It returns ErrNotFound when
-// there is a user already, and an InvalidError when a field is refused.
-func (db *DB) SetUp(ctx context.Context, asked NewUser, from Origin) (*User, error) {
+// there is a user already, and a ValidationError when a field is refused.
+func (db *DB) SetUp(ctx context.Context, asked NewUser, from ClientInfo) (*User, error) {
 	asked.Role = Admin
 	return db.addUser(ctx, asked, from, firstOnly)
 }
 
-// AddUser adds a user. It returns an InvalidError when a field is refused or
-// the username is taken, and a BusyError when the gate is full.
-func (db *DB) AddUser(ctx context.Context, asked NewUser, from Origin) (*User, error) {
+// AddUser adds a user. It returns a ValidationError when a field is refused or
+// the username is taken, and a BusyError if the limiter is full.
+func (db *DB) AddUser(ctx context.Context, asked NewUser, from ClientInfo) (*User, error) {
 	return db.addUser(ctx, asked, from, anyTime)
 }
 
@@ -109,10 +198,10 @@ const (
 	firstOnly = ` WHERE NOT EXISTS (SELECT 1 FROM users)`
 )
 
-// checked returns the user that is asked for, without a password, and the
-// username as it is compared; or an InvalidError.
-func checked(asked NewUser) (user *User, compared string, err error) {
-	refused := InvalidError{}
+// checkNewUser returns the user that is asked for, without a password, and the
+// username as it is compared; or a ValidationError.
+func checkNewUser(asked NewUser) (user *User, compared string, err error) {
+	refused := ValidationError{}
 	name, compared, ok := Username(asked.Name)
 	if !ok || !visible(name) {
 		refused["username"] = usernameRule
@@ -138,9 +227,9 @@ func insertUser(ctx context.Context, tx *sqlx.Tx, user *User, compared, conditio
 		user.ID, user.Name, compared, user.FullName, database.SearchKey(user.Name, user.FullName), user.Role, user.Created, password.PHC(user.Password))
 }
 
-func (db *DB) addUser(ctx context.Context, asked NewUser, from Origin, condition string) (*User, error) {
-	user, compared, err := checked(asked)
-	refused := InvalidError{}
+func (db *DB) addUser(ctx context.Context, asked NewUser, from ClientInfo, condition string) (*User, error) {
+	user, compared, err := checkNewUser(asked)
+	refused := ValidationError{}
 	if err != nil && !errors.As(err, &refused) {
 		return nil, err
 	}
@@ -154,14 +243,14 @@ func (db *DB) addUser(ctx context.Context, asked NewUser, from Origin, condition
 	if err := db.choosePassword(ctx, user, asked.Password); err != nil {
 		return nil, err
 	}
-	err = db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, note note) error {
+	err = db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, record record) error {
 		if err := insertUser(ctx, tx, user, compared, condition); err != nil {
 			return err
 		}
-		return note(UserAdded, user)
+		return record(UserAdded, user)
 	})
 	if errors.Is(err, ErrNotFound) && condition == anyTime {
-		return nil, InvalidError{"username": "This username is taken."}
+		return nil, ValidationError{"username": "This username is taken."}
 	}
 	if err != nil {
 		return nil, err
@@ -170,280 +259,68 @@ func (db *DB) addUser(ctx context.Context, asked NewUser, from Origin, condition
 	return user, nil
 }
 
-// choosePassword gives the user the hash of a new password, or returns an
-// InvalidError when that is refused. Whether it is guessed first is judged in
-// the gate too: that costs about what a hash costs.
-func (db *DB) choosePassword(ctx context.Context, user *User, plaintext string) error {
-	if complaint := password.Problem(plaintext); complaint != "" {
-		return InvalidError{"password": complaint}
-	}
-	return db.limiter.Run(ctx, func() error {
-		if complaint := password.Guessable(plaintext, user.Name, user.FullName); complaint != "" {
-			return InvalidError{"password": complaint}
-		}
-		user.Password = password.New(plaintext)
-		return nil
-	})
-}
-
-// User returns the user with this username, compared as Username says, or ErrNotFound.
-func (db *DB) User(ctx context.Context, name string) (*User, error) {
-	_, compared, ok := Username(name)
-	if !ok {
-		return nil, ErrNotFound
-	}
-	return db.userWhere(ctx, `name_key = $1`, compared)
-}
-
-// userWhere returns the user for whom a condition holds, or ErrNotFound.
-func (db *DB) userWhere(ctx context.Context, condition string, args ...any) (*User, error) {
-	var user User
-	err := db.SQL.GetContext(ctx, &user, `SELECT `+userColumns+` FROM users WHERE `+condition, args...)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, ErrNotFound
-	}
-	if err != nil {
-		return nil, err
-	}
-	return &user, nil
-}
-
-// Users returns all users by name.
-func (db *DB) Users(ctx context.Context) ([]User, error) {
-	users := []User{} // which is a list in JSON, too, when there are none
-	err := db.SQL.SelectContext(ctx, &users, `SELECT `+userColumns+` FROM users ORDER BY name_key`)
-	return users, err
-}
-
-// ErrRefused says that a username and a password don't open an account, and
-// not why.
-var ErrRefused = errors.New("the username or the password is wrong")
-
-// Authenticate returns the user whom a username and a password name. It returns
-// ErrRefused when they are wrong or the user is disabled, which all cost the same time and
-// leave the same event; an InvalidError for what can be nobody's and leaves
-// none; a ThrottledError after too many failures; and a BusyError when the gate
-// is full.
-func (db *DB) Authenticate(ctx context.Context, name, plaintext string, from Origin) (*User, error) {
-	refused := InvalidError{}
-	if strings.TrimSpace(name) == "" {
-		refused["username"] = "Enter your username."
-	}
-	if complaint := password.Implausible(plaintext); complaint != "" {
-		refused["password"] = complaint
-	}
-	if len(refused) > 0 {
-		return nil, refused
-	}
-	_, compared, ok := Username(name)
-	if !ok || !utf8.ValidString(plaintext) || strings.ContainsRune(plaintext, 0) {
-		return nil, ErrRefused
-	}
-	user, err := db.User(ctx, name)
-	if err != nil && !errors.Is(err, ErrNotFound) {
-		return nil, err
-	}
-	return user, db.verify(ctx, user, compared, plaintext, from)
-}
-
-// verify checks the password of a user, or of nobody, at the same cost.
-func (db *DB) verify(ctx context.Context, user *User, account, plaintext string, from Origin) (err error) {
-	stored := db.dummyHash
-	if user != nil {
-		if stored, err = password.Parse(user.Password); !user.HasPassword() {
-			stored = db.dummyHash // invited, and has set none yet
-		} else if err != nil {
-			db.Log.Error("a user's password hash is damaged; set a new password", "user", user.Name)
-			stored = db.dummyHash
-		}
-	}
-	limits := db.Throttle.limits(account, from)
-	if err := db.tries.begin(ctx, limits); err != nil {
-		if errors.As(err, new(*ThrottledError)) {
-			db.throttled.Add(1)
-		}
-		return err
-	}
-	how := undecided
-	defer func() { db.tries.end(limits, how) }()
-	var matches bool
-	err = db.limiter.Run(ctx, func() error {
-		matches = stored.Matches(plaintext)
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	if !matches || user == nil || user.Disabled {
-		if err := db.recordFailure(ctx, user, limits, from); err != nil {
-			how = unwritten
-			return err
-		}
-		how = failed
-		db.rejected.Add(1)
-		return ErrRefused
-	}
-	if err := db.tries.forgive(ctx, limits); err != nil {
-		return err
-	}
-	how = succeeded
-	if stored.Outdated() {
-		return db.rehash(ctx, user, plaintext)
-	}
-	return nil
-}
-
-// rehash keeps a password that was just verified with the costs of today.
-func (db *DB) rehash(ctx context.Context, user *User, plaintext string) error {
-	before := password.PHC(user.Password)
-	err := db.limiter.Run(ctx, func() error {
-		user.Password = password.New(plaintext)
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	return db.Write(ctx, func(tx *sqlx.Tx) error {
-		err := database.ExecOne(ctx, tx, `UPDATE users SET password = $1 WHERE id = $2 AND password = $3`, password.PHC(user.Password), user.ID, before)
-		if errors.Is(err, ErrNotFound) {
-			return ErrRefused // changed in the meantime: what was verified no longer holds
-		}
-		return err
-	})
-}
-
-// SetPassword gives a user a new password, and ends all sessions and password
-// links that the user has.
-// It returns an InvalidError when the password is refused.
-func (db *DB) SetPassword(ctx context.Context, user *User, plaintext string, from Origin) error {
-	if err := db.choosePassword(ctx, user, plaintext); err != nil {
-		return err
-	}
-	if err := db.tries.forgive(ctx, db.Throttle.limits(user.compared(), Origin{})); err != nil {
-		return err
-	}
-	return db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, note note) error {
-		if err := database.ExecOne(ctx, tx, `UPDATE users SET password = $1 WHERE id = $2`, password.PHC(user.Password), user.ID); err != nil {
-			return err
-		}
-		if _, err := endAccess(ctx, tx, user, ""); err != nil {
-			return err
-		}
-		return note(PasswordChanged, user)
-	})
-}
-
-// NewPassword is what a signed-in user asks for.
-type NewPassword struct {
-	Session  *Session
-	Current  string
-	Password string
-	ID       string // of the session from now on
-	Signer   string // fingerprint of the secret that signs its cookie
-	From     Origin
-}
-
-// ChangePassword gives a user another password, who has to know the current
-// one. The other sessions and the password links end, and this one goes on under a new ID (ASVS 5.0,
-// 7.4.3). It returns an InvalidError, a ThrottledError or a BusyError as
-// Authenticate does, and ErrNotFound when the session has ended meanwhile.
-func (db *DB) ChangePassword(ctx context.Context, asked NewPassword) error {
-	refused := InvalidError{}
-	if complaint := password.Implausible(asked.Current); complaint != "" {
-		refused["current"] = complaint
-	}
-	if complaint := password.Problem(asked.Password); complaint != "" {
-		refused["password"] = complaint
-	} else if asked.Password == asked.Current {
-		refused["password"] = "This is the current password."
-	}
-	if len(refused) > 0 {
-		return refused
-	}
-	if err := db.Confirm(ctx, asked.Session, asked.Current, asked.From); err != nil {
-		return err
-	}
-	user := asked.Session.User
-	before := password.PHC(user.Password)
-	if err := db.choosePassword(ctx, &user, asked.Password); err != nil {
-		return err
-	}
-	return db.writeWithEvents(ctx, asked.From, func(tx *sqlx.Tx, note note) error {
-		if err := database.ExecOne(ctx, tx, `UPDATE users SET password = $1 WHERE id = $2 AND password = $3 AND NOT disabled`, password.PHC(user.Password), user.ID, before); err != nil {
-			return err
-		}
-		if err := moveSession(ctx, tx, asked.Session.ID, asked.ID, asked.Signer); err != nil {
-			return err
-		}
-		if _, err := endAccess(ctx, tx, &user, asked.ID); err != nil {
-			return err
-		}
-		return note(PasswordChanged, &user)
-	})
-}
-
 // SetDisabled forbids a user to sign in and ends all sessions and password links
 // that the user has, or allows it again. It returns ErrLastAdmin rather than lock everybody out.
-func (db *DB) SetDisabled(ctx context.Context, user *User, disabled bool, from Origin) error {
-	return db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, note note) error {
-		err := anAdminStays(ctx, tx, func() error {
+func (db *DB) SetDisabled(ctx context.Context, user *User, disabled bool, from ClientInfo) error {
+	return db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, record record) error {
+		err := requireAdminLeft(ctx, tx, func() error {
 			return database.ExecOne(ctx, tx, `UPDATE users SET disabled = $1 WHERE id = $2`, disabled, user.ID)
 		})
 		if err != nil {
 			return err
 		}
 		if !disabled {
-			return note(UserEnabled, user)
+			return record(UserEnabled, user)
 		}
 		if _, err := endAccess(ctx, tx, user, ""); err != nil {
 			return err
 		}
-		return note(UserDisabled, user)
+		return record(UserDisabled, user)
 	})
 }
 
 // SetRole gives a user another role, which counts from the next request on. It
 // returns ErrLastAdmin rather than leave nobody who administers the site.
-func (db *DB) SetRole(ctx context.Context, user *User, role Role, from Origin) error {
+func (db *DB) SetRole(ctx context.Context, user *User, role Role, from ClientInfo) error {
 	if role != Admin && role != Member {
-		return InvalidError{"role": "A user is a member or an admin."}
+		return ValidationError{"role": "A user is a member or an admin."}
 	}
-	return db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, note note) error {
-		err := anAdminStays(ctx, tx, func() error {
+	return db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, record record) error {
+		err := requireAdminLeft(ctx, tx, func() error {
 			return database.ExecOne(ctx, tx, `UPDATE users SET role = $1 WHERE id = $2`, role, user.ID)
 		})
 		if err != nil {
 			return err
 		}
-		return note(RoleChanged, user)
+		return record(RoleChanged, user)
 	})
 }
 
 // SetFullName gives a user another full name, or none. It returns an
-// InvalidError when the name is refused.
-func (db *DB) SetFullName(ctx context.Context, user *User, name string, from Origin) error {
+// ValidationError when the name is refused.
+func (db *DB) SetFullName(ctx context.Context, user *User, name string, from ClientInfo) error {
 	name, complaint := fullName(name)
 	if complaint != "" {
-		return InvalidError{"full_name": complaint}
+		return ValidationError{"full_name": complaint}
 	}
-	return db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, note note) error {
+	return db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, record record) error {
 		if err := database.ExecOne(ctx, tx, `UPDATE users SET full_name = $1, search_key = $2 WHERE id = $3`, name, database.SearchKey(user.Name, name), user.ID); err != nil {
 			return err
 		}
-		return note(NameChanged, user)
+		return record(NameChanged, user)
 	})
 }
 
 // RemoveUser removes a user with all sessions and events. What is left is one
 // event that somebody was removed, without saying who. It returns ErrLastAdmin
 // rather than leave nobody who administers the site.
-func (db *DB) RemoveUser(ctx context.Context, user *User, from Origin) error {
+func (db *DB) RemoveUser(ctx context.Context, user *User, from ClientInfo) error {
 	return db.removeUser(ctx, user, from, func(*sqlx.Tx) error { return nil })
 }
 
 // RemoveSelf removes a user who knows the password. It returns what
 // ChangePassword and RemoveUser return.
-func (db *DB) RemoveSelf(ctx context.Context, session *Session, plaintext string, from Origin) error {
+func (db *DB) RemoveSelf(ctx context.Context, session *Session, plaintext string, from ClientInfo) error {
 	if err := db.Confirm(ctx, session, plaintext, from); err != nil {
 		return err
 	}
@@ -459,19 +336,19 @@ func (db *DB) RemoveSelf(ctx context.Context, session *Session, plaintext string
 }
 
 // removeUser removes a user if the transaction in which that happens still allows it.
-func (db *DB) removeUser(ctx context.Context, user *User, from Origin, allowed func(*sqlx.Tx) error) error {
-	err := db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, note note) error {
+func (db *DB) removeUser(ctx context.Context, user *User, from ClientInfo, allowed func(*sqlx.Tx) error) error {
+	err := db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, record record) error {
 		if err := allowed(tx); err != nil {
 			return err
 		}
 		if _, err := endAccess(ctx, tx, user, ""); err != nil {
 			return err
 		}
-		err := anAdminStays(ctx, tx, func() error { return database.ExecOne(ctx, tx, `DELETE FROM users WHERE id = $1`, user.ID) })
+		err := requireAdminLeft(ctx, tx, func() error { return database.ExecOne(ctx, tx, `DELETE FROM users WHERE id = $1`, user.ID) })
 		if err != nil {
 			return err
 		}
-		return note(UserRemoved, nil)
+		return record(UserRemoved, nil)
 	})
 	if err == nil {
 		db.Log.Info("removed", "user", user.Name, "request", from.Request) // the one line that says who
@@ -479,29 +356,11 @@ func (db *DB) removeUser(ctx context.Context, user *User, from Origin, allowed f
 	return err
 }
 
-// Confirm asks who is signed in for the password again. It returns an
-// InvalidError for the field "current" when it is wrong, a ThrottledError or a BusyError.
-func (db *DB) Confirm(ctx context.Context, session *Session, plaintext string, from Origin) error {
-	if complaint := password.Implausible(plaintext); complaint != "" {
-		return InvalidError{"current": complaint}
-	}
-	err := db.verify(ctx, &session.User, session.User.compared(), plaintext, from)
-	if errors.Is(err, ErrRefused) {
-		return InvalidError{"current": "This is not your current password."}
-	}
-	return err
-}
-
-// UserByID returns the user with this ID, or ErrNotFound.
-func (db *DB) UserByID(ctx context.Context, id string) (*User, error) {
-	return db.userWhere(ctx, `id = $1`, id)
-}
-
-// anAdminStays makes a change that may take an administrator away. It returns
+// requireAdminLeft makes a change that may take an administrator away. It returns
 // ErrLastAdmin when nobody could administer the site any more, as somebody could
 // before. Both are read in the transaction of the change: what a caller read
 // earlier may no longer be so.
-func anAdminStays(ctx context.Context, tx *sqlx.Tx, change func() error) error {
+func requireAdminLeft(ctx context.Context, tx *sqlx.Tx, change func() error) error {
 	there := func() (found bool, err error) {
 		err = tx.GetContext(ctx, &found, `SELECT EXISTS (SELECT 1 FROM users WHERE role = $1 AND NOT disabled)`, Admin)
 		return found, err

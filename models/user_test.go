@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
-	"os"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"sync"
@@ -108,7 +106,7 @@ func TestTheLastAdministratorStaysWhoWasAMemberWhenHisRemovalBegan(t *testing.T)
 	eve, err := db.AddUser(t.Context(), NewUser{Name: "eve", Password: goodPassword, Role: Member}, CommandLine)
 	check(t, err)
 	session := sessionIn(t, db, eve)
-	err = hashes(t, db, func() error { return db.RemoveSelf(t.Context(), session, goodPassword, Origin{}) }, func() {
+	err = hashes(t, db, func() error { return db.RemoveSelf(t.Context(), session, goodPassword, ClientInfo{}) }, func() {
 		check(t, db.SetRole(t.Context(), eve, Admin, CommandLine))
 		check(t, db.SetRole(t.Context(), ada, Member, CommandLine))
 	})
@@ -140,7 +138,7 @@ func TestARemovalThatWaitedDoesNotOutliveWhatEndsTheSession(t *testing.T) {
 		eve, err := db.AddUser(t.Context(), NewUser{Name: "eve", Password: goodPassword, Role: Member}, CommandLine)
 		check(t, err)
 		session := sessionIn(t, db, eve)
-		err = hashes(t, db, func() error { return db.RemoveSelf(t.Context(), session, goodPassword, Origin{}) }, func() { check(t, meanwhile(db, session)) })
+		err = hashes(t, db, func() error { return db.RemoveSelf(t.Context(), session, goodPassword, ClientInfo{}) }, func() { check(t, meanwhile(db, session)) })
 		if !errors.Is(err, ErrNotFound) {
 			t.Errorf("%s: the removal ends with: %v", name, err)
 		}
@@ -157,7 +155,7 @@ func TestWhoIsNoAdministratorAnyMoreDoesNothingToOthers(t *testing.T) {
 	eve, err := db.AddUser(t.Context(), NewUser{Name: "eve", Password: goodPassword, Role: Admin}, CommandLine)
 	check(t, err)
 	session := sessionIn(t, db, eve)
-	from := Origin{Author: bob.ID}
+	from := ClientInfo{Author: bob.ID}
 	check(t, db.SetFullName(t.Context(), eve, "Eve", from))
 	for _, end := range []func() error{
 		func() error { return db.SetRole(t.Context(), bob, Member, CommandLine) },
@@ -170,7 +168,7 @@ func TestWhoIsNoAdministratorAnyMoreDoesNothingToOthers(t *testing.T) {
 		check(t, end())
 		for name, act := range map[string]func() error{
 			"invite":         func() error { _, _, err := db.Invite(t.Context(), NewUser{Name: "kim", Role: Admin}, from); return err },
-			"link":           func() error { _, err := db.LinkFor(t.Context(), eve, from); return err },
+			"link":           func() error { _, err := db.NewPasswordToken(t.Context(), eve, from); return err },
 			"role":           func() error { return db.SetRole(t.Context(), eve, Member, from) },
 			"disable":        func() error { return db.SetDisabled(t.Context(), eve, true, from) },
 			"remove":         func() error { return db.RemoveUser(t.Context(), eve, from) },
@@ -190,54 +188,8 @@ func TestNobodyWhoWasRemovedGetsALink(t *testing.T) {
 	eve, err := db.AddUser(t.Context(), NewUser{Name: "eve", Password: goodPassword, Role: Member}, CommandLine)
 	check(t, err)
 	check(t, db.RemoveUser(t.Context(), eve, CommandLine))
-	if _, err := db.LinkFor(t.Context(), eve, CommandLine); !errors.Is(err, ErrNotFound) {
+	if _, err := db.NewPasswordToken(t.Context(), eve, CommandLine); !errors.Is(err, ErrNotFound) {
 		t.Error(err)
-	}
-}
-
-func TestSecrets(t *testing.T) {
-	for secret, part := range map[string]string{
-		"": "bytes", "short": "bytes", "keyboard cat": "tutorial", "Keyboard Cat": "tutorial", "changeme": "tutorial",
-		"thisismysecrctekeyfhrgfgrfrty84fwir767": "tutorial",
-		"secret-secret-secret-secret-secret":     "longer",
-		strings.Repeat("keyboard cat", 3):        "longer",
-		strings.Repeat("ab", 20):                 "different",
-	} {
-		if err := CheckSecret(secret); err == nil || !strings.Contains(err.Error(), part) {
-			t.Errorf("%q: %v", secret, err)
-		} else if len(secret) > 8 && strings.Contains(err.Error(), secret) {
-			t.Errorf("the error tells the secret: %v", err)
-		}
-	}
-	if CheckSecret(strings.Repeat("abcdefg", 5)) == nil || CheckSecret(strings.Repeat("abcdefgh", 4)) != nil {
-		t.Error("8 different characters are the least")
-	}
-	if CheckSecret("3Yx1dQ8mVt0sGpB7nKcJ5wLhRzE2aUf") == nil {
-		t.Error("31 bytes are enough")
-	}
-	check(t, CheckSecret("3Yx1dQ8mVt0sGpB7nKcJ5wLhRzE2aUfI"))
-}
-
-// TestSecretsThatAreMadeHave256Bits: every letter of base32 differs from file to file.
-func TestSecretsThatAreMadeHave256Bits(t *testing.T) {
-	letters := map[int]map[byte]bool{}
-	for range 16 {
-		secrets, err := SecretFile(filepath.Join(t.TempDir(), "secret"))
-		check(t, err)
-		if len(secrets) != 1 || len(secrets[0]) != 52 {
-			t.Fatalf("the secret is %q", secrets)
-		}
-		for place, letter := range []byte(secrets[0]) {
-			if letters[place] == nil {
-				letters[place] = map[byte]bool{}
-			}
-			letters[place][letter] = true
-		}
-	}
-	for place, seen := range letters {
-		if len(seen) < 4 {
-			t.Errorf("letter %d is one of %d", place, len(seen))
-		}
 	}
 }
 
@@ -249,7 +201,7 @@ func TestTwoWhoMakeTheFirstAccountAtOnce(t *testing.T) {
 	done := make(chan error, 4)
 	for i := range 4 {
 		wg.Go(func() {
-			_, err := db.SetUp(t.Context(), NewUser{Name: "ada" + strings.Repeat("x", i), Password: goodPassword}, Origin{})
+			_, err := db.SetUp(t.Context(), NewUser{Name: "ada" + strings.Repeat("x", i), Password: goodPassword}, ClientInfo{})
 			done <- err
 		})
 	}
@@ -268,41 +220,6 @@ func TestTwoWhoMakeTheFirstAccountAtOnce(t *testing.T) {
 	}
 	if users := number(t, db, `SELECT COUNT(*) FROM users`); made != 1 || users != 1 {
 		t.Errorf("%d made an account, and there are %d", made, users)
-	}
-}
-
-func TestTheSecretFile(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "secret")
-	made := make([]string, 8)
-	var wg sync.WaitGroup
-	for i := range made { // several processes start at once
-		wg.Go(func() {
-			secrets, err := SecretFile(path)
-			if err != nil || len(secrets) != 1 {
-				t.Errorf("%q, %v", secrets, err)
-				return
-			}
-			made[i] = secrets[0]
-		})
-	}
-	wg.Wait()
-	for _, secret := range made {
-		if secret != made[0] || CheckSecret(secret) != nil {
-			t.Fatalf("the processes have %q", made)
-		}
-	}
-	check(t, os.WriteFile(path, []byte("3Yx1dQ8mVt0sGpB7nKcJ5wLhRzE2aUfI\n"+made[0]+"\n"), 0o600))
-	if secrets, err := SecretFile(path); err != nil || len(secrets) != 2 || secrets[1] != made[0] {
-		t.Errorf("%q, %v", secrets, err)
-	}
-	for content, part := range map[string]string{"": "empty", "\n \n": "empty", "torn": "damaged", made[0] + "\ntorn": "damaged: secret 2"} {
-		check(t, os.WriteFile(path, []byte(content), 0o600))
-		if _, err := SecretFile(path); err == nil || !strings.Contains(err.Error(), part) {
-			t.Errorf("%q: %v", content, err)
-		}
-	}
-	if _, err := SecretFile(t.TempDir()); err == nil {
-		t.Error("a folder was read as a secret")
 	}
 }
 

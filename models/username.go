@@ -40,7 +40,7 @@ const usernameRule = "Use 1–64 letters, digits or symbols like . _ - @. No spa
 // fullName checks a full name: at most 200 characters, any script, no control
 // characters. It may be empty, but not look so.
 func fullName(typed string) (name string, complaint string) {
-	name, ok := oneLine(typed)
+	name, ok := normalizeLine(typed)
 	if !ok {
 		return "", "This contains characters that can't be shown."
 	}

@@ -22,18 +22,18 @@ type doctor struct {
 func (d *doctor) Run(ctx context.Context, at console) error {
 	var found []models.Finding
 	if at.misspelt != nil {
-		found = append(found, models.Finding{Level: models.Wrong, About: "variables", Found: at.misspelt.Error(), Do: "correct or remove it: correct this: until then the server does not start"})
+		found = append(found, models.Finding{Level: models.Failed, About: "variables", Found: at.misspelt.Error(), Fix: "correct or remove it: correct this: until then the server does not start"})
 	} else if len(at.unknown) > 0 {
-		found = append(found, models.Finding{Level: models.Warning, About: "variables", Found: "unknown: " + strings.Join(at.unknown, ", "), Do: "correct or remove them, unless something else sets them, as Kubernetes does"})
+		found = append(found, models.Finding{Level: models.Warning, About: "variables", Found: "unknown: " + strings.Join(at.unknown, ", "), Fix: "correct or remove them, unless something else sets them, as Kubernetes does"})
 	}
-	found = append(found, models.ExamineFiles(at.db)...)
+	found = append(found, models.DiagnoseFiles(at.db)...)
 	examine := func(db *models.DB) error {
 		config, err := d.config(at)
 		if err != nil {
 			return err
 		}
 		if _, set := os.LookupEnv(secretVariable); !set {
-			found = append(found, models.ExamineSecretFile(d.secretPath(at.db)))
+			found = append(found, models.DiagnoseSecretFile(d.secretPath(at.db)))
 		}
 		found = append(found, handlers.Examine(ctx, db, config, d.Listen)...)
 		return nil
@@ -44,19 +44,19 @@ func (d *doctor) Run(ctx context.Context, at console) error {
 		err = examine(nil)
 	} else {
 		err = at.withDatabase(ctx, false, func(db *models.DB) error {
-			found = append(found, db.Examine(ctx)...)
+			found = append(found, db.Diagnose(ctx)...)
 			return examine(db)
 		})
 	}
 	if err != nil {
-		found = append(found, models.Finding{Level: models.Wrong, About: "start", Found: err.Error(), Do: "correct this: until then the server does not start"})
+		found = append(found, models.Finding{Level: models.Failed, About: "start", Found: err.Error(), Fix: "correct this: until then the server does not start"})
 	}
 	if err := d.print(at, found); err != nil {
 		return err
 	}
 	wrong := 0
 	for _, finding := range found {
-		if finding.Level == models.Wrong {
+		if finding.Level == models.Failed {
 			wrong++
 		}
 	}
@@ -91,8 +91,8 @@ func (d *doctor) print(at console, found []models.Finding) error {
 	for _, finding := range found {
 		row := []string{string(finding.Level), finding.About, finding.Found}
 		rows = append(rows, row)
-		if finding.Do != "" {
-			rows = append(rows, []string{"", "", "→ " + finding.Do})
+		if finding.Fix != "" {
+			rows = append(rows, []string{"", "", "→ " + finding.Fix})
 		}
 	}
 	return at.printTable(rows)

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"daypass/models"
+	"daypass/handlers/session"
 )
 
 // Settings are those of the site. The doctor has to know them too.
@@ -35,13 +35,13 @@ func (s *Settings) secrets(database string) ([]string, error) {
 	if set, ok := os.LookupEnv(secretVariable); ok {
 		secrets := strings.Split(set, ",")
 		for i, secret := range secrets {
-			if err := models.CheckSecret(secret); err != nil {
+			if err := session.CheckSecret(secret); err != nil {
 				return nil, fmt.Errorf("secret %d in %s %w; make one with: openssl rand -base64 33", i+1, secretVariable, err)
 			}
 		}
 		return secrets, nil
 	}
-	return models.SecretFile(s.secretPath(database))
+	return session.SecretFile(s.secretPath(database))
 }
 
 func (s *Settings) secretPath(database string) string {

@@ -26,16 +26,16 @@ type Slot struct {
 }
 
 // SignInChart draws counted sign-ins; layout is how a slot is labelled.
-func SignInChart(title, unit, layout string, counted []models.Counted) Chart {
+func SignInChart(title, unit, layout string, counted []models.SignInCount) Chart {
 	chart := Chart{Title: title, Unit: unit, Width: 10 * len(counted), Most: 1}
 	for _, count := range counted {
-		chart.Most = max(chart.Most, count.Worked, count.Rejected)
+		chart.Most = max(chart.Most, count.Succeeded, count.Failed)
 	}
 	var worked, rejected strings.Builder
 	for i, count := range counted {
-		chart.Slots = append(chart.Slots, Slot{count.From.Format(layout), count.Worked, count.Rejected})
-		chart.draw(&worked, 10*i+2, count.Worked)
-		chart.draw(&rejected, 10*i+5, count.Rejected)
+		chart.Slots = append(chart.Slots, Slot{count.From.Format(layout), count.Succeeded, count.Failed})
+		chart.draw(&worked, 10*i+2, count.Succeeded)
+		chart.draw(&rejected, 10*i+5, count.Failed)
 	}
 	chart.WorkedBars, chart.RejectedBars = worked.String(), rejected.String()
 	return chart

@@ -28,7 +28,7 @@ type Manager struct {
 	cache    *cache.Sessions
 	secure   bool // people reach the site by https
 	lifetime time.Duration
-	client   func(*fiber.Ctx) models.Origin
+	client   func(*fiber.Ctx) models.ClientInfo
 }
 
 // Config is what the manager of sessions is told at its start.
@@ -40,7 +40,7 @@ type Config struct {
 	// Lifetime is how long a session lasts, regardless of activity.
 	Lifetime time.Duration
 	// Client says who sent a request.
-	Client func(*fiber.Ctx) models.Origin
+	Client func(*fiber.Ctx) models.ClientInfo
 	// Log gets one line per event.
 	Log *slog.Logger
 }
@@ -114,7 +114,7 @@ func (m *Manager) Load(c *fiber.Ctx) (*models.Session, error) {
 		return nil, err
 	}
 	changes := c.Method() != fiber.MethodHead
-	if session, ok := m.cache.Get(key, state); ok && secret == 0 && m.db.Lasts(session) {
+	if session, ok := m.cache.Get(key, state); ok && secret == 0 && m.db.Valid(session) {
 		if changes {
 			m.touch(session)
 		}
@@ -143,7 +143,7 @@ func (m *Manager) Load(c *fiber.Ctx) (*models.Session, error) {
 
 // touch records that a session is in use.
 func (m *Manager) touch(session *models.Session) {
-	m.db.Mark(session)
+	m.db.Touch(session)
 	m.cache.Touch(session)
 }
 
@@ -170,7 +170,7 @@ func (m *Manager) checkPayload(c *fiber.Ctx, session *models.Session) error {
 // renewSignature signs the cookie of a session with the first of the secrets.
 func (m *Manager) renewSignature(c *fiber.Ctx, session *models.Session) error {
 	id, _, _ := m.signer.idIn(c.Cookies(m.cookieName()))
-	if err := m.db.Resigned(c.UserContext(), session, m.signer.names[0]); err != nil {
+	if err := m.db.SetSigner(c.UserContext(), session, m.signer.names[0]); err != nil {
 		return err
 	}
 	session.Signer = m.signer.names[0]

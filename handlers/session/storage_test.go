@@ -52,7 +52,7 @@ func TestS11AFailingStorageEndsNoSession(t *testing.T) {
 	disk := &failing{Storage: db.Storage()}
 	m := New(db, Config{
 		Secrets: []string{"3Yx1dQ8mVt0sGpB7nKcJ5wLhRzE2aUfI"}, Lifetime: time.Hour, Log: slog.New(slog.DiscardHandler),
-		Client: func(*fiber.Ctx) models.Origin { return models.Origin{} },
+		Client: func(*fiber.Ctx) models.ClientInfo { return models.ClientInfo{} },
 	})
 	m.store.Storage = &storage{disk, m.signer}
 	var failed error

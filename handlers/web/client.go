@@ -17,8 +17,8 @@ import (
 type Proxies []netip.Prefix
 
 // Client says who sent a request.
-func (p Proxies) Client(c *fiber.Ctx) models.Origin {
-	return models.Origin{Address: p.ClientIP(c), Browser: browser(c.Get(fiber.HeaderUserAgent)), Request: RequestID(c)}
+func (p Proxies) Client(c *fiber.Ctx) models.ClientInfo {
+	return models.ClientInfo{Address: p.ClientIP(c), Browser: browser(c.Get(fiber.HeaderUserAgent)), Request: RequestID(c)}
 }
 
 // ClientIP returns the IP address of the client. It reads X-Forwarded-For from the

@@ -5,12 +5,12 @@ import (
 	"testing"
 )
 
-func TestInvalidErrorRefusesFields(t *testing.T) {
-	text := func(e InvalidError, typed *string) { e.Text("x", typed, 5) }
-	number := func(e InvalidError, typed *string) { e.Number("x", typed) }
-	date := func(e InvalidError, typed *string) { e.Date("x", typed) }
+func TestValidationErrorRefusesFields(t *testing.T) {
+	text := func(e ValidationError, typed *string) { e.Text("x", typed, 5) }
+	number := func(e ValidationError, typed *string) { e.Number("x", typed) }
+	date := func(e ValidationError, typed *string) { e.Date("x", typed) }
 	for name, c := range map[string]struct {
-		check func(InvalidError, *string)
+		check func(ValidationError, *string)
 		typed string
 		kept  string // empty: it is refused
 	}{
@@ -35,7 +35,7 @@ func TestInvalidErrorRefusesFields(t *testing.T) {
 		"no such day":      {date, "2026-02-30", ""},
 		"in another order": {date, "28.02.2026", ""},
 	} {
-		refused := InvalidError{}
+		refused := ValidationError{}
 		typed := c.typed
 		c.check(refused, &typed)
 		if (refused.OrNil() != nil) != (c.kept == "") || refused.OrNil() == nil && typed != c.kept || len(refused) > 1 {

@@ -15,11 +15,11 @@ import (
 	"daypass/models/database"
 )
 
-// InvalidError says what is wrong with what somebody typed: a sentence for each
+// ValidationError says what is wrong with what somebody typed: a sentence for each
 // field, by its name in the form. An empty one is no error; see OrNil.
-type InvalidError map[string]string
+type ValidationError map[string]string
 
-func (e InvalidError) Error() string {
+func (e ValidationError) Error() string {
 	var sentences []string
 	for _, field := range slices.Sorted(maps.Keys(e)) {
 		sentences = append(sentences, field+": "+e[field])
@@ -28,7 +28,7 @@ func (e InvalidError) Error() string {
 }
 
 // OrNil is the error, when anything was refused.
-func (e InvalidError) OrNil() error {
+func (e ValidationError) OrNil() error {
 	if len(e) == 0 {
 		return nil
 	}
@@ -38,8 +38,8 @@ func (e InvalidError) OrNil() error {
 // Text refuses a text in which there is nothing to see, has more than most characters, or is not
 // one line of text. What is left has the form in which it is kept: NFC, without
 // space around it.
-func (e InvalidError) Text(field string, typed *string, most int) {
-	text, ok := oneLine(*typed)
+func (e ValidationError) Text(field string, typed *string, most int) {
+	text, ok := normalizeLine(*typed)
 	switch {
 	case !ok:
 		e[field] = "This contains characters that can't be shown."
@@ -54,7 +54,7 @@ func (e InvalidError) Text(field string, typed *string, most int) {
 
 // Number refuses what is no whole number of 64 bits. What is left has the form
 // in which Go and SQL write it.
-func (e InvalidError) Number(field string, typed *string) {
+func (e ValidationError) Number(field string, typed *string) {
 	number, err := strconv.ParseInt(strings.TrimSpace(*typed), 10, 64)
 	if err != nil {
 		e[field] = "This is not a whole number."
@@ -65,15 +65,15 @@ func (e InvalidError) Number(field string, typed *string) {
 
 // Date refuses what is no day in the form 2006-01-02 (ISO 8601), in which
 // browsers send it.
-func (e InvalidError) Date(field string, typed *string) {
+func (e ValidationError) Date(field string, typed *string) {
 	if _, err := time.Parse(time.DateOnly, *typed); err != nil {
 		e[field] = "This is not a date such as 2006-01-02."
 	}
 }
 
-// oneLine puts a text into the form in which it is kept. It is ok only for
+// normalizeLine puts a text into the form in which it is kept. It is ok only for
 // valid text without control characters.
-func oneLine(typed string) (text string, ok bool) {
+func normalizeLine(typed string) (text string, ok bool) {
 	if !utf8.ValidString(typed) || strings.ContainsFunc(typed, unicode.IsControl) {
 		return "", false
 	}

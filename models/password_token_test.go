@@ -19,16 +19,16 @@ func TestALinkLastsADayFromWhenItWasMade(t *testing.T) {
 	db, later := clockwork(t)
 	eve, first := invited(t, db)
 	later(23 * time.Hour)
-	second, err := db.LinkFor(t.Context(), eve, CommandLine)
+	second, err := db.NewPasswordToken(t.Context(), eve, CommandLine)
 	check(t, err)
-	if _, err := db.UserOfLink(t.Context(), first); !errors.Is(err, ErrNotFound) {
+	if _, err := db.UserOfPasswordToken(t.Context(), first); !errors.Is(err, ErrNotFound) {
 		t.Errorf("the link that was replaced: %v", err)
 	}
 	later(24*time.Hour - time.Second)
-	_, err = db.UserOfLink(t.Context(), second)
+	_, err = db.UserOfPasswordToken(t.Context(), second)
 	check(t, err)
 	later(time.Second)
-	if _, err := db.UserOfLink(t.Context(), second); !errors.Is(err, ErrNotFound) {
+	if _, err := db.UserOfPasswordToken(t.Context(), second); !errors.Is(err, ErrNotFound) {
 		t.Errorf("the link a day later: %v", err)
 	}
 }
@@ -46,7 +46,7 @@ func TestALinkThatWaitedForItsHashSetsNoPassword(t *testing.T) {
 		},
 		"disabled by another program": func(db *DB, eve *User, _ func(time.Duration)) { raw(t, db, `UPDATE users SET disabled = TRUE`) },
 		"replaced": func(db *DB, eve *User, _ func(time.Duration)) {
-			_, err := db.LinkFor(t.Context(), eve, CommandLine)
+			_, err := db.NewPasswordToken(t.Context(), eve, CommandLine)
 			check(t, err)
 		},
 		"removed": func(db *DB, eve *User, _ func(time.Duration)) { check(t, db.RemoveUser(t.Context(), eve, CommandLine)) },
@@ -56,7 +56,7 @@ func TestALinkThatWaitedForItsHashSetsNoPassword(t *testing.T) {
 			db, later := clockwork(t)
 			eve, token := invited(t, db)
 			err := hashes(t, db, func() error {
-				_, err := db.UseLink(t.Context(), token, goodPassword, Origin{})
+				_, err := db.UsePasswordToken(t.Context(), token, goodPassword, ClientInfo{})
 				return err
 			}, func() { meanwhile(db, eve, later) })
 			if !errors.Is(err, ErrNotFound) {
@@ -76,9 +76,9 @@ func TestANewPasswordClearsTheFailures(t *testing.T) {
 	for what, set := range map[string]func(db *DB, ada *User) error{
 		"a command": func(db *DB, ada *User) error { return db.SetPassword(t.Context(), ada, next, CommandLine) },
 		"a link": func(db *DB, ada *User) error {
-			token, err := db.LinkFor(t.Context(), ada, CommandLine)
+			token, err := db.NewPasswordToken(t.Context(), ada, CommandLine)
 			check(t, err)
-			_, err = db.UseLink(t.Context(), token, next, Origin{Address: "203.0.113.9"})
+			_, err = db.UsePasswordToken(t.Context(), token, next, ClientInfo{Address: "203.0.113.9"})
 			return err
 		},
 	} {
@@ -87,13 +87,13 @@ func TestANewPasswordClearsTheFailures(t *testing.T) {
 			db, _ := clockwork(t)
 			ada := added(t, db, "ada")
 			for range 5 {
-				fail(t, db, "ada", Origin{Address: "203.0.113.1"})
+				fail(t, db, "ada", ClientInfo{Address: "203.0.113.1"})
 			}
-			if fail(t, db, "ada", Origin{Address: "203.0.113.2"}) == 0 {
+			if fail(t, db, "ada", ClientInfo{Address: "203.0.113.2"}) == 0 {
 				t.Fatal("the account is not throttled")
 			}
 			check(t, set(db, ada))
-			_, err := db.Authenticate(t.Context(), "ada", next, Origin{Address: "203.0.113.3"})
+			_, err := db.Authenticate(t.Context(), "ada", next, ClientInfo{Address: "203.0.113.3"})
 			check(t, err)
 		})
 	}

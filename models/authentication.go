@@ -1,0 +1,134 @@
+package models
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/jmoiron/sqlx"
+
+	"daypass/models/database"
+	"daypass/models/password"
+)
+
+// recordFailure notes and counts a failed sign-in. The user is nil when the username was
+// nobody's: what was typed then is not kept, because people type passwords there.
+func (db *DB) recordFailure(ctx context.Context, user *User, limits []limit, from ClientInfo) error {
+	return db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, record record) error {
+		if err := db.attempts.countFailure(ctx, tx, limits); err != nil {
+			return err
+		}
+		return record(SignInFailed, user)
+	})
+}
+
+// ErrRefused says that a username and a password don't open an account, and
+// not why.
+var ErrRefused = errors.New("the username or the password is wrong")
+
+// Authenticate returns the user whom a username and a password name. It returns
+// ErrRefused when they are wrong or the user is disabled, which all cost the same time and
+// leave the same event; a ValidationError for what can be nobody's and leaves
+// none; a ThrottledError after too many failures; and a BusyError if the
+// limiter is full.
+func (db *DB) Authenticate(ctx context.Context, name, plaintext string, from ClientInfo) (*User, error) {
+	refused := ValidationError{}
+	if strings.TrimSpace(name) == "" {
+		refused["username"] = "Enter your username."
+	}
+	if complaint := password.Implausible(plaintext); complaint != "" {
+		refused["password"] = complaint
+	}
+	if len(refused) > 0 {
+		return nil, refused
+	}
+	_, compared, ok := Username(name)
+	if !ok || !utf8.ValidString(plaintext) || strings.ContainsRune(plaintext, 0) {
+		return nil, ErrRefused
+	}
+	user, err := db.User(ctx, name)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return nil, err
+	}
+	return user, db.verify(ctx, user, compared, plaintext, from)
+}
+
+// Confirm asks who is signed in for the password again. It returns an
+// ValidationError for the field "current" when it is wrong, a ThrottledError or a BusyError.
+func (db *DB) Confirm(ctx context.Context, session *Session, plaintext string, from ClientInfo) error {
+	if complaint := password.Implausible(plaintext); complaint != "" {
+		return ValidationError{"current": complaint}
+	}
+	err := db.verify(ctx, &session.User, session.User.nameKey(), plaintext, from)
+	if errors.Is(err, ErrRefused) {
+		return ValidationError{"current": "This is not your current password."}
+	}
+	return err
+}
+
+// verify checks the password of a user, or of nobody, at the same cost.
+func (db *DB) verify(ctx context.Context, user *User, account, plaintext string, from ClientInfo) (err error) {
+	stored := db.dummyHash
+	if user != nil {
+		if stored, err = password.Parse(user.Password); !user.HasPassword() {
+			stored = db.dummyHash // invited, and has set none yet
+		} else if err != nil {
+			db.Log.Error("a user's password hash is damaged; set a new password", "user", user.Name)
+			stored = db.dummyHash
+		}
+	}
+	limits := db.Throttle.limits(account, from)
+	if err := db.attempts.begin(ctx, limits); err != nil {
+		if errors.As(err, new(*ThrottledError)) {
+			db.throttled.Add(1)
+		}
+		return err
+	}
+	how := undecided
+	defer func() { db.attempts.end(limits, how) }()
+	var matches bool
+	err = db.limiter.Run(ctx, func() error {
+		matches = stored.Matches(plaintext)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if !matches || user == nil || user.Disabled {
+		if err := db.recordFailure(ctx, user, limits, from); err != nil {
+			how = unwritten
+			return err
+		}
+		how = failed
+		db.failed.Add(1)
+		return ErrRefused
+	}
+	if err := db.attempts.forgive(ctx, limits); err != nil {
+		return err
+	}
+	how = succeeded
+	if stored.Outdated() {
+		return db.rehash(ctx, user, plaintext)
+	}
+	return nil
+}
+
+// rehash keeps a password that was just verified with the costs of today.
+func (db *DB) rehash(ctx context.Context, user *User, plaintext string) error {
+	before := password.PHC(user.Password)
+	err := db.limiter.Run(ctx, func() error {
+		user.Password = password.New(plaintext)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return db.Write(ctx, func(tx *sqlx.Tx) error {
+		err := database.ExecOne(ctx, tx, `UPDATE users SET password = $1 WHERE id = $2 AND password = $3`, password.PHC(user.Password), user.ID, before)
+		if errors.Is(err, ErrNotFound) {
+			return ErrRefused // changed in the meantime: what was verified no longer holds
+		}
+		return err
+	})
+}

@@ -1,0 +1,75 @@
+package models
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+
+	"daypass/models/database"
+)
+
+// SetIdle ends the sessions that are idle by the limit that the server had which
+// used this database last, also those that became so while none ran, and sets
+// another limit. So a longer one revives no session.
+func (db *DB) SetIdle(ctx context.Context, limit time.Duration) error {
+	if err := db.endIdle(ctx); err != nil {
+		return err
+	}
+	if limit == db.Idle {
+		return nil
+	}
+	db.Idle = limit
+	_, err := db.Exec(ctx, `INSERT INTO settings (name, value) VALUES ('idle', $1) ON CONFLICT (name) DO UPDATE SET value = excluded.value`, int64(limit.Seconds()))
+	if err != nil {
+		return fmt.Errorf("keep the idle limit: %w", err)
+	}
+	return db.endIdle(ctx)
+}
+
+// readIdle reads the limit of the server that uses the database or used it last.
+func (db *DB) readIdle(ctx context.Context) error {
+	var seconds int64
+	err := db.SQL.GetContext(ctx, &seconds, `SELECT COALESCE(MAX(value), 0) FROM settings WHERE name = 'idle'`)
+	db.Idle = time.Duration(seconds) * time.Second
+	return err
+}
+
+// endIdle ends idle sessions for good. It looks for them without the write lock.
+func (db *DB) endIdle(ctx context.Context) error {
+	if db.Idle == 0 {
+		return nil
+	}
+	last := db.lastIdle() // of before: what is seen meanwhile is later
+	if err := db.writeLastSeen(ctx); err != nil {
+		return err
+	}
+	for {
+		var ids []string
+		if err := db.SQL.SelectContext(ctx, &ids, `SELECT id FROM sessions WHERE seen < $1 LIMIT $2`, last, sweepStep); err != nil {
+			return fmt.Errorf("look for idle sessions: %w", err)
+		}
+		if len(ids) == 0 {
+			return nil
+		}
+		where := database.Conditions{}
+		where.Add(true, `seen < `, last)
+		where.AddIn(`id`, ids)
+		err := db.Write(ctx, func(tx *sqlx.Tx) error {
+			_, err := endSessions(ctx, tx, where.All(), where.Values...)
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("end idle sessions: %w", err)
+		}
+	}
+}
+
+// idle tells whether a session was left alone for longer than is allowed.
+func (db *DB) idle(session *Session) bool {
+	return db.Idle > 0 && session.Seen.Before(db.lastIdle().Time)
+}
+
+// lastIdle is the moment before which an idle session was last seen.
+func (db *DB) lastIdle() Time { return Time{Time: db.Time().Add(-db.Idle)} }

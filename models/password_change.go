@@ -1,0 +1,96 @@
+package models
+
+import (
+	"context"
+
+	"github.com/jmoiron/sqlx"
+
+	"daypass/models/database"
+	"daypass/models/password"
+)
+
+// choosePassword gives the user the hash of a new password, or returns an
+// ValidationError when that is refused. Whether it is guessed first is judged in
+// the gate too: that costs about what a hash costs.
+func (db *DB) choosePassword(ctx context.Context, user *User, plaintext string) error {
+	if complaint := password.Problem(plaintext); complaint != "" {
+		return ValidationError{"password": complaint}
+	}
+	return db.limiter.Run(ctx, func() error {
+		if complaint := password.Guessable(plaintext, user.Name, user.FullName); complaint != "" {
+			return ValidationError{"password": complaint}
+		}
+		user.Password = password.New(plaintext)
+		return nil
+	})
+}
+
+// SetPassword gives a user a new password, and ends all sessions and password
+// links that the user has.
+// It returns a ValidationError when the password is refused.
+func (db *DB) SetPassword(ctx context.Context, user *User, plaintext string, from ClientInfo) error {
+	if err := db.choosePassword(ctx, user, plaintext); err != nil {
+		return err
+	}
+	if err := db.attempts.forgive(ctx, db.Throttle.limits(user.nameKey(), ClientInfo{})); err != nil {
+		return err
+	}
+	return db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, record record) error {
+		if err := database.ExecOne(ctx, tx, `UPDATE users SET password = $1 WHERE id = $2`, password.PHC(user.Password), user.ID); err != nil {
+			return err
+		}
+		if _, err := endAccess(ctx, tx, user, ""); err != nil {
+			return err
+		}
+		return record(PasswordChanged, user)
+	})
+}
+
+// PasswordChange is what a signed-in user asks for.
+type PasswordChange struct {
+	Session  *Session
+	Current  string
+	Password string
+	ID       string // of the session from now on
+	Signer   string // fingerprint of the secret that signs its cookie
+	From     ClientInfo
+}
+
+// ChangePassword gives a user another password, who has to know the current
+// one. The other sessions and the password links end, and this one goes on under a new ID (ASVS 5.0,
+// 7.4.3). It returns a ValidationError, a ThrottledError or a BusyError as
+// Authenticate does, and ErrNotFound when the session has ended meanwhile.
+func (db *DB) ChangePassword(ctx context.Context, asked PasswordChange) error {
+	refused := ValidationError{}
+	if complaint := password.Implausible(asked.Current); complaint != "" {
+		refused["current"] = complaint
+	}
+	if complaint := password.Problem(asked.Password); complaint != "" {
+		refused["password"] = complaint
+	} else if asked.Password == asked.Current {
+		refused["password"] = "This is the current password."
+	}
+	if len(refused) > 0 {
+		return refused
+	}
+	if err := db.Confirm(ctx, asked.Session, asked.Current, asked.From); err != nil {
+		return err
+	}
+	user := asked.Session.User
+	before := password.PHC(user.Password)
+	if err := db.choosePassword(ctx, &user, asked.Password); err != nil {
+		return err
+	}
+	return db.writeWithEvents(ctx, asked.From, func(tx *sqlx.Tx, record record) error {
+		if err := database.ExecOne(ctx, tx, `UPDATE users SET password = $1 WHERE id = $2 AND password = $3 AND NOT disabled`, password.PHC(user.Password), user.ID, before); err != nil {
+			return err
+		}
+		if err := renameSession(ctx, tx, asked.Session.ID, asked.ID, asked.Signer); err != nil {
+			return err
+		}
+		if _, err := endAccess(ctx, tx, &user, asked.ID); err != nil {
+			return err
+		}
+		return record(PasswordChanged, &user)
+	})
+}
