@@ -55,7 +55,11 @@ func TestHelpIsThereWhenAVariableIsMisspelt(t *testing.T) {
 
 // TestTopicsFitATerminal: what has to be one line, tables and code, may be longer.
 func TestTopicsFitATerminal(t *testing.T) {
-	for file, text := range sitetest.Documents(t) {
+	texts := sitetest.Documents(t)
+	if hasOwnName(texts) {
+		t.Skip("a name of another length makes lines of another length")
+	}
+	for file, text := range texts {
 		if file == "README.md" {
 			continue
 		}

@@ -96,6 +96,11 @@ func TestTheReadmeIsShortAndLeadsToTheTopics(t *testing.T) {
 	}
 }
 
+// hasOwnName tells whether this is a copy that "new app" made.
+func hasOwnName(documents map[string]string) bool {
+	return !strings.HasPrefix(documents["README.md"], "# Day"+"pass\n")
+}
+
 // TestCommandsInTheReadmeAndTheTopicsExist parses each daypass command, and looks
 // for what each go test command names.
 func TestCommandsInTheReadmeAndTheTopicsExist(t *testing.T) {
@@ -210,7 +215,6 @@ func TestBlocksOfTheReadmeAndTheTopics(t *testing.T) {
 
 	run("go build -o /dev/null .") // so that what follows starts soon
 	texts := sitetest.Documents(t)
-	renamed := !strings.HasPrefix(texts["README.md"], "# Day"+"pass\n")
 	var banner string
 	stopServer := func() {}
 	// In this order: a later block uses what an earlier one did.
@@ -293,7 +297,7 @@ func TestBlocksOfTheReadmeAndTheTopics(t *testing.T) {
 			stop()
 		}},
 		{"go run . new app acme", func(block string) {
-			if renamed {
+			if hasOwnName(texts) {
 				return // a copy makes no copies
 			}
 			run(block)
