@@ -122,7 +122,7 @@ func (a *App) secure() bool { return a.URL.Scheme == "https" }
 // Serve answers requests on a listener until ctx ends. Requests in progress then
 // have ten seconds to finish.
 func (a *App) Serve(ctx context.Context, on net.Listener) error {
-	listener := web.NewListener(on, a.Log)
+	listener := web.NewListener(on, a.Log, a.TrustedProxies)
 	done := make(chan error, 1)
 	go func() {
 		<-ctx.Done()

@@ -128,6 +128,57 @@ func TestManyConnectionsShutNobodyOut(t *testing.T) {
 	p.Stop()
 }
 
+// TestAClientThatReadsNothingShutsNobodyOut: it asks for much at once on each of its
+// connections, so that all of them are in use, while those of others wait for a request.
+func TestAClientThatReadsNothingShutsNobodyOut(t *testing.T) {
+	if sitetest.OpenFiles(3000) < 3000 {
+		t.Skip("too few files may be open here")
+	}
+	folder := t.TempDir()
+	limited := filepath.Join(folder, "limited")
+	sitetest.Must(t, os.WriteFile(limited, []byte("#!/bin/sh\nulimit -n 300\nexec '"+os.Args[0]+"' \"$@\"\n"), 0o700))
+	p := sitetest.LaunchProgram(t, limited, folder)
+	address := strings.Replace(strings.TrimPrefix(p.URL, "http://"), "localhost", "127.0.0.1", 1)
+	honest, err := net.Dial("tcp", address)
+	sitetest.Must(t, err)
+	defer honest.Close()
+	sitetest.Must(t, honest.SetDeadline(time.Now().Add(60*time.Second)))
+	reader := bufio.NewReader(honest)
+	ask := func(path string) (body []byte, err error) {
+		fmt.Fprintf(honest, "GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n", path)
+		answer, err := http.ReadResponse(reader, nil)
+		if err != nil {
+			return nil, err
+		}
+		defer answer.Body.Close()
+		return io.ReadAll(answer.Body)
+	}
+	page, err := ask("/setup")
+	sitetest.Must(t, err)
+	style := regexp.MustCompile(`/public/[^"]+\.css`).Find(page)
+	much := []byte(strings.Repeat(fmt.Sprintf("GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n", style), 200))
+
+	flood := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 3)}, Timeout: 30 * time.Second, Control: func(_, _ string, raw syscall.RawConn) error {
+		return raw.Control(func(file uintptr) { syscall.SetsockoptInt(int(file), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 2304) })
+	}}
+	for i := range 800 {
+		connection, err := flood.Dial("tcp", address)
+		if err != nil {
+			t.Fatalf("after %d connections: %v", i, err)
+		}
+		defer connection.Close()
+		go connection.Write(much) // blocks until the server has closed it
+		if i%20 == 19 {
+			if _, err := ask("/healthz"); err != nil {
+				t.Fatalf("after %d connections somebody else's was closed: %v\n%s", i+1, err, p.Out)
+			}
+		}
+	}
+	if !strings.Contains(p.Out.String(), "too many connections") {
+		t.Errorf("that was no flood:\n%s", p.Out)
+	}
+}
+
 // TestASignalRightAfterTheStartEndsTheServer, also when it comes before the
 // server has begun to accept.
 func TestASignalRightAfterTheStartEndsTheServer(t *testing.T) {

@@ -22,14 +22,16 @@ const (
 // Listener accepts connections until it is closed: an error that passes, such as
 // too many open files, is waited out. When there are too many connections, the one
 // that has waited longest for a request is closed, among those of the client that
-// has most.
+// has most. A client with more than a quarter of them gives its own first, also
+// while they are in use: it could keep all of them in use by never reading.
 type Listener struct {
 	net.Listener
-	log    *slog.Logger
-	limit  int
-	close  func() error
-	closed chan struct{}
-	freed  chan struct{} // gets a value when a connection was closed
+	log     *slog.Logger
+	limit   int
+	trusted Proxies // whose connections are those of many people
+	close   func() error
+	closed  chan struct{}
+	freed   chan struct{} // gets a value when a connection was closed
 
 	mutex  sync.Mutex
 	open   map[*Conn]bool
@@ -38,13 +40,13 @@ type Listener struct {
 }
 
 // NewListener wraps a listener.
-func NewListener(listener net.Listener, log *slog.Logger) *Listener {
+func NewListener(listener net.Listener, log *slog.Logger, trusted Proxies) *Listener {
 	limit := maxConnections
 	if files := maxFiles(); files > 0 {
 		limit = max(1, min(limit, files-min(otherDescriptors, files/4)))
 	}
 	l := &Listener{
-		Listener: listener, log: log, limit: limit,
+		Listener: listener, log: log, limit: limit, trusted: trusted,
 		closed: make(chan struct{}), freed: make(chan struct{}, 1),
 		open: make(map[*Conn]bool), counts: make(map[netip.Prefix]*int),
 	}
@@ -86,7 +88,8 @@ func isShortage(err error) bool {
 // admit adds a connection, as soon as there is room for it.
 func (l *Listener) admit(accepted net.Conn) *Conn {
 	c := &Conn{Conn: accepted, listener: l, since: time.Now()}
-	client := clientOf(accepted)
+	address, client := clientOf(accepted)
+	c.shared = l.trusted.Trust(address)
 	for {
 		l.mutex.Lock()
 		full := len(l.open) >= l.limit
@@ -132,7 +135,7 @@ func (l *Listener) closeOne() bool {
 	var spare *Conn
 	now := time.Now()
 	for c := range l.open {
-		if c.busy && now.Sub(c.since) < mayTake {
+		if c.busy && now.Sub(c.since) < mayTake && !c.greedy() {
 			continue
 		}
 		if spare == nil || c.sooner(spare) {
@@ -163,13 +166,22 @@ type Conn struct {
 	listener *Listener
 	client   netip.Prefix
 	peers    *int // connections of the client
+	shared   bool // the client is a proxy
 	busy     bool // a request is being answered
 	since    time.Time
+}
+
+// greedy tells whether the client has more than a quarter of the connections. When
+// it is the only one, or a proxy, that is as it should be.
+func (c *Conn) greedy() bool {
+	return !c.shared && len(c.listener.counts) > 1 && *c.peers > c.listener.limit/4
 }
 
 // sooner tells whether a connection is closed before another one.
 func (c *Conn) sooner(other *Conn) bool {
 	switch {
+	case c.greedy() != other.greedy():
+		return c.greedy()
 	case c.busy != other.busy:
 		return other.busy
 	case *c.peers != *other.peers:
@@ -204,16 +216,17 @@ func (c *Conn) Close() error {
 	return err
 }
 
-// clientOf is whom a connection belongs to: an address, or for IPv6 a network of 64 bits.
-func clientOf(c net.Conn) netip.Prefix {
+// clientOf returns the address of a connection and whom it belongs to: that address,
+// or for IPv6 a network of 64 bits.
+func clientOf(c net.Conn) (netip.Addr, netip.Prefix) {
 	peer, ok := c.RemoteAddr().(*net.TCPAddr)
 	if !ok {
-		return netip.Prefix{}
+		return netip.Addr{}, netip.Prefix{}
 	}
 	address := peer.AddrPort().Addr().Unmap().WithZone("")
 	bits := 32
 	if address.Is6() {
 		bits = 64
 	}
-	return netip.PrefixFrom(address, bits).Masked()
+	return address, netip.PrefixFrom(address, bits).Masked()
 }
