@@ -47,8 +47,7 @@ func TestAdministeringUsers(t *testing.T) {
 
 	self := "/admin/users/" + site.User("ada").ID
 	for _, act := range []string{"/make-member", "/disable", "/remove"} {
-		ada.Post(self + act).LeadsTo(self)
-		ada.Get(self).Says("last administrator")
+		ada.Post(self + act).Answers(422).Says(`<p class="message bad" role="alert">`).Says("last administrator")
 	}
 	ada.Post("/admin/sessions/end").LeadsTo("/login?left=1")
 	ada.Get("/dashboard").LeadsToSignIn()

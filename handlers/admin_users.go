@@ -124,6 +124,7 @@ type AdminUserPage struct {
 	render.Page
 	Whose    *models.User
 	Self     bool
+	Problem  string // why an action was refused
 	Sessions []SessionRow
 	More     int // sessions that are not listed
 	Activity []EventRow
@@ -134,7 +135,11 @@ func (a *App) user(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	page := &AdminUserPage{Page: render.Page{Title: whose.Names()}, Whose: whose, Self: whose.ID == sessionOf(c).User.ID}
+	return a.renderUser(c, whose, "")
+}
+
+func (a *App) renderUser(c *fiber.Ctx, whose *models.User, problem string) error {
+	page := &AdminUserPage{Page: render.Page{Title: whose.Names()}, Whose: whose, Self: whose.ID == sessionOf(c).User.ID, Problem: problem}
 	sessions, more, err := a.db.SessionsOf(c.UserContext(), whose, sessionsShown)
 	if err != nil {
 		return err
@@ -186,7 +191,8 @@ func (a *App) changeUser(c *fiber.Ctx) error {
 		return models.ErrNotFound
 	}
 	if errors.Is(err, models.ErrLastAdmin) {
-		done, err, back = "is the last administrator: make somebody else one first.", nil, "/admin/users/"+user.ID
+		c.Status(fiber.StatusUnprocessableEntity)
+		return a.renderUser(c, user, user.Names()+" is the last administrator: make somebody else one first.")
 	}
 	if err != nil {
 		return err

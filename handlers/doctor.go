@@ -103,10 +103,10 @@ func examineSite(ctx context.Context, config Config, inUse bool) models.Finding 
 	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil && !inUse {
-		return models.Finding{Level: models.OK, About: about, Found: "does not run yet"}
+		return models.Finding{Level: models.OK, About: about, Found: "nothing answers at " + config.URL.String() + "; if the server listens elsewhere, give doctor the same --listen"}
 	}
 	if err != nil {
-		return models.Finding{Level: models.Warning, About: about, Found: "can't be reached: " + err.Error(), Fix: "start it, or see what stands before it"}
+		return models.Finding{Level: models.Warning, About: about, Found: "can't be reached: " + err.Error(), Fix: "start it, check the proxy, or give doctor the same --listen and --url as the server"}
 	}
 	defer response.Body.Close()
 	page, err := io.ReadAll(io.LimitReader(response.Body, 1<<20))
@@ -114,7 +114,7 @@ func examineSite(ctx context.Context, config Config, inUse bool) models.Finding 
 		return models.Finding{Level: models.OK, About: about, Found: "answers at " + config.URL.String() + ", and waits for the first account"}
 	}
 	if err != nil || response.StatusCode != http.StatusOK || !strings.Contains(string(page), "Daypass") {
-		return models.Finding{Level: models.Failed, About: about, Found: fmt.Sprintf("%s/login answers %s, and not with the sign-in", config.URL, response.Status), Fix: "see where the proxy leads to"}
+		return models.Finding{Level: models.Failed, About: about, Found: fmt.Sprintf("%s/login answers %s instead of the sign-in page", config.URL, response.Status), Fix: "check where the proxy leads to"}
 	}
 	if said := misconfigured.FindSubmatch(page); said != nil {
 		plain := strings.Join(strings.Fields(html.UnescapeString(regexp.MustCompile(`<[^>]*>`).ReplaceAllString(string(said[1]), " "))), " ")

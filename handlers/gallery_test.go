@@ -117,6 +117,7 @@ var gallery = map[string]render.Framed{
 	"admin-user: full":      &AdminUserPage{Page: signedIn("Ada"), Whose: &someUsers[0], Self: true, Sessions: []SessionRow{newSessionRow(someSession, &someSession)}, More: 4, Activity: newEventRows(allEvents())},
 	"admin-user: invited":   &AdminUserPage{Page: signedIn("Eve"), Whose: &someUsers[1]},
 	"admin-user: disabled":  &AdminUserPage{Page: signedIn("Bob"), Whose: &someUsers[2]},
+	"admin-user: refused":   &AdminUserPage{Page: signedIn("Ada"), Whose: &someUsers[0], Self: true, Problem: "Ada is the last administrator."},
 	"set-password: form":    &SetPasswordPage{Page: render.Page{Title: "Set your password"}, Token: "x", Whose: "ada", Fields: someFields},
 	"set-password: used":    &SetPasswordPage{Page: render.Page{Title: "This link no longer works"}},
 	"dashboard: one failed": &DashboardPage{Page: tabbed("Dashboard"), Session: &someSession, Attention: models.Attention{Failed: 1}},

@@ -46,7 +46,7 @@ func (db *DB) Invite(ctx context.Context, asked NewUser, from ClientInfo) (user 
 
 // NewPasswordToken returns the token of a new link with which a user sets another
 // password. Links that the user had before count no more. It returns ErrNotFound
-// when the user was removed meanwhile.
+// when the user is disabled, or was removed meanwhile.
 func (db *DB) NewPasswordToken(ctx context.Context, user *User, from ClientInfo) (token string, err error) {
 	err = db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, record record) error {
 		if token, err = db.insertPasswordToken(ctx, tx, user, from.Author); err != nil {
@@ -59,7 +59,7 @@ func (db *DB) NewPasswordToken(ctx context.Context, user *User, from ClientInfo)
 
 func (db *DB) insertPasswordToken(ctx context.Context, tx *sqlx.Tx, user *User, author string) (string, error) {
 	token := rand.Text()
-	err := database.ExecOne(ctx, tx, `INSERT INTO links (key, expires, author_id, user_id) SELECT CAST($1 AS TEXT), CAST($2 AS BIGINT), CAST($3 AS TEXT), id FROM users WHERE id = $4
+	err := database.ExecOne(ctx, tx, `INSERT INTO links (key, expires, author_id, user_id) SELECT CAST($1 AS TEXT), CAST($2 AS BIGINT), CAST($3 AS TEXT), id FROM users WHERE id = $4 AND NOT disabled
 		ON CONFLICT (user_id) DO UPDATE SET key = excluded.key, expires = excluded.expires, author_id = excluded.author_id`,
 		passwordTokenKey(token), Time{Time: db.Time().Add(PasswordTokenLifetime)}, author, user.ID)
 	if err != nil {

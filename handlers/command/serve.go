@@ -78,7 +78,7 @@ func (s *serve) Run(ctx context.Context, at console) error {
 	if err != nil {
 		return err
 	}
-	if err := s.printBanner(ctx, at, db, public, token); err != nil {
+	if err := s.printBanner(ctx, at, db, listener.Addr(), public, token); err != nil {
 		return err
 	}
 	db.Start()
@@ -95,7 +95,7 @@ func settle() {
 
 // printBanner prints the address of the site, and how to create the first account.
 // The link is for the terminal alone; the log never has a token.
-func (s *serve) printBanner(ctx context.Context, at console, db *models.DB, public *url.URL, token string) error {
+func (s *serve) printBanner(ctx context.Context, at console, db *models.DB, address net.Addr, public *url.URL, token string) error {
 	found, err := db.HasUsers(ctx)
 	if err != nil {
 		return err
@@ -109,11 +109,11 @@ func (s *serve) printBanner(ctx context.Context, at console, db *models.DB, publ
 	}
 	fmt.Fprintln(at.out)
 	if public.Scheme == "http" && !web.IsLocal(public.Hostname()) {
-		at.log.Warn("passwords and cookies travel unencrypted; put a proxy with TLS in front and set its address with --url https://…", "url", public)
+		at.log.Warn("passwords and cookies travel unencrypted; put a proxy with TLS in front and set its address with --url https://…", "url", public.String())
 	}
 	if len(at.unknown) > 0 {
 		at.log.Warn("unknown variables", "names", strings.Join(at.unknown, " "))
 	}
-	at.log.Info("listening", "address", s.Listen, "url", public, "database", at.db, "version", Version)
+	at.log.Info("listening", "address", address.String(), "url", public.String(), "database", at.db, "version", Version)
 	return nil
 }

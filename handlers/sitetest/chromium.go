@@ -43,7 +43,8 @@ func Chromium(t *testing.T, width, height int64, dark bool) *Window {
 		}
 		t.Skip(missing)
 	}
-	options := []chromedp.ExecAllocatorOption{chromedp.ExecPath(path), chromedp.UserDataDir(t.TempDir()), chromedp.WindowSize(int(width), int(height))}
+	options := []chromedp.ExecAllocatorOption{chromedp.ExecPath(path), chromedp.Env("HOME=" + t.TempDir()), // for downloads
+		chromedp.UserDataDir(t.TempDir()), chromedp.WindowSize(int(width), int(height))}
 	for _, flag := range []string{
 		"headless", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run",
 		"disable-background-networking", "disable-component-update", "disable-sync", "hide-scrollbars",
@@ -191,6 +192,7 @@ func (w *Window) Look(name string) {
 	w.t.Helper()
 	axe, err := os.ReadFile(filepath.Join(Root(w.t), "handlers/testdata/axe.min.js"))
 	Must(w.t, err)
+	Evaluate[any](w, `document.querySelectorAll("details").forEach(details => details.open = true)`)
 	complaints := Evaluate[string](w, string(axe)+`;
 		axe.run().then(found => found.violations.map(v => v.id + ": " + v.nodes.map(n => n.html + " " + n.failureSummary).join("\n")).join("\n"))`)
 	if complaints != "" {
@@ -198,6 +200,9 @@ func (w *Window) Look(name string) {
 	}
 	if Evaluate[bool](w, "document.documentElement.scrollWidth > innerWidth") {
 		w.t.Errorf("%s is wider than the window", name)
+	}
+	if Evaluate[bool](w, `[...document.querySelectorAll("nav")].some(nav => nav.scrollWidth > nav.clientWidth)`) {
+		w.t.Errorf("%s: a menu is cut off", name)
 	}
 	picture, err := chromedp.Run(w.Ctx, chromedp.FullScreenshot(100))
 	Must(w.t, err)
