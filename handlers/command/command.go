@@ -69,7 +69,7 @@ func Run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 	exited := false
 	parser := kong.Must(&line,
 		kong.Name("daypass"),
-		kong.Description("A login-protected dashboard in one binary."),
+		kong.Description("A login-protected dashboard in one binary. For longer answers, see: daypass help"),
 		kong.Writers(out, errs),
 		kong.Exit(func(int) { exited = true }),
 		kong.UsageOnError(),

@@ -16,6 +16,9 @@ func TestHelpListsTheTopicsAndShowsEach(t *testing.T) {
 	if status != 0 || errs != "" || !strings.Contains(list, "daypass --help") {
 		t.Fatalf("daypass help: status %d\n%s%s", status, list, errs)
 	}
+	if _, usage, _ := sitetest.Typed(t, "", "--help"); !strings.Contains(usage, "see: daypass help\n") {
+		t.Errorf("daypass --help says\n%s", usage)
+	}
 	lines := regexp.MustCompile(`(?m)^  (\w+) +(\S.+)$`).FindAllStringSubmatch(list, -1)
 	if len(lines) < 9 {
 		t.Errorf("%d topics are listed:\n%s", len(lines), list)
