@@ -48,9 +48,10 @@ func (a *App) fail(c *fiber.Ctx, err error) error {
 	}
 	var throttled *models.ThrottledError
 	if errors.As(err, &throttled) {
-		page.Sentence = "Too many failed sign-ins. Please wait " + web.HumanDuration(throttled.After) + " and try again."
+		page.Sentence = throttledSentence(throttled)
 	}
 	if errors.Is(err, web.ErrCrossOrigin) {
+		page.Title = "Request refused"
 		page.Sentence = "This came from another site, so nothing was changed. Open the page here and try again."
 	}
 	gone := errors.Is(err, database.ErrReplaced)
@@ -66,9 +67,7 @@ func (a *App) fail(c *fiber.Ctx, err error) error {
 			a.logFailure(c, err)
 		}
 	}
-	if after := web.RetryAfter(err, status); after > 0 {
-		c.Set(fiber.HeaderRetryAfter, strconv.Itoa(int(math.Ceil(after.Seconds()))))
-	}
+	setRetryAfter(c, err, status)
 	web.SetHeaders(c, a.headers)
 	if status == fiber.StatusMethodNotAllowed {
 		// Somebody opens the address that a form was sent to.
@@ -89,6 +88,16 @@ func (a *App) fail(c *fiber.Ctx, err error) error {
 		return c.SendString(page.Title + "\n\n" + page.Sentence + "\n")
 	}
 	return nil
+}
+
+func throttledSentence(err *models.ThrottledError) string {
+	return "Too many failed sign-ins. Please wait " + web.HumanDuration(err.After) + " and try again."
+}
+
+func setRetryAfter(c *fiber.Ctx, err error, status int) {
+	if after := web.RetryAfter(err, status); after > 0 {
+		c.Set(fiber.HeaderRetryAfter, strconv.Itoa(int(math.Ceil(after.Seconds()))))
+	}
 }
 
 // logFailure writes the log line that the reference on the error page points to. It

@@ -65,7 +65,12 @@ func (a *App) login(c *fiber.Ctx) error {
 		err = a.signIn(c, user, next)
 	}
 	var invalid models.ValidationError
+	var throttled *models.ThrottledError
 	switch {
+	case errors.As(err, &throttled):
+		c.Status(fiber.StatusTooManyRequests)
+		setRetryAfter(c, err, fiber.StatusTooManyRequests)
+		return a.renderLogin(c, &LoginPage{Next: next, Error: throttledSentence(throttled)}, name, nil)
 	case errors.Is(err, models.ErrRefused):
 		c.Status(fiber.StatusUnprocessableEntity)
 		return a.renderLogin(c, &LoginPage{Next: next, Error: "Wrong username or password."}, name, nil)

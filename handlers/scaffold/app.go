@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"go/build"
 	"io/fs"
 	"os"
 	"path"
@@ -51,6 +52,8 @@ func (a App) Write(checkout Checkout) (folder string, err error) {
 		return "", fmt.Errorf("%q is no name for an app: use lower-case letters, digits and dashes", a.Name)
 	case module.CheckImportPath(a.Module) != nil:
 		return "", fmt.Errorf("%q is no name for a Go module, such as example.org/team/%s", a.Module, a.Name)
+	case inStandardLibrary(a.Module):
+		return "", fmt.Errorf("%q is a package of Go's standard library; choose another name, or another module with --module", a.Module)
 	case !appTitle.MatchString(a.Title):
 		return "", fmt.Errorf("%q is no title: use letters, digits, spaces and dashes", a.Title)
 	}
@@ -77,6 +80,12 @@ func (a App) Write(checkout Checkout) (folder string, err error) {
 		}
 		return formattedFile(file, rename(file, content))
 	})
+}
+
+// inStandardLibrary reports whether Go has a package or a folder of packages of this name.
+func inStandardLibrary(path string) bool {
+	found, err := build.Import(path, "", build.FindOnly)
+	return err == nil && found.Goroot
 }
 
 // Copy copies the files that belong to the source of the checkout to a folder,

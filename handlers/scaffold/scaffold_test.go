@@ -226,6 +226,7 @@ func TestANewAppIsItsOwn(t *testing.T) {
 	for said, wrong := range map[string]App{
 		"is no name for an app":      {Name: "Acme"},
 		"is no name for a Go module": {Name: "acme", Module: "a b"},
+		"is a package of Go's":       {Name: "fmt"},
 		"is no title":                {Name: "acme", Title: "<b>"},
 	} {
 		wrong.Folder = filepath.Join(t.TempDir(), "copy")
