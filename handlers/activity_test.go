@@ -132,13 +132,23 @@ func TestLargeFilesAreDownloadedWhole(t *testing.T) {
 		metrics.Read(sample)
 		return sample[0].Value.Uint64()
 	}
+	people := []*sitetest.Browser{eve}
+	for _, name := range []string{"bo", "cy", "di", "flo"} {
+		site.AddUser(name, models.Member)
+		site.Change(fmt.Sprintf(`INSERT INTO events (id, user_id, kind, at, address, browser) SELECT e.id || '%[1]s', u.id, e.kind, e.at, e.address, e.browser
+			FROM events e JOIN users v ON v.id = e.user_id AND v.name = 'eve', users u WHERE u.name = '%[1]s'`, name))
+		people = append(people, site.SignIn(name))
+	}
 	before := held()
-	for range 10 {
+	var slow []net.Conn
+	for i := range 10 {
+		who := people[i/2]
 		connection, err := net.Dial("tcp", strings.TrimPrefix(site.URL, "http://"))
 		sitetest.Must(t, err)
+		slow = append(slow, connection)
 		defer connection.Close()
 		sitetest.Must(t, connection.(*net.TCPConn).SetReadBuffer(4096))
-		fmt.Fprintf(connection, "POST /account/data.json HTTP/1.1\r\nHost: x\r\nSec-Fetch-Site: same-origin\r\nCookie: daypass=%s\r\nContent-Length: 0\r\n\r\n", eve.Cookie())
+		fmt.Fprintf(connection, "POST /account/data.json HTTP/1.1\r\nHost: x\r\nSec-Fetch-Site: same-origin\r\nCookie: daypass=%s\r\nContent-Length: 0\r\n\r\n", who.Cookie())
 		line, err := bufio.NewReaderSize(connection, 16).ReadString('\n')
 		sitetest.Must(t, err)
 		if !strings.Contains(line, "200") {
@@ -148,6 +158,19 @@ func TestLargeFilesAreDownloadedWhole(t *testing.T) {
 	if after := held(); after > before+50<<20 { // whole files would be some 300
 		t.Errorf("ten downloads hold %d MiB", (after-before)>>20)
 	}
+
+	// More than that would starve the database, whoever asks.
+	for _, refused := range []*sitetest.Answer{eve.Get("/activity.csv"), ada.Get("/admin/activity.csv"), eve.Post("/account/data.json")} {
+		refused.Answers(429).Says("Too many downloads").Says("until they are done")
+		if after := refused.Response.Header.Get("Retry-After"); after == "" {
+			t.Error("nobody is told when to try again")
+		}
+	}
+	for _, connection := range slow[1:] { // but one of eve
+		connection.Close()
+	}
+	sitetest.Until(t, "the downloads are known to have ended", func() bool { return ada.Get("/admin/activity.csv").Response.StatusCode == 200 })
+	sitetest.Until(t, "eve may download again", func() bool { return eve.Get("/activity.csv?kind=sign-in").Response.StatusCode == 200 })
 	db, err := sql.Open("sqlite3", site.File)
 	sitetest.Must(t, err)
 	defer db.Close()

@@ -51,6 +51,7 @@ type App struct {
 	db          *models.DB
 	sessions    *session.Manager
 	pages       *cache.Pages
+	downloads   downloads
 	table       []route
 	renderer    *render.Renderer
 	crossOrigin *http.CrossOriginProtection

@@ -50,6 +50,9 @@ func (a *App) fail(c *fiber.Ctx, err error) error {
 	if errors.As(err, &throttled) {
 		page.Sentence = throttledSentence(throttled)
 	}
+	if errors.Is(err, errDownloads) {
+		page.Title, page.Sentence = "Too many downloads", "Other downloads are still under way. Wait until they are done, then try again."
+	}
 	if errors.Is(err, web.ErrCrossOrigin) {
 		page.Title = "Request refused"
 		page.Sentence = "This came from another site, so nothing was changed. Open the page here and try again."

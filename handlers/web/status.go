@@ -41,7 +41,7 @@ func RetryAfter(err error, status int) time.Duration {
 		return throttled.After
 	case errors.As(err, &busy):
 		return busy.After
-	case status == fiber.StatusServiceUnavailable:
+	case status == fiber.StatusServiceUnavailable, status == fiber.StatusTooManyRequests:
 		return 5 * time.Second
 	}
 	return 0
