@@ -1,14 +1,17 @@
 package handlers
 
 import (
+	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
 	"html"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -294,34 +297,81 @@ func TestEveryKindOfEventIsShown(t *testing.T) {
 	}
 }
 
-// TestTheImportsRunOneWay: models know no HTTP, handlers write no SQL.
+// layers lists the packages of the module. Each may import those in lines below its
+// own, and of the libraries not those that its line names.
+var layers = []struct {
+	packages  []string
+	forbidden []string
+}{
+	{packages: []string{"."}, forbidden: slices.Concat(sqlLibraries, []string{"net/http"})},
+	{packages: []string{"handlers/sitetest"}}, // for tests
+	{packages: []string{"handlers/command"}},
+	{packages: []string{"handlers"}, forbidden: sqlLibraries},
+	{packages: []string{"handlers/session"}, forbidden: sqlLibraries},
+	{packages: []string{"handlers/cache", "handlers/render", "handlers/web"}, forbidden: sqlLibraries},
+	{packages: []string{"handlers/scaffold"}}, // tries migrations out
+	{packages: []string{"models"}, forbidden: httpLibraries},
+	{packages: []string{"models/database", "models/password"}, forbidden: httpLibraries},
+	{packages: []string{"views", "public"}, forbidden: slices.Concat(sqlLibraries, httpLibraries)},
+}
+
+var (
+	httpLibraries = []string{"net/http", "github.com/gofiber/fiber", "github.com/valyala/fasthttp"}
+	sqlLibraries  = []string{"database/sql", "github.com/jmoiron/sqlx", "github.com/mattn/go-sqlite3", "github.com/gofiber/storage"}
+)
+
+// TestTheImportsRunOneWay: down the list of layers, which has every package. So
+// models know no HTTP, the packages that pages stand on know no page, and handlers
+// write no SQL.
 func TestTheImportsRunOneWay(t *testing.T) {
-	for folder, forbidden := range map[string][]string{
-		"../models": {"net/http", "github.com/gofiber/fiber", "github.com/valyala/fasthttp", "daypass/handlers", "daypass/views", "daypass/public"},
-		".":         {"database/sql", "github.com/jmoiron/sqlx", "github.com/mattn/go-sqlite3", "github.com/gofiber/storage"},
-		"../views":  {"daypass/"},
-		"../public": {"daypass/"},
-	} {
-		files, err := filepath.Glob(folder + "/*.go")
-		if err != nil || len(files) == 0 {
-			t.Fatal(files, err)
+	layerOf := make(map[string]int)
+	for i, layer := range layers {
+		for _, name := range layer.packages {
+			layerOf[name] = i
 		}
-		for _, file := range files {
-			if strings.HasSuffix(file, "_test.go") {
-				continue
+	}
+	seen := make(map[string]bool)
+	err := filepath.WalkDir("..", func(file string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() && (entry.Name() == "testdata" || strings.HasPrefix(entry.Name(), ".") && entry.Name() != "..") {
+			return filepath.SkipDir
+		}
+		if !strings.HasSuffix(file, ".go") || strings.HasSuffix(file, "_test.go") {
+			return nil
+		}
+		folder := strings.TrimPrefix(filepath.ToSlash(filepath.Dir(file)), "../")
+		if folder == ".." {
+			folder = "."
+		}
+		layer, known := layerOf[folder]
+		if !known {
+			return fmt.Errorf("%s is in no layer: add its package to layers", file)
+		}
+		seen[folder] = true
+		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		for _, imported := range parsed.Imports {
+			path := strings.Trim(imported.Path.Value, `"`)
+			if name, ours := strings.CutPrefix(path, "daypass/"); ours && layerOf[name] <= layer {
+				t.Errorf("%s imports %s, which is not below it", file, path)
 			}
-			parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, imported := range parsed.Imports {
-				for _, prefix := range forbidden {
-					if strings.HasPrefix(strings.Trim(imported.Path.Value, `"`), prefix) {
-						t.Errorf("%s imports %s", file, imported.Path.Value)
-					}
+			for _, library := range layers[layer].forbidden {
+				if path == library || strings.HasPrefix(path, library+"/") {
+					t.Errorf("%s imports %s", file, path)
 				}
 			}
 		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(seen) != len(layerOf) {
+		t.Errorf("%d packages are there, and %d are in layers", len(seen), len(layerOf))
 	}
 }
 

@@ -14,11 +14,11 @@ import (
 	"daypass/models/password"
 )
 
-// attempts are the sign-ins whose password is being looked at. While there are
-// some against a limit, no more of them run at a time than may still fail free
-// of delay; the others wait for how those end. So a crowd that knows the
-// password comes in as fast as it can be hashed, and a burst of guesses gets no
-// more tries than the same guesses one by one.
+// attempts are the sign-ins whose password is being checked. For each limit, no more
+// of them run at a time than may still fail before delays start; the others wait for
+// their outcome. So many sign-ins with the right password succeed as fast as they can
+// be hashed, and a burst of guesses gets no more attempts than the same guesses one
+// after the other.
 type attempts struct {
 	db       *database.DB
 	throttle *Throttle
@@ -30,10 +30,10 @@ type attempts struct {
 	waiting int
 
 	// unwritten are the limits of failures that could not be counted in the
-	// database. They are before any further password is looked at: otherwise a
-	// full disk would allow as many guesses as anybody likes. To write each try
-	// before its password is looked at would do, too, but costs every sign-in a
-	// write more. There are never more of them than passwords are looked at at a time.
+	// database. They are written before any further password is checked, otherwise
+	// a full disk would allow unlimited guesses. Writing each attempt before its
+	// password is checked would do as well, but would cost every sign-in another
+	// write. There are never more of them than passwords are checked at a time.
 	unwritten [][]limit
 }
 
@@ -43,15 +43,15 @@ func newAttempts(db *database.DB, throttle *Throttle, limiter *password.Limiter)
 	return a
 }
 
-// counter is the count of a limit while somebody tries.
+// counter is the count of a limit while there are attempts.
 type counter struct {
 	failures
 	underWay int
 }
 
-// begin lets a try against its limits begin, when its turn comes and all
-// failures before it are written. It returns a ThrottledError when it is too early for another one, and a BusyError when too
-// many wait. Whoever began calls end.
+// begin waits until an attempt may run under its limits and all earlier failures are
+// written. It returns a ThrottledError if it is too early for another attempt, and a
+// BusyError if too many wait. After begin has succeeded, the caller calls end.
 func (a *attempts) begin(ctx context.Context, limits []limit) error {
 	a.Lock()
 	defer a.Unlock()
@@ -95,7 +95,7 @@ func (a *attempts) begin(ctx context.Context, limits []limit) error {
 	}
 }
 
-// counter returns the count of a limit: the one in use, or else what is stored.
+// counter returns the count of a limit: the one in use, or else the stored one.
 func (a *attempts) counter(ctx context.Context, limit limit) (*counter, error) {
 	if t, ok := a.open[limit.key]; ok {
 		return t, nil
@@ -113,17 +113,17 @@ func storedFailures(ctx context.Context, from sqlx.QueryerContext, limit limit) 
 	return stored, nil
 }
 
-// outcome is how a try ended.
+// outcome is how an attempt ended.
 type outcome int
 
 const (
-	undecided outcome = iota // nobody is to blame
+	undecided outcome = iota // the password was not checked
 	failed
-	unwritten // failed, which the database does not know yet
+	unwritten // failed, but not counted in the database yet
 	succeeded
 )
 
-// end takes a try off its limits, with its outcome, and lets others go on.
+// end removes an attempt from its limits, counts its outcome, and wakes those who wait.
 func (a *attempts) end(limits []limit, how outcome) {
 	a.Lock()
 	defer a.Unlock()
@@ -146,9 +146,9 @@ func (a *attempts) end(limits []limit, how outcome) {
 	a.ended.Broadcast()
 }
 
-// writeUnwritten counts the failures that the database does not know yet.
+// writeUnwritten counts the failures that are not counted in the database yet.
 func (a *attempts) writeUnwritten(ctx context.Context) error {
-	return a.db.TakeTurn(ctx, func() error { // so that nobody else writes the same
+	return a.db.TakeTurn(ctx, func() error { // so that no other goroutine writes the same
 		a.Lock()
 		all := a.unwritten
 		a.Unlock()
@@ -173,7 +173,7 @@ func (a *attempts) writeUnwritten(ctx context.Context) error {
 	})
 }
 
-// countFailure adds a failure to the limits it is held against.
+// countFailure adds a failure to its limits.
 func (a *attempts) countFailure(ctx context.Context, tx *sqlx.Tx, limits []limit) error {
 	for _, limit := range limits {
 		stored, err := storedFailures(ctx, tx, limit)
@@ -189,8 +189,8 @@ func (a *attempts) countFailure(ctx context.Context, tx *sqlx.Tx, limits []limit
 	return nil
 }
 
-// forgive clears the counts that are not shared: their owner has come. Mostly
-// there is nothing to clear, and nothing is written.
+// forgive clears the counts that are not shared, because their owner has signed in.
+// Usually there is nothing to clear, and nothing is written.
 func (a *attempts) forgive(ctx context.Context, limits []limit) error {
 	for _, limit := range limits {
 		if limit.shared {
@@ -209,14 +209,8 @@ func (a *attempts) forgive(ctx context.Context, limits []limit) error {
 	return nil
 }
 
-// maxFailures is how many counts are kept: about 10 MB. When strangers make up
-// more names than that, those go that would be given back first. To get rid of the
-// count of an account in that way takes more failures than are ever hashed before it is
-// given back by itself.
-const maxFailures = 100_000
-
-// forgivenBefore returns up to which moment the counts are deleted that will have
-// been given back then: now, or later when there are too many.
+// forgivenBefore returns a time. Counts that are forgiven by then can be deleted: it
+// is now, or later if there are too many counts.
 func (a *attempts) forgivenBefore(ctx context.Context) (Time, error) {
 	var excess Time
 	err := a.db.SQL.GetContext(ctx, &excess, `SELECT COALESCE((SELECT forgiven FROM failures ORDER BY forgiven DESC LIMIT 1 OFFSET $1), 0)`, maxFailures)

@@ -12,8 +12,8 @@ import (
 	"daypass/models/password"
 )
 
-// recordFailure notes and counts a failed sign-in. The user is nil when the username was
-// nobody's: what was typed then is not kept, because people type passwords there.
+// recordFailure records and counts a failed sign-in. The user is nil if nobody has
+// the username. What was entered is not stored, because people enter passwords there.
 func (db *DB) recordFailure(ctx context.Context, user *User, limits []limit, from ClientInfo) error {
 	return db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, record record) error {
 		if err := db.attempts.countFailure(ctx, tx, limits); err != nil {
@@ -23,15 +23,15 @@ func (db *DB) recordFailure(ctx context.Context, user *User, limits []limit, fro
 	})
 }
 
-// ErrRefused says that a username and a password don't open an account, and
-// not why.
+// ErrRefused says that a username and a password don't match an account that may
+// sign in. It doesn't say which of them is wrong.
 var ErrRefused = errors.New("the username or the password is wrong")
 
-// Authenticate returns the user whom a username and a password name. It returns
-// ErrRefused when they are wrong or the user is disabled, which all cost the same time and
-// leave the same event; a ValidationError for what can be nobody's and leaves
-// none; a ThrottledError after too many failures; and a BusyError if the
-// limiter is full.
+// Authenticate returns the user with a username and a password. It returns
+// ErrRefused if they are wrong or the user is disabled: all cases take the same time
+// and record the same event. It returns a ValidationError, and records nothing, for
+// what no account can have; a ThrottledError after too many failures; and a BusyError
+// if the limiter is full.
 func (db *DB) Authenticate(ctx context.Context, name, plaintext string, from ClientInfo) (*User, error) {
 	refused := ValidationError{}
 	if strings.TrimSpace(name) == "" {
@@ -54,8 +54,8 @@ func (db *DB) Authenticate(ctx context.Context, name, plaintext string, from Cli
 	return user, db.verify(ctx, user, compared, plaintext, from)
 }
 
-// Confirm asks who is signed in for the password again. It returns an
-// ValidationError for the field "current" when it is wrong, a ThrottledError or a BusyError.
+// Confirm checks the password of the user who is signed in once more. It returns a
+// ValidationError for the field "current" if it is wrong, a ThrottledError or a BusyError.
 func (db *DB) Confirm(ctx context.Context, session *Session, plaintext string, from ClientInfo) error {
 	if complaint := password.Implausible(plaintext); complaint != "" {
 		return ValidationError{"current": complaint}
@@ -67,12 +67,12 @@ func (db *DB) Confirm(ctx context.Context, session *Session, plaintext string, f
 	return err
 }
 
-// verify checks the password of a user, or of nobody, at the same cost.
+// verify checks the password of a user. For a nil user it takes the same time.
 func (db *DB) verify(ctx context.Context, user *User, account, plaintext string, from ClientInfo) (err error) {
 	stored := db.dummyHash
 	if user != nil {
 		if stored, err = password.Parse(user.Password); !user.HasPassword() {
-			stored = db.dummyHash // invited, and has set none yet
+			stored = db.dummyHash // invited, and no password is set yet
 		} else if err != nil {
 			db.Log.Error("a user's password hash is damaged; set a new password", "user", user.Name)
 			stored = db.dummyHash
@@ -114,7 +114,7 @@ func (db *DB) verify(ctx context.Context, user *User, account, plaintext string,
 	return nil
 }
 
-// rehash keeps a password that was just verified with the costs of today.
+// rehash stores a new hash, with the current costs, of a password that was just verified.
 func (db *DB) rehash(ctx context.Context, user *User, plaintext string) error {
 	before := password.PHC(user.Password)
 	err := db.limiter.Run(ctx, func() error {

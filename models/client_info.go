@@ -8,26 +8,26 @@ import (
 	"github.com/jmoiron/sqlx"
 )
 
-// ClientInfo is where a request came from. The zero value is the command line.
+// ClientInfo describes who sent a request. Events and log lines are written with it.
 type ClientInfo struct {
 	Address string // IP address
 	Browser string // in words: Firefox on Android
 	Request string // the request's ID in the log; it is not stored
-	Author  string // ID of an administrator who acts on somebody else, or byCommandLine
-	Device  string // names the browser, when this account has signed in there before; it is not stored
+	Author  string // ID of the administrator who acts on another user, or byCommandLine; empty: the user
+	Device  string // identifies the browser, if this account has signed in with it before; it is not stored
 }
 
-// CommandLine is the origin of what whoever runs the program does beside it.
+// CommandLine is the client of what is done with the program's commands.
 var CommandLine = ClientInfo{Browser: byCommandLine, Author: byCommandLine}
 
-// byCommandLine is the author of what is done on the command line. No user has
-// such an ID or name.
+// byCommandLine is the author of what is done on the command line. No user can have
+// this ID or name.
 const byCommandLine = "command line"
 
-// ErrNotAdmin says that who acts on somebody else is no administrator any more.
+// ErrNotAdmin says that the author of an action on another user is no longer an administrator.
 var ErrNotAdmin = errors.New("no administrator any more")
 
-// authorName returns the name of who acts on somebody else, if that is still an administrator.
+// authorName returns the name of the author, who must still be an administrator to act on another user.
 func authorName(ctx context.Context, tx *sqlx.Tx, from ClientInfo) (name string, err error) {
 	if from.Author == "" || from.Author == byCommandLine {
 		return from.Author, nil

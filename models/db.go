@@ -1,10 +1,11 @@
-// Package models says what is true: users, sessions and events, and the rules
-// they keep. It knows nothing of HTTP. Below it, package database opens the
-// database and package password hashes passwords.
+// Package models holds users, sessions and events, and the rules that apply to
+// them. It knows nothing of HTTP. Package database below it opens the database, and
+// package password hashes passwords.
 //
 // A method of [DB] answers one question or makes one change, and its name says
-// which. What belongs together is written in one transaction, so that a killed
-// process leaves either all of it or nothing.
+// which. Changes that belong together are written in one transaction, so that a
+// killed process leaves either all of them or none. policy.go lists the limits and
+// times, with the standards they come from.
 package models
 
 import (
@@ -21,21 +22,21 @@ import (
 	"daypass/models/password"
 )
 
-// ErrNotFound says that there is no such thing, or that it is not the asker's.
+// ErrNotFound says that there is no such row, or that it belongs to somebody else.
 var ErrNotFound = database.ErrNotFound
 
 // Time is a moment as the database stores it: whole Unix seconds.
 type Time = database.Time
 
-// DB is what is true. It is safe for concurrent use.
+// DB gives access to all models. It is safe for concurrent use.
 type DB struct {
 	*database.DB
 
 	// Throttle slows down sign-ins after failed ones.
 	Throttle Throttle
-	// KeepEvents is how long events are kept.
+	// KeepEvents is how long events are kept before Sweep deletes them.
 	KeepEvents time.Duration
-	// Idle ends a session that was not used for so long; zero means never. It is the
+	// Idle ends a session that was not used for this long; zero means never. It is the
 	// setting of the server that uses the database or used it last; SetIdle changes it.
 	Idle time.Duration
 
@@ -45,7 +46,7 @@ type DB struct {
 	watchers  *watchers
 	lastSeen  *lastSeen
 
-	hasUsers          atomic.Bool  // once true, always true: the last administrator stays
+	hasUsers          atomic.Bool  // once true, it stays true: the last administrator can't be removed
 	failed, throttled atomic.Int64 // sign-ins since the start
 	stop              context.CancelFunc
 	running           sync.WaitGroup
@@ -62,7 +63,7 @@ func Open(ctx context.Context, path string) (*DB, error) {
 	db := &DB{
 		DB:         opened,
 		Throttle:   DefaultThrottle,
-		KeepEvents: 365 * 24 * time.Hour,
+		KeepEvents: DefaultKeepEvents,
 		limiter:    password.NewLimiter(),
 		dummyHash:  password.Dummy(),
 		watchers:   newWatchers(),
@@ -99,8 +100,8 @@ func (db *DB) CheckRestored(ctx context.Context) error {
 	})
 }
 
-// Start begins the work that is nobody's request: writing when sessions were
-// last seen, and sweeping what has expired. Close ends it.
+// Start begins the background work: writing when sessions were last seen, deleting
+// what has expired, checking the files, and polling watched sessions. Close ends it.
 func (db *DB) Start() {
 	ctx, cancel := context.WithCancel(context.Background())
 	db.stop = cancel
@@ -110,11 +111,11 @@ func (db *DB) Start() {
 	db.every(ctx, pollInterval, db.pollWatchers)
 }
 
-// every runs work again and again until ctx ends. A failure is logged and
-// tried again at the next turn.
-func (db *DB) every(ctx context.Context, pause time.Duration, work func(context.Context) error) {
+// every runs work once per interval until ctx ends. A failure is logged, and the
+// work is tried again after the next interval.
+func (db *DB) every(ctx context.Context, interval time.Duration, work func(context.Context) error) {
 	db.running.Go(func() {
-		ticker := time.NewTicker(pause)
+		ticker := time.NewTicker(interval)
 		defer ticker.Stop()
 		for {
 			select {
@@ -133,7 +134,7 @@ func (db *DB) every(ctx context.Context, pause time.Duration, work func(context.
 	})
 }
 
-// Close writes what is still to be written and closes the database.
+// Close writes what is not written yet and closes the database.
 func (db *DB) Close() error {
 	var unwritten error
 	if db.stop != nil {
@@ -147,8 +148,8 @@ func (db *DB) Close() error {
 	return errors.Join(unwritten, db.DB.Close())
 }
 
-// Ready returns an error when what pages show can't be read: the session that
-// was begun last with its user and latest events, and a row of every other table.
+// Ready returns an error if what pages show can't be read: the session that
+// expires last with its user and latest events, and a row of every table.
 func (db *DB) Ready(ctx context.Context) error {
 	if err := db.Check(ctx); err != nil {
 		return err

@@ -15,7 +15,7 @@ import (
 	"daypass/models/database"
 )
 
-// Level says how bad a finding is.
+// Level says how serious a finding is.
 type Level string
 
 // The levels.
@@ -25,7 +25,7 @@ const (
 	Failed  Level = "wrong"
 )
 
-// Finding is a line of what the doctor says.
+// Finding is one line of the doctor's report.
 type Finding struct {
 	Level Level  `json:"level"`
 	About string `json:"about"`
@@ -33,13 +33,13 @@ type Finding struct {
 	Fix   string `json:"do,omitempty"` // what to do about it
 }
 
-// Little space is left when a disk has less than this.
+// Below these limits the doctor warns about the disk, or reports a failure.
 const (
 	littleSpace = 256 << 20 // bytes
 	noSpace     = 16 << 20
 )
 
-// Diagnose looks for what is wrong with the content of the database, the users
+// Diagnose looks for problems with the content of the database, the users
 // and the clock.
 func (db *DB) Diagnose(ctx context.Context) []Finding {
 	return []Finding{db.diagnoseContent(ctx), db.diagnoseSettings(ctx), db.diagnoseClock(ctx), db.diagnoseUsers(ctx)}

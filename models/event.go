@@ -36,20 +36,20 @@ const (
 // Event is something that happened to a user's account.
 type Event struct {
 	ID       string  `db:"id"`
-	UserID   *string `db:"user_id"` // nil when the username was nobody's
+	UserID   *string `db:"user_id"` // nil if no user has the username that was entered
 	Kind     Kind    `db:"kind"`
 	At       Time    `db:"at"`
 	Address  string  `db:"address"`
 	Browser  string  `db:"browser"`
 	AuthorID string  `db:"author_id"` // who did it to the user; empty: the user
-	Author   string  `db:"author"`    // the same by username, or "removed user"
-	Known    bool    `db:"known"`     // of a failed sign-in: in a browser in which this account has signed in before
-	Count    int     `db:"count"`     // how often it happened within a minute
-	Name     string  `db:"name"`      // username of whose event it is, where that was asked for
+	Author   string  `db:"author"`    // the author's username, or "removed user"
+	Known    bool    `db:"known"`     // of a failed sign-in: with a browser with which this account has signed in before
+	Count    int     `db:"count"`     // how many events within a minute this row counts
+	Name     string  `db:"name"`      // username of the user; EventsOf leaves it empty
 }
 
-// eventColumns and eventTables read an event with the name of its author, which
-// stands with the author alone: it goes when that user is removed.
+// eventColumns and eventTables read an event with the name of its author. The name
+// is stored only with the author, so that it is gone once that user is removed.
 const (
 	eventColumns = `e.id, e.user_id, e.kind, e.at, e.address, e.browser, e.author_id, e.known, e.count,
 		CASE WHEN e.author_id IN ('', '` + byCommandLine + `') THEN e.author_id ELSE COALESCE(a.name, 'removed user') END AS author`
@@ -65,15 +65,15 @@ func (db *DB) EventsOf(ctx context.Context, user *User, limit int) ([]Event, err
 	return events, err
 }
 
-// Lists are read a page at a time, from a cursor on: the place of the last row
-// of the page before, not its number, so that the last page is as quick as the first.
+// Lists are read one page at a time, after a cursor: the sort key of the last row of
+// the previous page, not its number, so that the last page is as fast as the first.
 
-// EventFilter says which events are asked for. The zero value means all.
+// EventFilter selects events. The zero value selects all.
 type EventFilter struct {
 	UserID string
 	Name   string // words of the username and the full name
 	Kind   Kind
-	Before string // ID of the event that the page before ended with
+	Before string // ID of the last event of the previous page
 }
 
 // Events returns events, newest first, at most limit.
@@ -94,11 +94,11 @@ func (f EventFilter) statement(limit int) (statement string, args []any) {
 		` ORDER BY e.id DESC LIMIT ` + where.Place(limit), where.Values
 }
 
-// rowsAtATime is how many rows are read at a time where all are needed.
+// rowsAtATime is how many rows one query reads where all are needed.
 const rowsAtATime = 500
 
-// EachEvent does something with each event, newest first. While it does, nothing
-// in the database is held.
+// EachEvent calls do with each event, newest first. No transaction and no connection
+// is held during the calls.
 func (db *DB) EachEvent(ctx context.Context, filter EventFilter, do func(*Event) error) error {
 	for {
 		events, err := db.Events(ctx, filter, rowsAtATime)
@@ -120,9 +120,9 @@ func (db *DB) EachEvent(ctx context.Context, filter EventFilter, do func(*Event)
 // record adds an event to a transaction. The user may be nil.
 type record func(kind Kind, user *User) error
 
-// writeWithEvents runs change in one transaction with the events it notes, and
-// logs them once they are kept. It returns ErrNotAdmin when who acts on somebody
-// else is no administrator any more.
+// writeWithEvents runs change in one transaction with the events it records, and
+// logs them after the commit. It returns ErrNotAdmin if the author is no longer an
+// administrator.
 func (db *DB) writeWithEvents(ctx context.Context, from ClientInfo, change func(*sqlx.Tx, record) error) error {
 	type line struct {
 		kind Kind
@@ -154,19 +154,11 @@ func (db *DB) writeWithEvents(ctx context.Context, from ClientInfo, change func(
 	return nil
 }
 
-const (
-	// repeatWithin is how long after an event another one like it is counted in its row.
-	repeatWithin = time.Minute
-	// eventsPerMinute is how many rows the events of one kind get a minute, by one
-	// author on one user, from whatever addresses and browsers: a browser's name is
-	// what the client says it is.
-	eventsPerMinute = 10
-)
-
-// addEvent adds an event, or counts it in the row of one like it that is not a
-// minute old. Those that are nobody's get as few rows an hour: anybody can cause
-// as many as the server can hash, with new names from new addresses. A failed sign-in is not counted in a row from before the user's
-// latest sign-in: the dashboard shows those that came after it.
+// addEvent adds an event, or counts it in the row of a similar one that is less than
+// a minute old. Failed sign-ins with unknown usernames get that number of rows per
+// hour, not per minute, because anybody can cause as many as the server can hash. A
+// failed sign-in is not counted in a row from before the user's latest sign-in,
+// because the dashboard shows the failures since then.
 func addEvent(ctx context.Context, tx *sqlx.Tx, event Event) error {
 	since := event.At.Add(-repeatWithin)
 	if event.UserID == nil && event.Kind == SignInFailed {
@@ -179,7 +171,7 @@ func addEvent(ctx context.Context, tx *sqlx.Tx, event Event) error {
 	where.Add(true, `author_id = `, event.AuthorID)
 	where.Add(true, `known = `, event.Known)
 	where.Add(true, `at > `, Time{Time: since})
-	where.Add(true, `at <= `, event.At) // the clock may have been put back
+	where.Add(true, `at <= `, event.At) // the clock may have been set back
 	if event.Kind == SignInFailed && event.UserID != nil {
 		where.AddIf(true, `at >= (SELECT COALESCE(MAX(s.at), 0) FROM events s WHERE s.user_id = `+where.Place(event.UserID)+` AND s.kind = `+where.Place(SignedIn)+`)`)
 	}

@@ -16,7 +16,7 @@ import (
 	"daypass/models/database"
 )
 
-// ExportSession is a session without what names it.
+// ExportSession is a session, without its ID.
 type ExportSession struct {
 	Address string `json:"address"`
 	Browser string `json:"browser"`
@@ -35,10 +35,10 @@ type ExportEvent struct {
 	Count   int    `json:"count"` // how often it happened within a minute
 }
 
-// Export writes all that is stored about the user of a session as JSON, for that
-// user (GDPR, articles 15 and 20), and notes that it did. It reads so many rows
-// at a time and holds no transaction while a slow reader takes them: what happens
-// meanwhile may be in it or not.
+// Export writes everything stored about the user of a session as JSON, for that user
+// (GDPR, articles 15 and 20), and records that it did. It reads a bounded number of
+// rows at a time and holds no transaction while a slow client receives them. Changes
+// made meanwhile may or may not be included.
 func (db *DB) Export(ctx context.Context, session *Session, from ClientInfo, to io.Writer) error {
 	user := &session.User
 	err := db.writeWithEvents(ctx, from, func(_ *sqlx.Tx, record record) error { return record(DataDownloaded, user) })
@@ -85,7 +85,7 @@ func (db *DB) Export(ctx context.Context, session *Session, from ClientInfo, to 
 	return err
 }
 
-// writeList writes a further field of an object: a list, each of whose items has a line.
+// writeList writes another field of an object: a list with one item per line.
 func writeList(to io.Writer, name string, each func(add func(any) error) error) error {
 	if _, err := fmt.Fprintf(to, ",\n  %q: [", name); err != nil {
 		return err
@@ -108,16 +108,17 @@ func writeList(to io.Writer, name string, each func(add func(any) error) error) 
 }
 
 // otherTables returns the tables that refer to users by a column user_id and
-// are not named here. So a page's own table is exported without a word in this file.
+// are not exported by name. So the table of a page that somebody adds is exported
+// without a change here.
 func (db *DB) otherTables(ctx context.Context) ([]string, error) {
 	var tables []string
 	err := db.SQL.SelectContext(ctx, &tables, userTables)
 	return slices.DeleteFunc(tables, func(table string) bool {
-		return table == "sessions" || table == "events" || table == "links" // which have a form of their own, or are nobody's business
+		return table == "sessions" || table == "events" || table == "links" // exported in their own form; links are secret
 	}), err
 }
 
-// eachRow does something with each row of a user in a table, in the order of its primary key.
+// eachRow calls do with each row of a user in a table, in the order of the primary key.
 func (db *DB) eachRow(ctx context.Context, table string, user *User, do func(any) error) error {
 	var key []string
 	if err := db.SQL.SelectContext(ctx, &key, `SELECT name FROM pragma_table_info($1) WHERE pk > 0 ORDER BY pk`, table); err != nil {

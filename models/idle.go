@@ -10,9 +10,9 @@ import (
 	"daypass/models/database"
 )
 
-// SetIdle ends the sessions that are idle by the limit that the server had which
-// used this database last, also those that became so while none ran, and sets
-// another limit. So a longer one revives no session.
+// SetIdle first ends the sessions that are idle by the previous limit, including
+// those that became idle while no server ran, and then sets a new limit. So a longer
+// limit revives no session.
 func (db *DB) SetIdle(ctx context.Context, limit time.Duration) error {
 	if err := db.endIdle(ctx); err != nil {
 		return err
@@ -28,7 +28,7 @@ func (db *DB) SetIdle(ctx context.Context, limit time.Duration) error {
 	return db.endIdle(ctx)
 }
 
-// readIdle reads the limit of the server that uses the database or used it last.
+// readIdle reads the limit that was set last.
 func (db *DB) readIdle(ctx context.Context) error {
 	var seconds int64
 	err := db.SQL.GetContext(ctx, &seconds, `SELECT COALESCE(MAX(value), 0) FROM settings WHERE name = 'idle'`)
@@ -36,12 +36,12 @@ func (db *DB) readIdle(ctx context.Context) error {
 	return err
 }
 
-// endIdle ends idle sessions for good. It looks for them without the write lock.
+// endIdle ends idle sessions. It finds them before it takes the write lock.
 func (db *DB) endIdle(ctx context.Context) error {
 	if db.Idle == 0 {
 		return nil
 	}
-	last := db.lastIdle() // of before: what is seen meanwhile is later
+	last := db.lastIdle() // read first: sessions that are seen meanwhile are later than this
 	if err := db.writeLastSeen(ctx); err != nil {
 		return err
 	}
@@ -66,10 +66,10 @@ func (db *DB) endIdle(ctx context.Context) error {
 	}
 }
 
-// idle tells whether a session was left alone for longer than is allowed.
+// idle tells whether a session was not used for longer than the limit.
 func (db *DB) idle(session *Session) bool {
 	return db.Idle > 0 && session.Seen.Before(db.lastIdle().Time)
 }
 
-// lastIdle is the moment before which an idle session was last seen.
+// lastIdle is the time before which idle sessions were last seen.
 func (db *DB) lastIdle() Time { return Time{Time: db.Time().Add(-db.Idle)} }

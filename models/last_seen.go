@@ -5,14 +5,9 @@ import (
 	"fmt"
 	"maps"
 	"sync"
-	"time"
 
 	"github.com/jmoiron/sqlx"
 )
-
-// lastSeenInterval is how exactly the database knows when a session was last seen: at most
-// one write per minute and session.
-const lastSeenInterval = time.Minute
 
 // lastSeen holds when sessions were last seen, as far as the database does not know yet.
 type lastSeen struct {

@@ -9,9 +9,9 @@ import (
 	"daypass/models/password"
 )
 
-// choosePassword gives the user the hash of a new password, or returns an
-// ValidationError when that is refused. Whether it is guessed first is judged in
-// the gate too: that costs about what a hash costs.
+// choosePassword sets the hash of a new password in user, or returns a
+// ValidationError. The check of its strength runs in the limiter as well, because it
+// takes about as long as a hash.
 func (db *DB) choosePassword(ctx context.Context, user *User, plaintext string) error {
 	if complaint := password.Problem(plaintext); complaint != "" {
 		return ValidationError{"password": complaint}
@@ -25,9 +25,8 @@ func (db *DB) choosePassword(ctx context.Context, user *User, plaintext string) 
 	})
 }
 
-// SetPassword gives a user a new password, and ends all sessions and password
-// links that the user has.
-// It returns a ValidationError when the password is refused.
+// SetPassword gives a user a new password, and ends all sessions and password links
+// of the user. It returns a ValidationError if the password is refused.
 func (db *DB) SetPassword(ctx context.Context, user *User, plaintext string, from ClientInfo) error {
 	if err := db.choosePassword(ctx, user, plaintext); err != nil {
 		return err
@@ -46,7 +45,7 @@ func (db *DB) SetPassword(ctx context.Context, user *User, plaintext string, fro
 	})
 }
 
-// PasswordChange is what a signed-in user asks for.
+// PasswordChange is what a signed-in user asks ChangePassword for.
 type PasswordChange struct {
 	Session  *Session
 	Current  string
@@ -56,10 +55,10 @@ type PasswordChange struct {
 	From     ClientInfo
 }
 
-// ChangePassword gives a user another password, who has to know the current
-// one. The other sessions and the password links end, and this one goes on under a new ID (ASVS 5.0,
-// 7.4.3). It returns a ValidationError, a ThrottledError or a BusyError as
-// Authenticate does, and ErrNotFound when the session has ended meanwhile.
+// ChangePassword gives a user who knows the current password a new one. The other
+// sessions and the password links end, and this session continues under a new ID
+// (ASVS 5.0, 7.4.3). It returns a ValidationError, a ThrottledError or a BusyError as
+// Authenticate does, and ErrNotFound if the session has ended meanwhile.
 func (db *DB) ChangePassword(ctx context.Context, asked PasswordChange) error {
 	refused := ValidationError{}
 	if complaint := password.Implausible(asked.Current); complaint != "" {

@@ -7,7 +7,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/jmoiron/sqlx"
 
@@ -15,13 +14,9 @@ import (
 	"daypass/models/password"
 )
 
-// PasswordTokenLifetime is how long a link counts with which a person sets a password
-// (ASVS 5.0, 6.4.1: an initial secret is short-lived and used once).
-const PasswordTokenLifetime = 24 * time.Hour
-
-// Invite adds a user without a password and returns the token of the link with
-// which that person sets one. It returns a ValidationError when a field is
-// refused or the username is taken.
+// Invite adds a user without a password and returns the token of the link with which
+// that person sets one. It returns a ValidationError if a field is refused or the
+// username is taken.
 func (db *DB) Invite(ctx context.Context, asked NewUser, from ClientInfo) (user *User, token string, err error) {
 	user, compared, err := checkNewUser(asked)
 	if err != nil {
@@ -44,9 +39,9 @@ func (db *DB) Invite(ctx context.Context, asked NewUser, from ClientInfo) (user 
 	return user, token, err
 }
 
-// NewPasswordToken returns the token of a new link with which a user sets another
-// password. Links that the user had before count no more. It returns ErrNotFound
-// when the user is disabled, or was removed meanwhile.
+// NewPasswordToken returns the token of a new link with which a user sets a new
+// password. It replaces the user's earlier link. It returns ErrNotFound if the user is
+// disabled, or was removed meanwhile.
 func (db *DB) NewPasswordToken(ctx context.Context, user *User, from ClientInfo) (token string, err error) {
 	err = db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, record record) error {
 		if token, err = db.insertPasswordToken(ctx, tx, user, from.Author); err != nil {
@@ -63,7 +58,7 @@ func (db *DB) insertPasswordToken(ctx context.Context, tx *sqlx.Tx, user *User, 
 		ON CONFLICT (user_id) DO UPDATE SET key = excluded.key, expires = excluded.expires, author_id = excluded.author_id`,
 		passwordTokenKey(token), Time{Time: db.Time().Add(PasswordTokenLifetime)}, author, user.ID)
 	if err != nil {
-		return "", fmt.Errorf("make a link: %w", err)
+		return "", fmt.Errorf("create a password token: %w", err)
 	}
 	return token, nil
 }
@@ -78,14 +73,15 @@ func passwordTokenKey(token string) string {
 const passwordTokenValid = `key = $1 AND expires > $2 AND
 	(author_id = '` + byCommandLine + `' OR author_id IN (SELECT id FROM users WHERE role = 'admin' AND NOT disabled))`
 
-// UserOfPasswordToken returns whom a link is for, or ErrNotFound when it was used, has
-// expired, never was one, or its author is no longer an administrator.
+// UserOfPasswordToken returns the user whom a token is for. It returns ErrNotFound if
+// the token was used, has expired, never existed, or its author is no longer an
+// administrator.
 func (db *DB) UserOfPasswordToken(ctx context.Context, token string) (*User, error) {
 	return db.userWhere(ctx, `NOT disabled AND id = (SELECT user_id FROM links WHERE `+passwordTokenValid+`)`, passwordTokenKey(token), db.Time())
 }
 
-// UsePasswordToken sets the password of the user whom a link is for, and ends all
-// sessions of that user. Of several who use a link at once, one gets through;
+// UsePasswordToken sets the password of the user whom a token is for, and ends all
+// sessions of that user. If several requests use a token at once, one succeeds and
 // the others get ErrNotFound.
 func (db *DB) UsePasswordToken(ctx context.Context, token, plaintext string, from ClientInfo) (*User, error) {
 	user, err := db.UserOfPasswordToken(ctx, token)

@@ -15,22 +15,22 @@ import (
 
 // Session is one sign-in that is still valid.
 type Session struct {
-	ID      string `db:"id"`     // hash of what the cookie holds: it opens nothing and may stand in a URL
+	ID      string `db:"id"`     // hash of the cookie's session ID: nobody can sign in with it, so it may be part of a URL
 	Signer  string `db:"signer"` // fingerprint of the secret that signed the cookie
 	Address string `db:"address"`
 	Browser string `db:"browser"`
 	Created Time   `db:"created"`
 	Seen    Time   `db:"seen"`
 	Expires Time   `db:"expires"`
-	Flash   bool   `db:"flash"` // a message waits in its values
+	Flash   bool   `db:"flash"` // a message is among its values, for the next page
 	User    User   `db:"user"`
 
-	// What Session alone returns:
+	// Only Session fills these in:
 	Payload []byte `db:"payload"`  // what Fiber's store keeps for it
-	NextEnd Time   `db:"next_end"` // when the next one of the user's sessions expires
+	NextEnd Time   `db:"next_end"` // when the first of the user's sessions expires
 }
 
-// FlashValue is the name of the value that is shown once on the next page.
+// FlashValue is the name of the value that is shown once, on the next page.
 const FlashValue = "flash"
 
 const sessionColumns = `s.id, s.signer, s.address, s.browser, s.created, s.seen, s.expires,
@@ -45,7 +45,7 @@ const sessionExtraColumns = `,
 const sessionTables = `
 	FROM sessions s JOIN users u ON u.id = s.user_id`
 
-// SignIn is what is known about somebody who just signed in.
+// SignIn describes a session to begin.
 type SignIn struct {
 	ID       string        // of the new session
 	Replaces string        // ID of the session this browser had before, if any
@@ -55,13 +55,9 @@ type SignIn struct {
 	From     ClientInfo
 }
 
-// MaxSessions is how many sessions a user has at a time: a further sign-in ends
-// the one that was not used for longest.
-const MaxSessions = 100
-
-// AddSession makes the session of a sign-in, and ends the one it replaces and
-// those over MaxSessions. It returns ErrRefused when the user was disabled, removed or given another
-// password since the password was verified.
+// AddSession begins the session of a sign-in, and ends the one it replaces and those
+// beyond MaxSessions. It returns ErrRefused if the user was disabled, removed or given
+// another password since the password was verified.
 func (db *DB) AddSession(ctx context.Context, in SignIn) (*Session, error) {
 	now := db.Time()
 	session := &Session{
@@ -101,8 +97,8 @@ func (db *DB) AddSession(ctx context.Context, in SignIn) (*Session, error) {
 	return session, nil
 }
 
-// Session returns the session with this ID and its user. It returns ErrNotFound
-// when there is none, or it has expired, or its user may not sign in.
+// Session returns the session with this ID and its user. It returns ErrNotFound if
+// there is none, it has expired, or its user may not sign in.
 func (db *DB) Session(ctx context.Context, id string) (*Session, error) {
 	found, err := db.readSessions(ctx, sessionColumns+sessionExtraColumns+sessionTables+` WHERE s.expires > $1 AND s.id = $2 AND NOT u.disabled`, db.Time(), id)
 	if err != nil {
@@ -114,13 +110,13 @@ func (db *DB) Session(ctx context.Context, id string) (*Session, error) {
 	return &found[0], nil
 }
 
-// Valid tells whether a session that was read earlier is still valid as far as
-// time alone can tell.
+// Valid tells whether a session that was read earlier is still valid, judged by time
+// alone.
 func (db *DB) Valid(session *Session) bool {
 	return session.Expires.After(db.Time().Time) && !db.idle(session)
 }
 
-// addLive asks for sessions that are valid, as far as time alone can tell.
+// addLive asks for sessions that are valid, judged by time alone.
 func (db *DB) addLive(where *database.Conditions, prefix string) {
 	where.Add(true, prefix+`expires > `, db.Time())
 	where.Add(db.Idle > 0, prefix+`seen >= `, db.lastIdle())
@@ -132,8 +128,7 @@ func (db *DB) SessionsOf(ctx context.Context, user *User, limit int) (some []Ses
 	return db.someSessions(ctx, user, "", limit)
 }
 
-// OtherSessions returns the valid sessions of the user of a session but that
-// one, as SessionsOf does.
+// OtherSessions returns what SessionsOf does, without the session mine.
 func (db *DB) OtherSessions(ctx context.Context, mine *Session, limit int) (some []Session, more int, err error) {
 	return db.someSessions(ctx, &mine.User, mine.ID, limit)
 }
@@ -153,8 +148,8 @@ func (db *DB) someSessions(ctx context.Context, user *User, except string, limit
 	return some, more, err
 }
 
-// Sessions returns the valid sessions of everybody, last seen first, at most
-// limit. With a text, only those whose user, address or browser has its words.
+// Sessions returns the valid sessions of all users, last seen first, at most limit.
+// With a text, it returns only those whose user, address or browser contains its words.
 func (db *DB) Sessions(ctx context.Context, text string, limit int) ([]Session, error) {
 	where := database.Conditions{}
 	where.Add(true, `s.expires > `, db.Time())
@@ -163,8 +158,8 @@ func (db *DB) Sessions(ctx context.Context, text string, limit int) ([]Session, 
 	return db.sessions(ctx, where.Where()+` ORDER BY s.seen DESC, s.created DESC LIMIT `+where.Place(limit), where.Values...)
 }
 
-// sessions returns those that a condition holds for and that are not idle. A
-// row that can't be read harms its own session only, which is ended.
+// sessions returns the sessions for which a condition holds and that are not idle. A
+// row that can't be read affects only its own session, which is ended.
 func (db *DB) sessions(ctx context.Context, condition string, args ...any) ([]Session, error) {
 	return db.readSessions(ctx, sessionColumns+sessionTables+condition, args...)
 }
@@ -213,14 +208,14 @@ func (db *DB) endDamaged(ctx context.Context, ids []string) error {
 	return nil
 }
 
-// SignOut ends a session that its user leaves. It returns ErrNotFound when it
-// has ended already.
+// SignOut ends the session of the user who signs out. It returns ErrNotFound if it has
+// ended already.
 func (db *DB) SignOut(ctx context.Context, session *Session, from ClientInfo) error {
 	return db.endOne(ctx, session, SignedOut, from)
 }
 
-// EndSession ends a session from elsewhere. It returns ErrNotFound when it has
-// ended already.
+// EndSession ends a session for another reason than a sign-out. It returns ErrNotFound
+// if it has ended already.
 func (db *DB) EndSession(ctx context.Context, session *Session, from ClientInfo) error {
 	return db.endOne(ctx, session, SessionEnded, from)
 }
@@ -238,8 +233,8 @@ func (db *DB) endOne(ctx context.Context, session *Session, kind Kind, from Clie
 	})
 }
 
-// EndSessionOf ends one session of one user. It returns ErrNotFound when that
-// user has no such session.
+// EndSessionOf ends one session of one user. It returns ErrNotFound if that user has
+// no such session.
 func (db *DB) EndSessionOf(ctx context.Context, user *User, id string, from ClientInfo) error {
 	return db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, record record) error {
 		ended, err := endSessions(ctx, tx, `id = $1 AND user_id = $2`, id, user.ID)
@@ -253,7 +248,7 @@ func (db *DB) EndSessionOf(ctx context.Context, user *User, id string, from Clie
 	})
 }
 
-// EndOtherSessions ends all sessions of a user but this one, and the user's
+// EndOtherSessions ends all sessions of a user except this one, and the user's
 // password links.
 func (db *DB) EndOtherSessions(ctx context.Context, mine *Session, from ClientInfo) error {
 	return db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, record record) error {
@@ -265,8 +260,8 @@ func (db *DB) EndOtherSessions(ctx context.Context, mine *Session, from ClientIn
 	})
 }
 
-// EndSessionsOf ends all sessions of a user, with the user's password links, and
-// returns how many sessions there were.
+// EndSessionsOf ends all sessions and password links of a user, and returns how many
+// sessions there were.
 func (db *DB) EndSessionsOf(ctx context.Context, user *User, from ClientInfo) (ended int64, err error) {
 	err = db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, record record) error {
 		if ended, err = endAccess(ctx, tx, user, ""); err != nil || ended == 0 {
@@ -277,8 +272,8 @@ func (db *DB) EndSessionsOf(ctx context.Context, user *User, from ClientInfo) (e
 	return ended, err
 }
 
-// EndAllSessions signs everybody out, deletes all password links, and returns
-// how many sessions there were.
+// EndAllSessions ends all sessions and password links of all users, and returns how
+// many sessions there were.
 func (db *DB) EndAllSessions(ctx context.Context, from ClientInfo) (ended int64, err error) {
 	err = db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, record record) error {
 		if ended, err = endAccess(ctx, tx, nil, ""); err != nil {
@@ -289,10 +284,11 @@ func (db *DB) EndAllSessions(ctx context.Context, from ClientInfo) (ended int64,
 	return ended, err
 }
 
-// endAccess takes away what opens a user's account besides the password: all
-// sessions, except the one with this ID, and the links that set a password. It
-// returns how many sessions there were. A nil user means everybody. Whatever ends
-// sessions for safety calls it: whoever stole one may hold a link, too.
+// endAccess ends everything that gives access to a user's account besides the
+// password: all sessions, except the one with this ID, and the links that set a
+// password. It returns how many sessions there were. A nil user means all users.
+// Whatever ends sessions for security calls it, because a thief who has a session may
+// have a link as well.
 func endAccess(ctx context.Context, tx *sqlx.Tx, user *User, except string) (int64, error) {
 	if user == nil {
 		if _, err := tx.ExecContext(ctx, `DELETE FROM links`); err != nil {
@@ -306,9 +302,9 @@ func endAccess(ctx context.Context, tx *sqlx.Tx, user *User, except string) (int
 	return endSessions(ctx, tx, `user_id = $1 AND id <> $2`, user.ID, except)
 }
 
-// endSessions ends the sessions for which condition holds, with all they hold,
-// and returns how many there were. Nothing else deletes sessions: what has to
-// happen when one ends is added here.
+// endSessions ends the sessions for which condition holds, with everything stored in
+// them, and returns how many there were. Besides Sweep, nothing else deletes sessions:
+// what has to happen when one ends belongs here.
 func endSessions(ctx context.Context, tx *sqlx.Tx, condition string, args ...any) (int64, error) {
 	if _, err := tx.ExecContext(ctx, `DELETE FROM `+database.PayloadTable+` WHERE k IN (SELECT id FROM sessions WHERE `+condition+`)`, args...); err != nil {
 		return 0, err
@@ -320,7 +316,8 @@ func endSessions(ctx context.Context, tx *sqlx.Tx, condition string, args ...any
 	return result.RowsAffected()
 }
 
-// renameSession gives a session another ID and takes away what the store holds for the old one.
+// renameSession gives a session another ID and deletes what the session store has
+// under the old one.
 func renameSession(ctx context.Context, tx *sqlx.Tx, from, to, signer string) error {
 	if err := database.ExecOne(ctx, tx, `UPDATE sessions SET id = $1, signer = $2 WHERE id = $3`, to, signer, from); err != nil {
 		return err
@@ -347,7 +344,7 @@ func (db *DB) Signers(ctx context.Context) (map[string]int, error) {
 	return signers, nil
 }
 
-// SetSigner notes which secret signs a session's cookie from now on.
+// SetSigner stores which secret signs a session's cookie from now on.
 func (db *DB) SetSigner(ctx context.Context, session *Session, signer string) error {
 	return db.Write(ctx, func(tx *sqlx.Tx) error {
 		return database.ExecOne(ctx, tx, `UPDATE sessions SET signer = $1 WHERE id = $2`, signer, session.ID)

@@ -8,14 +8,14 @@ import (
 	"daypass/models/database"
 )
 
-// SignInCount is how many sign-ins worked and failed within a span of time.
+// SignInCount is how many sign-ins succeeded and failed within a span of time.
 type SignInCount struct {
 	From              Time
 	Succeeded, Failed int
 }
 
-// CountSignIns counts the sign-ins of the last slots spans of time, oldest
-// first, the present one included. The user may be nil: then everybody's.
+// CountSignIns counts the sign-ins of the last slots spans of time, oldest first,
+// including the current one. A nil user means all users.
 func (db *DB) CountSignIns(ctx context.Context, user *User, span time.Duration, slots int) ([]SignInCount, error) {
 	size := int64(span.Seconds())
 	present := db.Time().Unix() / size * size
@@ -42,7 +42,7 @@ func (db *DB) CountSignIns(ctx context.Context, user *User, span time.Duration, 
 	}
 	for _, row := range rows {
 		if row.Slot >= slots {
-			continue // the clock was put back
+			continue // the clock was set back
 		}
 		if row.Kind == SignedIn {
 			counts[row.Slot].Succeeded = row.Count
@@ -53,13 +53,13 @@ func (db *DB) CountSignIns(ctx context.Context, user *User, span time.Duration, 
 	return counts, nil
 }
 
-// Attention is what a user should look at after signing in.
+// Attention is what a user should check after signing in.
 type Attention struct {
-	Failed     int  // failed sign-ins since the one before this, in browsers that this account has not signed in with
-	NewBrowser bool // nobody signed in with such a browser before
+	Failed     int  // failed sign-ins since the previous sign-in, with browsers with which this account has not signed in
+	NewBrowser bool // the account has not signed in with such a browser before
 }
 
-// NeedsAttention says what a user should look at in a session.
+// NeedsAttention returns what the user of a session should check.
 func (db *DB) NeedsAttention(ctx context.Context, session *Session) (Attention, error) {
 	var before struct {
 		Last  Time
@@ -81,7 +81,7 @@ type System struct {
 	Users, Disabled, Sessions int
 	Size                      int64 // of the database and its log, in bytes
 	Failed, Throttled         int64 // sign-ins since the start
-	Waiting                   int64 // for their password to be looked at
+	Waiting                   int64 // sign-ins in the queue of the limiter
 }
 
 // System returns the state of the installation.

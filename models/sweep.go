@@ -8,12 +8,12 @@ import (
 	"daypass/models/database"
 )
 
-// sweepStep is how many expired rows are deleted at a time, so that nobody
-// waits long for the write lock.
+// sweepStep is how many expired rows are deleted at a time, so that other writes
+// don't wait long.
 const sweepStep = 100
 
-// Sweep ends idle sessions, and deletes expired ones and what they held, failures that are
-// forgiven, and events that were kept long enough.
+// Sweep ends idle sessions, and deletes expired sessions with everything stored in
+// them, failures that are forgiven, and events that are older than KeepEvents.
 func (db *DB) Sweep(ctx context.Context) error {
 	if err := db.endIdle(ctx); err != nil {
 		return err
@@ -42,7 +42,7 @@ func (db *DB) Sweep(ctx context.Context) error {
 				return err
 			}
 			if swept == sweepStep {
-				time.Sleep(2 * time.Since(began)) // two thirds of the time are for others
+				time.Sleep(2 * time.Since(began)) // leave two thirds of the time to other writes
 			}
 		}
 	}

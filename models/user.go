@@ -31,16 +31,17 @@ type User struct {
 	Disabled bool          `db:"disabled" json:"disabled"`
 	Created  Time          `db:"created" json:"created"`
 	Password password.Hash `db:"password" json:"-"`
-	Version  int64         `db:"version" json:"-"` // another one with every change of what pages show about the user
+	Version  int64         `db:"version" json:"-"` // changes whenever something changes that pages show about the user
 }
 
 // IsAdmin tells whether the user administers the site.
 func (u *User) IsAdmin() bool { return u.Role == Admin }
 
-// HasPassword tells whether the user has set a password: who was invited has none yet.
+// HasPassword tells whether the user has set a password. Somebody who was invited has none at first.
 func (u *User) HasPassword() bool { return password.PHC(u.Password) != "" }
 
-// DisplayName is what to call the user to himself: the full name, or else the username.
+// DisplayName is what pages call the user who is signed in: the full name, or else
+// the username.
 func (u *User) DisplayName() string {
 	if u.FullName != "" {
 		return u.FullName
@@ -48,8 +49,8 @@ func (u *User) DisplayName() string {
 	return u.Name
 }
 
-// Names is what to call the user to others: the username, which is nobody else's,
-// and behind it the full name, for which anybody may choose what another is called.
+// Names is what pages call the user to others: the username, which is unique, with
+// the full name, which isn't, after it.
 func (u *User) Names() string {
 	if u.FullName != "" {
 		return u.Name + " (" + u.FullName + ")"
@@ -57,7 +58,7 @@ func (u *User) Names() string {
 	return u.Name
 }
 
-// nameKey is the username as it is compared.
+// nameKey is the form of the username that is compared.
 func (u *User) nameKey() string {
 	_, compared, _ := Username(u.Name)
 	return compared
@@ -110,18 +111,18 @@ func (db *DB) userWhere(ctx context.Context, condition string, args ...any) (*Us
 
 // Users returns all users by name.
 func (db *DB) Users(ctx context.Context) ([]User, error) {
-	users := []User{} // which is a list in JSON, too, when there are none
+	users := []User{} // an empty list in JSON, not null, if there are none
 	err := db.SQL.SelectContext(ctx, &users, `SELECT `+userColumns+` FROM users ORDER BY name_key`)
 	return users, err
 }
 
-// UserFilter says which users are asked for. The zero value means all.
+// UserFilter selects users. The zero value selects all.
 type UserFilter struct {
 	Text   string // words of the username and the full name
 	Role   Role
 	State  string // "enabled", "disabled" or "invited"
 	Newest bool   // sorted by when they were added; else by username
-	After  *User  // the user that the page before ended with
+	After  *User  // the last user of the previous page
 }
 
 // SearchUsers returns users, at most limit.
@@ -171,7 +172,7 @@ func (db *DB) fillSearchKeys(ctx context.Context) error {
 	return nil
 }
 
-// NewUser is what is asked about somebody who is to be added.
+// NewUser describes a user to add.
 type NewUser struct {
 	Name     string
 	FullName string
@@ -179,14 +180,14 @@ type NewUser struct {
 	Role     Role
 }
 
-// SetUp adds the first user, an administrator. It returns ErrNotFound when
-// there is a user already, and a ValidationError when a field is refused.
+// SetUp adds the first user, an administrator. It returns ErrNotFound if there is a
+// user already, and a ValidationError if a field is refused.
 func (db *DB) SetUp(ctx context.Context, asked NewUser, from ClientInfo) (*User, error) {
 	asked.Role = Admin
 	return db.addUser(ctx, asked, from, firstOnly)
 }
 
-// AddUser adds a user. It returns a ValidationError when a field is refused or
+// AddUser adds a user. It returns a ValidationError if a field is refused or
 // the username is taken, and a BusyError if the limiter is full.
 func (db *DB) AddUser(ctx context.Context, asked NewUser, from ClientInfo) (*User, error) {
 	return db.addUser(ctx, asked, from, anyTime)
@@ -198,8 +199,8 @@ const (
 	firstOnly = ` WHERE NOT EXISTS (SELECT 1 FROM users)`
 )
 
-// checkNewUser returns the user that is asked for, without a password, and the
-// username as it is compared; or a ValidationError.
+// checkNewUser returns the user to add, without a password, and the form of the
+// username that is compared; or a ValidationError.
 func checkNewUser(asked NewUser) (user *User, compared string, err error) {
 	refused := ValidationError{}
 	name, compared, ok := Username(asked.Name)
@@ -219,8 +220,8 @@ func checkNewUser(asked NewUser) (user *User, compared string, err error) {
 	return &User{ID: rand.Text(), Name: name, FullName: full, Role: asked.Role}, compared, nil
 }
 
-// insertUser adds a user. It returns ErrNotFound when the username is taken or
-// the condition does not hold.
+// insertUser adds a user. It returns ErrNotFound if the username is taken or the
+// condition does not hold.
 func insertUser(ctx context.Context, tx *sqlx.Tx, user *User, compared, condition string) error {
 	return database.ExecOne(ctx, tx, `INSERT INTO users (id, name, name_key, full_name, search_key, role, disabled, created, password)
 		SELECT $1, $2, $3, $4, $5, $6, FALSE, CAST($7 AS BIGINT), $8`+condition+` ON CONFLICT (name_key) DO NOTHING`,
@@ -259,8 +260,9 @@ func (db *DB) addUser(ctx context.Context, asked NewUser, from ClientInfo, condi
 	return user, nil
 }
 
-// SetDisabled forbids a user to sign in and ends all sessions and password links
-// that the user has, or allows it again. It returns ErrLastAdmin rather than lock everybody out.
+// SetDisabled blocks a user from signing in and ends all sessions and password links
+// of the user, or lets the user sign in again. It returns ErrLastAdmin if no enabled
+// administrator would be left.
 func (db *DB) SetDisabled(ctx context.Context, user *User, disabled bool, from ClientInfo) error {
 	return db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, record record) error {
 		err := requireAdminLeft(ctx, tx, func() error {
@@ -279,8 +281,8 @@ func (db *DB) SetDisabled(ctx context.Context, user *User, disabled bool, from C
 	})
 }
 
-// SetRole gives a user another role, which counts from the next request on. It
-// returns ErrLastAdmin rather than leave nobody who administers the site.
+// SetRole gives a user another role, which takes effect with the next request. It
+// returns ErrLastAdmin if no enabled administrator would be left.
 func (db *DB) SetRole(ctx context.Context, user *User, role Role, from ClientInfo) error {
 	if role != Admin && role != Member {
 		return ValidationError{"role": "A user is a member or an admin."}
@@ -296,8 +298,8 @@ func (db *DB) SetRole(ctx context.Context, user *User, role Role, from ClientInf
 	})
 }
 
-// SetFullName gives a user another full name, or none. It returns an
-// ValidationError when the name is refused.
+// SetFullName gives a user another full name, or none. It returns a
+// ValidationError if the name is refused.
 func (db *DB) SetFullName(ctx context.Context, user *User, name string, from ClientInfo) error {
 	name, complaint := fullName(name)
 	if complaint != "" {
@@ -311,9 +313,9 @@ func (db *DB) SetFullName(ctx context.Context, user *User, name string, from Cli
 	})
 }
 
-// RemoveUser removes a user with all sessions and events. What is left is one
-// event that somebody was removed, without saying who. It returns ErrLastAdmin
-// rather than leave nobody who administers the site.
+// RemoveUser removes a user with all sessions and events. One event stays, which
+// says that a user was removed but not which. It returns ErrLastAdmin if no enabled
+// administrator would be left.
 func (db *DB) RemoveUser(ctx context.Context, user *User, from ClientInfo) error {
 	return db.removeUser(ctx, user, from, func(*sqlx.Tx) error { return nil })
 }
@@ -329,7 +331,7 @@ func (db *DB) RemoveSelf(ctx context.Context, session *Session, plaintext string
 		err := tx.GetContext(ctx, &holds, `SELECT EXISTS (SELECT 1 FROM sessions s JOIN users u ON u.id = s.user_id
 			WHERE s.id = $1 AND u.password = $2 AND NOT u.disabled)`, session.ID, password.PHC(session.User.Password))
 		if err == nil && !holds {
-			return ErrNotFound // ended, disabled or given another password while this one was looked at
+			return ErrNotFound // the session ended, or the user was disabled or got another password, during Confirm
 		}
 		return err
 	})
@@ -351,15 +353,15 @@ func (db *DB) removeUser(ctx context.Context, user *User, from ClientInfo, allow
 		return record(UserRemoved, nil)
 	})
 	if err == nil {
-		db.Log.Info("removed", "user", user.Name, "request", from.Request) // the one line that says who
+		db.Log.Info("removed", "user", user.Name, "request", from.Request) // the only record of which user it was
 	}
 	return err
 }
 
-// requireAdminLeft makes a change that may take an administrator away. It returns
-// ErrLastAdmin when nobody could administer the site any more, as somebody could
-// before. Both are read in the transaction of the change: what a caller read
-// earlier may no longer be so.
+// requireAdminLeft makes a change that may affect an administrator. It returns
+// ErrLastAdmin if there was an enabled administrator before and there is none after.
+// Both are read in the transaction of the change, because what a caller read earlier
+// may be outdated.
 func requireAdminLeft(ctx context.Context, tx *sqlx.Tx, change func() error) error {
 	there := func() (found bool, err error) {
 		err = tx.GetContext(ctx, &found, `SELECT EXISTS (SELECT 1 FROM users WHERE role = $1 AND NOT disabled)`, Admin)

@@ -7,17 +7,11 @@ import (
 	"golang.org/x/text/secure/precis"
 )
 
-// The lengths of names, in characters (Unicode code points).
-const (
-	MaxUsername = 64
-	MaxFullName = 200
-)
-
-// Username checks a username and returns it in two forms: as it is shown, and
-// as it is compared. The rules are those of RFC 8265, section 3: letters, digits
+// Username checks a username and returns the form that is shown and the form that is
+// compared. The rules are those of RFC 8265, section 3: letters, digits
 // and the printable ASCII characters, no spaces; full-width and half-width forms,
 // the composition of accents and the case of letters make no difference. It has
-// 1 to 64 characters. The third value is false when the name can be nobody's.
+// 1 to 64 characters. The third value is false if no user can have this name.
 func Username(typed string) (shown, compared string, ok bool) {
 	typed = strings.TrimSpace(typed)
 	if typed == "" || len(typed) > MaxUsername*utf8.UTFMax || !utf8.ValidString(typed) {
@@ -34,11 +28,11 @@ func Username(typed string) (shown, compared string, ok bool) {
 	return shown, compared, true
 }
 
-// usernameRule is what a person is told whose choice of name is refused.
+// usernameRule is the message for a username that is refused.
 const usernameRule = "Use 1–64 letters, digits or symbols like . _ - @. No spaces."
 
-// fullName checks a full name: at most 200 characters, any script, no control
-// characters. It may be empty, but not look so.
+// fullName checks a full name: at most MaxFullName characters of any script, without
+// control characters. It may be empty, but must not look empty.
 func fullName(typed string) (name string, complaint string) {
 	name, ok := normalizeLine(typed)
 	if !ok {

@@ -15,8 +15,8 @@ import (
 	"daypass/models/database"
 )
 
-// ValidationError says what is wrong with what somebody typed: a sentence for each
-// field, by its name in the form. An empty one is no error; see OrNil.
+// ValidationError says what is wrong with the fields of a form: a sentence for each,
+// by the field's name. An empty one is not an error; see OrNil.
 type ValidationError map[string]string
 
 func (e ValidationError) Error() string {
@@ -27,7 +27,7 @@ func (e ValidationError) Error() string {
 	return strings.Join(sentences, " ")
 }
 
-// OrNil is the error, when anything was refused.
+// OrNil is the error, or nil if no field was refused.
 func (e ValidationError) OrNil() error {
 	if len(e) == 0 {
 		return nil
@@ -35,9 +35,9 @@ func (e ValidationError) OrNil() error {
 	return e
 }
 
-// Text refuses a text in which there is nothing to see, has more than most characters, or is not
-// one line of text. What is left has the form in which it is kept: NFC, without
-// space around it.
+// Text refuses a text that has no visible character, has more than most characters,
+// or is not one line. It puts an accepted one into the form in which it is stored:
+// NFC, without space around it.
 func (e ValidationError) Text(field string, typed *string, most int) {
 	text, ok := normalizeLine(*typed)
 	switch {
@@ -52,8 +52,8 @@ func (e ValidationError) Text(field string, typed *string, most int) {
 	}
 }
 
-// Number refuses what is no whole number of 64 bits. What is left has the form
-// in which Go and SQL write it.
+// Number refuses what is not a whole number of 64 bits. It puts an accepted one into
+// the form in which Go and SQL write it.
 func (e ValidationError) Number(field string, typed *string) {
 	number, err := strconv.ParseInt(strings.TrimSpace(*typed), 10, 64)
 	if err != nil {
@@ -63,15 +63,14 @@ func (e ValidationError) Number(field string, typed *string) {
 	*typed = strconv.FormatInt(number, 10)
 }
 
-// Date refuses what is no day in the form 2006-01-02 (ISO 8601), in which
-// browsers send it.
+// Date refuses what is not a day in the form 2006-01-02 (ISO 8601), which browsers send.
 func (e ValidationError) Date(field string, typed *string) {
 	if _, err := time.Parse(time.DateOnly, *typed); err != nil {
 		e[field] = "This is not a date such as 2006-01-02."
 	}
 }
 
-// normalizeLine puts a text into the form in which it is kept. It is ok only for
+// normalizeLine puts a text into the form in which it is stored. It is ok only for
 // valid text without control characters.
 func normalizeLine(typed string) (text string, ok bool) {
 	if !utf8.ValidString(typed) || strings.ContainsFunc(typed, unicode.IsControl) {
@@ -80,9 +79,9 @@ func normalizeLine(typed string) (text string, ok bool) {
 	return norm.NFC.String(strings.TrimSpace(typed)), true
 }
 
-// visible tells whether a text has a character that can be seen by itself. Spaces
-// can't, nor accents without a letter, nor what Unicode says is shown as nothing:
-// zero-width characters, Hangul fillers, variation selectors.
+// visible tells whether a text has a character that is visible by itself. Spaces and
+// accents without a letter are not, nor are the characters that Unicode displays as
+// nothing: zero-width characters, Hangul fillers, variation selectors.
 func visible(text string) bool {
 	return strings.ContainsFunc(text, func(r rune) bool {
 		return unicode.In(r, unicode.L, unicode.N, unicode.P, unicode.S) && !database.Ignorable(r) && r != '\u2800' // Braille without a dot

@@ -11,15 +11,12 @@ import (
 	"daypass/models/database"
 )
 
-// MaxValue is how long a value in a session may be, in bytes.
-const MaxValue = 16 << 10
+// Each value in a session is a row of its own, so that two requests that set
+// different values never undo each other. Values are deleted with their session, and
+// none can be added to one that has ended.
 
-// Values in a session are rows of their own, so that two requests that set
-// different ones never undo each other. They go when the session goes: none can
-// be added to one that has ended.
-
-// SetValue keeps a value in a session, under a name. It returns ErrNotFound
-// when the session has ended.
+// SetValue stores a value in a session, under a name. It returns ErrNotFound if the
+// session has ended.
 func (db *DB) SetValue(ctx context.Context, session *Session, name, value string) error {
 	if len(value) > MaxValue {
 		return fmt.Errorf("the value %q has %d bytes, and a session keeps at most %d in one", name, len(value), MaxValue)
@@ -31,7 +28,7 @@ func (db *DB) SetValue(ctx context.Context, session *Session, name, value string
 	})
 }
 
-// Value returns what a session keeps under a name, or ErrNotFound.
+// Value returns the value that a session has under a name, or ErrNotFound.
 func (db *DB) Value(ctx context.Context, session *Session, name string) (value string, err error) {
 	err = db.SQL.GetContext(ctx, &value, `SELECT value FROM session_values WHERE session_id = $1 AND name = $2`, session.ID, name)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -40,7 +37,7 @@ func (db *DB) Value(ctx context.Context, session *Session, name string) (value s
 	return value, err
 }
 
-// TakeValue returns what a session keeps under a name and removes it, in one
+// TakeValue returns the value that a session has under a name and deletes it, in one
 // step: of two requests that take the same value, one gets it and the other ErrNotFound.
 func (db *DB) TakeValue(ctx context.Context, session *Session, name string) (value string, err error) {
 	err = db.Write(ctx, func(tx *sqlx.Tx) error {

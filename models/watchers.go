@@ -5,19 +5,8 @@ import (
 	"maps"
 	"slices"
 	"sync"
-	"time"
 
 	"daypass/models/database"
-)
-
-// pollInterval is how often it is checked whether watched sessions have ended:
-// half the time within which an open page has to notice.
-const pollInterval = time.Second
-
-// How many may watch one session, and the sessions of one user.
-const (
-	MaxWatchers        = 16
-	MaxWatchersPerUser = 100
 )
 
 // watchers wait for sessions to end.

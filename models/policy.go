@@ -1,0 +1,57 @@
+package models
+
+import "time"
+
+// The lengths of names, in characters (Unicode code points). What a username may
+// consist of follows RFC 8265, section 3. The lengths of passwords are in package
+// password.
+const (
+	MaxUsername = 64
+	MaxFullName = 200
+)
+
+// DefaultThrottle is the default of the command line. Throttle says how many guesses
+// that allows, and names the standards.
+var DefaultThrottle = Throttle{Account: 5, Address: 20, Delay: time.Second, Longest: 15 * time.Minute}
+
+// maxFailures is how many counts of failed sign-ins are stored, about 10 MB. When
+// strangers make up more names than that, the counts that would be forgiven first are
+// deleted. To push out the count of an account in this way takes more failures than
+// can be hashed before it is forgiven anyway.
+const maxFailures = 100_000
+
+// PasswordTokenLifetime is how long a link works with which a person sets a password
+// (ASVS 5.0, 6.4.1: an initial secret is short-lived and used once).
+const PasswordTokenLifetime = 24 * time.Hour
+
+const (
+	// MaxSessions is how many sessions a user can have. A further sign-in ends the
+	// one that was not used for the longest time.
+	MaxSessions = 100
+	// MaxValue is how long a value in a session may be, in bytes.
+	MaxValue = 16 << 10
+	// lastSeenInterval is how precisely the database knows when a session was last
+	// seen: it costs at most one write per minute and session.
+	lastSeenInterval = time.Minute
+)
+
+const (
+	// MaxWatchers is how many may watch one session.
+	MaxWatchers = 16
+	// MaxWatchersPerUser is how many may watch the sessions of one user.
+	MaxWatchersPerUser = 100
+	// pollInterval is how often watched sessions are checked: half the time within
+	// which an open page has to notice that its session has ended.
+	pollInterval = time.Second
+)
+
+const (
+	// DefaultKeepEvents is how long events are kept, unless the command line says otherwise.
+	DefaultKeepEvents = 365 * 24 * time.Hour
+	// repeatWithin is how long after an event a similar one is counted in its row.
+	repeatWithin = time.Minute
+	// eventsPerMinute is how many rows per minute the events of one kind get, by one
+	// author on one user, regardless of address and browser: clients choose the name
+	// of their browser freely.
+	eventsPerMinute = 10
+)
