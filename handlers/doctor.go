@@ -17,10 +17,10 @@ import (
 	"daypass/models"
 )
 
-// Examine looks for what is wrong with how the site is configured: secrets,
+// Diagnose looks for what is wrong with how the site is configured: secrets,
 // the public URL, proxies. It asks the site itself, when it runs. The database
 // is nil before the first start.
-func Examine(ctx context.Context, db *models.DB, config Config, listen string) []models.Finding {
+func Diagnose(ctx context.Context, db *models.DB, config Config, listen string) []models.Finding {
 	var found []models.Finding
 	inUse := false
 	if db != nil {

@@ -35,7 +35,7 @@ func (d *doctor) Run(ctx context.Context, at console) error {
 		if _, set := os.LookupEnv(secretVariable); !set {
 			found = append(found, models.DiagnoseSecretFile(d.secretPath(at.db)))
 		}
-		found = append(found, handlers.Examine(ctx, db, config, d.Listen)...)
+		found = append(found, handlers.Diagnose(ctx, db, config, d.Listen)...)
 		return nil
 	}
 	var err error

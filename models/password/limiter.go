@@ -22,16 +22,15 @@ const busyAfter = 5 * time.Second
 
 func (*BusyError) Error() string { return "too many passwords wait to be checked" }
 
-// Limiter lets one hash per core be computed at a time, and a bounded number wait
-// for their turn. So the memory that hashes take is bounded: without it, 64
-// sign-ins at a time took 2.98 GiB.
+// Limiter computes one hash per core at a time, and lets a bounded number wait for
+// their turn, so that the memory that hashes take is bounded: 19 MiB each.
 //
-// While many pages are requested, a hash takes two permits instead of one, so that
-// half of the cores are left to the people who are at work: on two cores,
-// dashboards then reach 0.38 of their rate while 256 clients sign in again and again
-// (the benchmark BrowsingDuringLogins). Leaving a core free at all times would be
-// simpler, but on two cores would halve the sign-ins a second when nothing else is
-// asked for, which are 0.96 of what argon2id can do (the benchmark Logins).
+// While many pages are requested, a hash takes two permits instead of one. That
+// leaves half of the cores, if there are several, to people who are signed in: on two
+// cores, dashboards then reach 0.38 of their rate while 256 clients sign in again and
+// again (benchmark BrowsingDuringLogins). Always leaving a core free would be simpler,
+// but on two cores it would halve the rate of sign-ins when nothing else is requested,
+// which is 0.96 of what argon2id can do on all cores (benchmark Logins).
 type Limiter struct {
 	// Capacity is how many may wait.
 	Capacity int64
