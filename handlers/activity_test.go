@@ -200,8 +200,7 @@ func TestLargeFilesAreDownloadedWhole(t *testing.T) {
 // bounded when the browser calls itself something else each time.
 func TestWhatRepeatsWithinAMinuteIsCountedInOneRow(t *testing.T) {
 	site := sitetest.Start(t)
-	begin := time.Now().Truncate(time.Minute)
-	site.DB.Now = func() time.Time { return begin.Add(time.Duration(site.Offset.Load())) }
+	site.StopClock()
 	eve := site.Visitor()
 	site.AddUser("eve", models.Member)
 	eve.Login("eve", sitetest.Password).LeadsTo("/dashboard")

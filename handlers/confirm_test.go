@@ -1,4 +1,4 @@
-package handlers
+package handlers_test
 
 import (
 	"net/http"
@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"daypass/handlers/sitetest"
 	"daypass/models"
 )
 
@@ -22,15 +23,15 @@ func adminActs(eve *models.User, session string) map[string][]string {
 }
 
 // everyAct calls do for each act of each POST route of the administration.
-func everyAct(t *testing.T, app *App, eve *models.User, session string, do func(path string)) {
-	t.Helper()
+func everyAct(site *sitetest.Site, eve *models.User, session string, do func(path string)) {
+	site.T.Helper()
 	acts := adminActs(eve, session)
-	for _, route := range app.GetRoutes(true) {
+	for _, route := range site.App.GetRoutes(true) {
 		if route.Method != http.MethodPost || !strings.HasPrefix(route.Path, "/admin") {
 			continue
 		}
 		if len(acts[route.Path]) == 0 {
-			t.Errorf("adminActs has no act of POST %s: add one", route.Path)
+			site.T.Errorf("adminActs has no act of POST %s: add one", route.Path)
 		}
 		for _, path := range acts[route.Path] {
 			do(path)
@@ -38,65 +39,55 @@ func everyAct(t *testing.T, app *App, eve *models.User, session string, do func(
 	}
 }
 
-// sessionsOf are the sessions of a user.
-func sessionsOf(t *testing.T, app *App, name string) (*models.User, []models.Session) {
-	t.Helper()
-	user, err := app.db.User(t.Context(), name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	sessions, _, err := app.db.SessionsOf(t.Context(), user, 10)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return user, sessions
-}
-
-const testPassword = "a walk in the wet grass" // of those whom signedIn signs in
-
 // TestEveryActOfTheAdministrationAsksForThePasswordAgain: each alone, so that
 // an open page of an administrator is no way to anybody's account.
 func TestEveryActOfTheAdministrationAsksForThePasswordAgain(t *testing.T) {
 	t.Parallel()
-	site := newClockSite(t)
-	ada, other := site.signedIn("ada", models.Admin), site.signedIn("root", models.Admin)
-	site.signedIn("eve", models.Member)
-	eve, sessions := sessionsOf(t, site.app, "eve")
-	site.later(16 * time.Minute)
+	site := sitetest.Start(t)
+	site.StopClock()
+	ada, other := site.SignIn("ada"), site.SignedIn("root", models.Admin)
+	site.SignedIn("eve", models.Member)
+	eve, sessions := site.User("eve"), site.SessionsOf("eve")
+	site.Advance(16 * time.Minute)
 
 	// What another administrator confirmed, or the same one in another session, counts there alone.
-	other.post("/admin/users/"+eve.ID+"/enable", "confirm", testPassword).answers(303)
-	elsewhere := site.with(ada.cookie)
-	elsewhere.cookie, _, _ = strings.Cut(site.post("/login", "username", "ada", "password", testPassword).header.Get("Set-Cookie"), ";")
+	other.Post("/admin/users/"+eve.ID+"/enable", "confirm", sitetest.Password).Answers(303)
+	site.SignIn("ada")
 
-	before := site.tables()
-	everyAct(t, site.app, eve, sessions[0].ID, func(path string) {
+	before := sitetest.Tables(t, site.File)
+	everyAct(site, eve, sessions[0].ID, func(path string) {
 		for _, wrong := range []string{"", "not the password"} {
 			pairs := []string{"username", "bob", "role", "member"}
 			if wrong == "" {
-				ada.post(path, pairs...).answers(403).says("Confirm it's you").says(`action="` + path + `"`).says(`name="username" value="bob"`)
+				ada.Post(path, pairs...).Answers(403).Says("Confirm it's you").Says(`action="` + path + `"`).Says(`name="username" value="bob"`)
 				continue
 			}
-			page := ada.post(path, append(pairs, "confirm", wrong)...)
-			if page.status == 429 {
+			page := ada.Post(path, append(pairs, "confirm", wrong)...)
+			if page.Response.StatusCode == 429 {
 				break // it has been tried often enough by now
 			}
-			page.answers(422).says("not your current password").saysNot(wrong)
+			page.Answers(422).Says("not your current password").SaysNot(wrong)
 		}
 	})
-	after := site.tables()
-	for _, counted := range []string{"failures", "events"} { // of wrong passwords
-		delete(after, counted)
+	after := sitetest.Tables(t, site.File)
+	for _, table := range []string{
+		"failures", "events", // of wrong passwords
+		"users", "lineage", // whose versions change with them
+		"sessions", // which are marked as seen
+	} {
+		delete(after, table)
 	}
-	after["users"], before["users"] = "", "" // their version changes with their events
-	if changed := changedTables(before, after); changed != "" {
+	if changed := sitetest.Changed(before, after); changed != "" {
 		t.Errorf("without the password %s", changed)
 	}
-	if users, err := site.app.db.Users(t.Context()); err != nil || len(users) != 3 || users[1].IsAdmin() || users[1].Disabled {
+	if left := site.Count(`SELECT COUNT(*) FROM sessions`); left != 4 {
+		t.Errorf("of 4 sessions %d are left", left)
+	}
+	if users, err := site.DB.Users(t.Context()); err != nil || len(users) != 3 || users[1].IsAdmin() || users[1].Disabled {
 		t.Errorf("the users are %+v, %v", users, err)
 	}
 	for _, path := range []string{"/admin", "/admin/users", "/admin/users/" + eve.ID, "/admin/users/new", "/admin/sessions", "/admin/activity"} {
-		ada.visit(path).answers(200) // looking is free
+		ada.Get(path).Answers(200) // looking is free
 	}
 }
 
@@ -104,50 +95,49 @@ func TestEveryActOfTheAdministrationAsksForThePasswordAgain(t *testing.T) {
 // leaving: whoever is signed in is known in that browser.
 func TestStrangersKeepNobodyFromConfirming(t *testing.T) {
 	t.Parallel()
-	site := newClockSite(t)
-	site.signedIn("root", models.Admin)
-	ada := site.signedIn("ada", models.Admin)
-	eve, _ := sessionsOf(t, site.app, "root")
-	site.later(16 * time.Minute)
+	site := sitetest.Start(t)
+	site.StopClock()
+	ada := site.SignIn("ada")
+	root := site.AddUser("root", models.Admin)
+	site.Advance(16 * time.Minute)
 	for range 5 {
-		site.post("/login", "username", "ada", "password", "not the password").answers(422)
+		site.Visitor().Login("ada", "not the password").Answers(422)
 	}
-	site.post("/login", "username", "ada", "password", testPassword).answers(429)
-	ada.post("/admin/users/"+eve.ID+"/enable", "confirm", testPassword).answers(303)
-	changed := ada.post("/account/password", "current", testPassword, "password", "another walk in the grass").leadsTo("/account")
-	ada.cookie, _, _ = strings.Cut(changed.header.Get("Set-Cookie"), ";")
-	ada.post("/account/remove", "current", "another walk in the grass").leadsTo("/login?left=1")
+	site.Visitor().Login("ada", sitetest.Password).Answers(429)
+	ada.Post("/admin/users/"+root.ID+"/enable", "confirm", sitetest.Password).Answers(303)
+	ada.Post("/account/password", "current", sitetest.Password, "password", "another walk in the grass").LeadsTo("/account")
+	ada.Post("/account/remove", "current", "another walk in the grass").LeadsTo("/login?left=1")
 }
 
 // TestEveryActOfTheAdministrationHasAnAuthor: all are somebody's in the activity.
 func TestEveryActOfTheAdministrationHasAnAuthor(t *testing.T) {
 	t.Parallel()
-	site := newClockSite(t)
-	ada := site.signedIn("ada", models.Admin)
-	self, _ := sessionsOf(t, site.app, "ada")
+	site := sitetest.Start(t)
+	site.StopClock()
+	ada, self := site.SignIn("ada"), site.User("ada")
 	seen := 0
-	everyAct(t, site.app, self, "x", func(path string) { // each on a site as if it were the first
+	everyAct(site, self, "x", func(path string) { // each on a site as if it were the first
 		name := "eve" + strings.Repeat("x", seen)
 		seen++
-		site.signedIn(name, models.Member)
-		eve, sessions := sessionsOf(t, site.app, name)
+		site.SignedIn(name, models.Member)
+		eve, sessions := site.User(name), site.SessionsOf(name)
 		path = strings.ReplaceAll(strings.ReplaceAll(path, self.ID, eve.ID), "/x/", "/"+sessions[0].ID+"/")
-		site.later(61 * time.Second) // so that nothing is counted in the row of another act
-		before := rowsOf(site.tables()["events"])
-		if answer := ada.post(path, "username", "guest"+name, "role", "member"); answer.status != 200 && answer.status != 303 {
-			t.Fatalf("%s answered %d", path, answer.status)
+		site.Advance(61 * time.Second) // so that nothing is counted in the row of another act
+		before := rowsOf(site.Query(`SELECT * FROM events`))
+		if answer := ada.Post(path, "username", "guest"+name, "role", "member"); answer.Response.StatusCode != 200 && answer.Response.StatusCode != 303 {
+			t.Fatalf("%s answered %d", path, answer.Response.StatusCode)
 		}
 		found := false
-		for row := range rowsOf(site.tables()["events"]) {
+		for row := range rowsOf(site.Query(`SELECT * FROM events`)) {
 			found = found || !before[row] && strings.Contains(row, " "+self.ID+" ")
 		}
 		if !found {
 			t.Errorf("%s left no event of ada's", path)
 		}
 		if strings.HasSuffix(path, "/admin/sessions/end") { // hers, too
-			ada.cookie, _, _ = strings.Cut(site.post("/login", "username", "ada", "password", testPassword).header.Get("Set-Cookie"), ";")
+			ada = site.SignIn("ada")
 		}
-		ada.visit("/admin/activity").answers(200).says("by <bdi>ada</bdi>")
+		ada.Get("/admin/activity").Answers(200).Says("by <bdi>ada</bdi>")
 	})
 	if seen < 10 {
 		t.Errorf("only %d acts were tried", seen)

@@ -1,12 +1,15 @@
-package handlers
+package handlers_test
 
 import (
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"daypass/handlers"
+	"daypass/handlers/sitetest"
 	"daypass/models"
 )
 
@@ -14,11 +17,12 @@ import (
 // takes it, under http and https: a browser refuses a __Host- cookie that lacks one,
 // also when it is to be renewed or taken away.
 func TestEveryCookieHasItsAttributes(t *testing.T) {
-	const password, next, old, newer = "a walk in the wet grass", "another walk in the grass", "3Yx1dQ8mVt0sGpB7nKcJ5wLhRzE2aUfI", "q9ZkT4bXw6NvC1yHjM8sPgD3eRoA7uLi"
-	for scheme, set := range map[string]func(*Config){"http": func(*Config) {}, "https": secureURL} {
+	const password, next = sitetest.Password, "another walk in the grass"
+	for scheme, set := range map[string]func(*handlers.Config){"http": func(*handlers.Config) {}, "https": func(c *handlers.Config) { c.URL = &url.URL{Scheme: "https", Host: "dash.example.org"} }} {
 		t.Run(scheme, func(t *testing.T) {
 			t.Parallel()
-			site := newClockSite(t, set, func(c *Config) { c.SetupToken = "token" })
+			site := sitetest.StartEmpty(t, set, func(c *handlers.Config) { c.SetupToken = "token" })
+			site.StopClock()
 			prefix, secure := "", ""
 			if scheme == "https" {
 				prefix, secure = "__Host-", "; secure"
@@ -30,11 +34,11 @@ func TestEveryCookieHasItsAttributes(t *testing.T) {
 			device := prefix + "daypass-known=MARK; httponly; max-age=34560000; path=/; samesite=strict" + secure
 			taken := prefix + "daypass=; expires=thu, 01 jan 1970 00:00:01 gmt" + ours + secure
 			id, mark := regexp.MustCompile(`^s:[\w-]{43}\.[\w+/]{43}$`), regexp.MustCompile(`^[A-Z2-7]{26}\.[\w+/]{43}$`)
-			sets := func(a *answer, want ...string) string {
+			sets := func(a *sitetest.Answer, want ...string) string {
 				t.Helper()
 				var got []string
 				value := ""
-				for _, line := range a.header.Values("Set-Cookie") {
+				for _, line := range a.Response.Header.Values("Set-Cookie") {
 					pair, attributes, _ := strings.Cut(line, "; ")
 					name, content, _ := strings.Cut(pair, "=")
 					all := strings.Split(strings.ToLower(attributes), "; ")
@@ -48,57 +52,57 @@ func TestEveryCookieHasItsAttributes(t *testing.T) {
 					got = append(got, name+"="+content+"; "+strings.Join(all, "; "))
 				}
 				if !slices.Equal(got, want) {
-					t.Errorf("%s sets\n%s\nand not\n%s", a.to, strings.Join(got, "\n"), strings.Join(want, "\n"))
+					t.Errorf("%s sets\n%s\nand not\n%s", a.To, strings.Join(got, "\n"), strings.Join(want, "\n"))
 				}
 				return prefix + "daypass=" + value
 			}
-			with := func(cookie string) *visitor { return &visitor{t, site.app, cookie} }
-			signIn := func(name, password string) *visitor {
+			signIn := func(name, password string) (cookie string) {
 				t.Helper()
-				return with(sets(site.post("/login", "username", name, "password", password).leadsTo("/dashboard"), given("86400"), device))
+				return sets(site.Visitor().Login(name, password).LeadsTo("/dashboard"), given("86400"), device)
 			}
 
-			sets(site.post("/setup", "token", "token", "username", "ada", "password", password).leadsTo("/dashboard"), given("86400"), device)
-			sets(site.post("/login", "username", "ada", "password", next).answers(422))
+			sets(site.Visitor().Post("/setup", "token", "token", "username", "ada", "password", password).LeadsTo("/dashboard"), given("86400"), device)
+			sets(site.Visitor().Login("ada", next).Answers(422))
 			ada := signIn("ada", password)
-			eve, token, err := site.app.db.Invite(t.Context(), models.NewUser{Name: "eve", Role: models.Admin}, models.CommandLine)
-			if err != nil {
-				t.Fatal(err)
-			}
-			hers := with(sets(site.post("/link", "token", token, "password", password).leadsTo("/dashboard"), given("86400"), device))
+			eve, token, err := site.DB.Invite(t.Context(), models.NewUser{Name: "eve", Role: models.Admin}, models.CommandLine)
+			sitetest.Must(t, err)
+			hers := sets(site.Visitor().Post("/link", "token", token, "password", password).LeadsTo("/dashboard"), given("86400"), device)
 
-			site.later(20 * time.Hour)
-			hers = with(sets(hers.post("/account/password", "current", password, "password", next).leadsTo("/account"), given("14400")))
-			sets(hers.visit("/dashboard").answers(200))
-			restarted := site.again(t, func(c *Config) { c.Secrets = []string{newer, old} })
-			restarted.cookie = ada.cookie
+			site.Advance(20 * time.Hour)
+			hers = sets(site.WithCookies(hers).Post("/account/password", "current", password, "password", next).LeadsTo("/account"), given("14400"))
+			sets(site.WithCookies(hers).Get("/dashboard").Answers(200))
+			site = site.Restart(func(c *handlers.Config) { c.Secrets = []string{sitetest.SecretB, sitetest.SecretA} })
 			for range 3 { // as often as the old one comes, also when the new one was there before
-				renewed := sets(restarted.visit("/dashboard").answers(200), given("14400"))
-				if renewed == ada.cookie {
+				renewed := sets(site.WithCookies(ada).Get("/dashboard").Answers(200), given("14400"))
+				if renewed == ada {
 					t.Error("the cookie is not signed anew")
 				}
 				for range 2 {
-					sets(restarted.with(renewed).visit("/dashboard").answers(200))
+					sets(site.WithCookies(renewed).Get("/dashboard").Answers(200))
 				}
 			}
 
-			for _, leave := range []func(v *visitor, mine string) *answer{
-				func(v *visitor, _ string) *answer { return v.post("/logout") },
-				func(v *visitor, mine string) *answer { return v.post("/sessions/" + mine + "/end") },
-				func(v *visitor, mine string) *answer { return v.post("/admin/sessions/" + mine + "/end") },
-				func(v *visitor, _ string) *answer { return v.post("/admin/sessions/end") },
-				func(v *visitor, _ string) *answer { return v.post("/account/remove", "current", next) },
+			for _, leave := range []func(v *sitetest.Browser, mine string) *sitetest.Answer{
+				func(v *sitetest.Browser, _ string) *sitetest.Answer { return v.Post("/logout") },
+				func(v *sitetest.Browser, mine string) *sitetest.Answer { return v.Post("/sessions/" + mine + "/end") },
+				func(v *sitetest.Browser, mine string) *sitetest.Answer {
+					return v.Post("/admin/sessions/" + mine + "/end")
+				},
+				func(v *sitetest.Browser, _ string) *sitetest.Answer { return v.Post("/admin/sessions/end") },
+				func(v *sitetest.Browser, _ string) *sitetest.Answer {
+					return v.Post("/account/remove", "current", next)
+				},
 			} {
-				v := signIn("eve", next)
-				mine := v.visit("/sessions").first(`(?s)this device</span></span>.*?action="/sessions/([^/]+)/end"`)
-				left := leave(v, mine).leadsTo("/login?left=1")
+				v := site.WithCookies(signIn("eve", next))
+				mine := v.Get("/sessions").First(`(?s)this device</span></span>.*?action="/sessions/([^/]+)/end"`)
+				left := leave(v, mine).LeadsTo("/login?left=1")
 				sets(left, taken)
-				if what := left.header.Values("Clear-Site-Data"); !slices.Equal(what, []string{`"cache", "storage"`}) {
-					t.Errorf("%s clears %q", left.to, what)
+				if what := left.Response.Header.Values("Clear-Site-Data"); !slices.Equal(what, []string{`"cache", "storage"`}) {
+					t.Errorf("%s clears %q", left.To, what)
 				}
-				v.visit("/dashboard").answers(303)
+				v.Get("/dashboard").Answers(303)
 			}
-			if _, err := site.app.db.UserByID(t.Context(), eve.ID); err == nil {
+			if _, err := site.DB.UserByID(t.Context(), eve.ID); err == nil {
 				t.Error("eve was not removed")
 			}
 		})
@@ -109,25 +113,26 @@ func TestEveryCookieHasItsAttributes(t *testing.T) {
 // says when it ends.
 func TestAPayloadOutlivesItsSession(t *testing.T) {
 	t.Parallel()
-	site := newClockSite(t)
-	ada := site.signedIn("ada", models.Admin)
-	site.later(24*time.Hour - time.Second)
-	site.again(t, func(*Config) {}).with(ada.cookie).visit("/dashboard").answers(200)
-	site.later(time.Second)
-	ada.visit("/dashboard").answers(303)
-	if err := site.app.db.Sweep(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	left := func() string { return site.tables()["session_payloads"] }
+	site := sitetest.Start(t)
+	site.StopClock()
+	cookie := site.SignIn("ada").Cookie()
+	site.Advance(24*time.Hour - time.Second)
+	site = site.Restart() // whose memory holds no session
+	ada := site.WithCookie(cookie)
+	ada.Get("/dashboard").Answers(200)
+	site.Advance(time.Second)
+	ada.Get("/dashboard").Answers(303)
+	sitetest.Must(t, site.DB.Sweep(t.Context()))
+	left := func() string { return site.Query(`SELECT * FROM session_payloads`) }
 	if left() == "" {
 		t.Error("the payload ends with its session")
 	}
-	site.later(59 * time.Second)
-	if err := site.app.db.Sweep(t.Context()); err != nil || left() == "" {
+	site.Advance(59 * time.Second)
+	if err := site.DB.Sweep(t.Context()); err != nil || left() == "" {
 		t.Error("the payload ends within the minute", err)
 	}
-	site.later(2 * time.Second)
-	if err := site.app.db.Sweep(t.Context()); err != nil || left() != "" {
+	site.Advance(2 * time.Second)
+	if err := site.DB.Sweep(t.Context()); err != nil || left() != "" {
 		t.Errorf("left is %q, %v", left(), err)
 	}
 }

@@ -1,11 +1,11 @@
-package handlers
+package handlers_test
 
 import (
-	"io"
-	"net/http"
 	"strings"
 	"testing"
 
+	"daypass/handlers"
+	"daypass/handlers/sitetest"
 	"daypass/models"
 )
 
@@ -13,72 +13,52 @@ import (
 // and must not be shown to whoever needs another.
 func TestTheCachedSignInPageIsForStrangersAlone(t *testing.T) {
 	t.Parallel()
-	site := newClockSite(t)
-	ada := site.signedIn("ada", models.Member)
-	first := site.visit("/login").answers(200).saysNot("misconfigured")
-	if again := site.visit("/login").answers(200); again.body != first.body {
+	site := sitetest.Start(t)
+	first := site.Visitor().Get("/login").Answers(200).SaysNot("misconfigured")
+	if again := site.Visitor().Get("/login").Answers(200); again.Body != first.Body {
 		t.Error("it is another page")
 	}
-	ada.visit("/login").leadsTo("/dashboard")
-	site.with("daypass=s:x.y").visit("/login").answers(200)
-	for host, said := range map[string]bool{"localhost": false, "other.example.org": true} {
-		request, err := http.NewRequest("GET", "/login", nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		request.Host = host
-		response, err := site.app.Test(request, -1)
-		if err != nil {
-			t.Fatal(err)
-		}
-		body, err := io.ReadAll(response.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if says := strings.Contains(string(body), `id="misconfigured"`); says != said {
-			t.Errorf("who comes as %s is told so: %t", host, says)
-		}
-	}
-	site.visit("/login?left=1").says("signed out")
-	site.visit("/login").saysNot("signed out")
-	site.visit("/").leadsTo("/login") // and from there to the dashboard, without a word about it
+	site.SignIn("ada").Get("/login").LeadsTo("/dashboard")
+	site.WithCookie("s:x.y").Get("/login").Answers(200)
+	elsewhere := site.Visitor()
+	elsewhere.Header.Set("Host", "other.example.org")
+	elsewhere.Get("/login").Answers(200).Says(`id="misconfigured"`)
+	site.Visitor().Get("/login").Answers(200).SaysNot("misconfigured")
+	site.Visitor().Get("/login?left=1").Says("signed out")
+	site.Visitor().Get("/login").SaysNot("signed out")
+	site.Visitor().Get("/").LeadsTo("/login") // and from there to the dashboard, without a word about it
 }
 
 // TestPathsAreCaseSensitive: what is guarded by its path is guarded.
 func TestPathsAreCaseSensitive(t *testing.T) {
 	t.Parallel()
-	site := newClockSite(t)
-	ada, eve := site.signedIn("ada", models.Admin), site.signedIn("eve", models.Member)
+	site := sitetest.Start(t)
+	ada, eve := site.SignIn("ada"), site.SignedIn("eve", models.Member)
 	for _, path := range []string{"/LOGIN", "/Setup", "/Healthz", "/DASHBOARD", "/Admin", "/ADMIN/users", "/admin/Users"} {
-		if answer := site.visit(path); answer.status != 303 || !strings.HasPrefix(answer.header.Get("Location"), "/login") {
-			t.Errorf("%s answers a stranger %d", path, answer.status)
-		}
-		ada.visit(path).answers(404)
-		if answer := eve.visit(path); answer.status != 404 && answer.status != 403 {
-			t.Errorf("%s answers a member %d", path, answer.status)
+		site.Visitor().Get(path).LeadsToSignIn()
+		ada.Get(path).Answers(404)
+		if answer := eve.Get(path); answer.Response.StatusCode != 404 && answer.Response.StatusCode != 403 {
+			t.Errorf("%s answers a member %d", path, answer.Response.StatusCode)
 		}
 	}
-	root, _ := sessionsOf(t, site.app, "ada")
 	for _, name := range []string{"eve", "EVE", "ada", "%00"} { // a user's page has an ID, not a name
-		ada.visit("/admin/users/" + name).answers(404)
-		ada.post("/admin/users/" + name + "/disable").answers(404)
+		ada.Get("/admin/users/" + name).Answers(404)
+		ada.Post("/admin/users/" + name + "/disable").Answers(404)
 	}
-	ada.visit("/admin/users/" + root.ID).answers(200)
+	ada.Get("/admin/users/" + site.User("ada").ID).Answers(200)
 }
 
 // TestSetupIsClosedWithoutAToken, also to who has none either.
 func TestSetupIsClosedWithoutAToken(t *testing.T) {
 	t.Parallel()
 	for _, token := range []string{"", "the link of the terminal"} {
-		site := newClockSite(t, func(c *Config) { c.SetupToken = token })
+		site := sitetest.StartEmpty(t, func(c *handlers.Config) { c.SetupToken = token })
 		for _, typed := range []string{"", "guessed"} {
-			site.visit("/setup?token=" + typed).answers(403)
-			if answer := site.post("/setup", "token", typed, "username", "eve", "password", testPassword).answers(403); answer.header.Get("Set-Cookie") != "" {
-				t.Error("a cookie is set")
-			}
+			site.Visitor().Get("/setup?token=" + typed).Answers(403)
+			site.Visitor().Post("/setup", "token", typed, "username", "eve", "password", sitetest.Password).Answers(403).SetsNoCookie()
 		}
-		if users := site.tables()["users"]; users != "" {
-			t.Errorf("with the token %q there are users: %s", token, users)
+		if users := site.Count(`SELECT COUNT(*) FROM users`); users != 0 {
+			t.Errorf("with the token %q there are %d users", token, users)
 		}
 	}
 }
@@ -86,8 +66,8 @@ func TestSetupIsClosedWithoutAToken(t *testing.T) {
 // TestARefusedNameIsShownAgain as it was typed.
 func TestARefusedNameIsShownAgain(t *testing.T) {
 	t.Parallel()
-	ada := newClockSite(t).signedIn("ada", models.Member)
+	ada := sitetest.Start(t).SignIn("ada")
 	typed := strings.Repeat("Ada ", 60)
-	ada.post("/account/name", "full_name", typed).answers(422).says(`value="` + strings.TrimSpace(typed)).says("at most 200")
-	ada.visit("/account").saysNot("Ada Ada")
+	ada.Post("/account/name", "full_name", typed).Answers(422).Says(`value="` + strings.TrimSpace(typed)).Says("at most 200")
+	ada.Get("/account").SaysNot("Ada Ada")
 }

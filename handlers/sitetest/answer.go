@@ -11,7 +11,7 @@ import (
 // not what they name, and return the answer, for the next one.
 type Answer struct {
 	T        *testing.T
-	To       string
+	To       string // the request's method and path
 	Response *http.Response
 	Body     string
 }

@@ -16,14 +16,16 @@ import (
 	"daypass/models"
 )
 
-// Browser is somebody who visits a site and keeps its cookies.
+// Browser is somebody who visits a site. It keeps the site's cookies and follows
+// no redirect.
 type Browser struct {
 	T      *testing.T
 	site   *Site
 	Client *http.Client
-	Header http.Header
+	Header http.Header // sent with every request; Host may be among them
 }
 
+// Visitor returns a browser that has never been to the site.
 func (s *Site) Visitor() *Browser {
 	jar, err := cookiejar.New(nil)
 	Must(s.T, err)
@@ -58,11 +60,16 @@ func (s *Site) SignInWith(name, password string) *Browser {
 	return b
 }
 
-// WithCookie is somebody whose browser holds this and nothing else.
-func (s *Site) WithCookie(value string) *Browser {
+// WithCookie returns a browser that sends this session cookie and keeps none.
+func (s *Site) WithCookie(value string) *Browser { return s.WithCookies("daypass=" + value) }
+
+// WithCookies returns a browser that always sends this Cookie header and keeps no
+// cookie. Under an https public URL it is the only way to be signed in: the
+// tests' connections are not secure, and a jar would hold the cookies back.
+func (s *Site) WithCookies(header string) *Browser {
 	b := s.Visitor()
 	b.Client.Jar = nil
-	b.Header.Set("Cookie", "daypass="+value)
+	b.Header.Set("Cookie", header)
 	return b
 }
 
@@ -75,7 +82,7 @@ func (b *Browser) Do(method, path string, fields url.Values) *Answer {
 	}
 	request, err := http.NewRequest(method, b.site.URL+path, body)
 	Must(b.T, err)
-	request.Header = b.Header.Clone()
+	request.Header, request.Host = b.Header.Clone(), b.Header.Get("Host")
 	if fields != nil {
 		request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
@@ -118,8 +125,10 @@ func (b *Browser) Raw(head string) *Answer {
 	return &Answer{b.T, head[:min(len(head), 40)], response, string(content)}
 }
 
+// Get asks for a page.
 func (b *Browser) Get(path string) *Answer { b.T.Helper(); return b.Do("GET", path, nil) }
 
+// Post sends a form, whose fields come in pairs: name, value.
 func (b *Browser) Post(path string, pairs ...string) *Answer {
 	b.T.Helper()
 	fields := url.Values{}
@@ -129,12 +138,13 @@ func (b *Browser) Post(path string, pairs ...string) *Answer {
 	return b.Do("POST", path, fields)
 }
 
+// Login sends the sign-in form.
 func (b *Browser) Login(name, password string) *Answer {
 	b.T.Helper()
 	return b.Post("/login", "username", name, "password", password)
 }
 
-// Cookie is the value of the session cookie that the browser holds.
+// Cookie returns the value of the session cookie that the browser holds.
 func (b *Browser) Cookie() string {
 	b.T.Helper()
 	address, err := url.Parse(b.site.URL)

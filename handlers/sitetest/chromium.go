@@ -22,7 +22,7 @@ import (
 // Window is a window of a real browser.
 type Window struct {
 	t   *testing.T
-	Ctx context.Context
+	Ctx context.Context // chromedp's, of this tab
 }
 
 // Chromium opens a window of a real browser with a profile of its own. Without
@@ -125,6 +125,7 @@ func Evaluate[T any](w *Window, expression string) T {
 	return value
 }
 
+// Open goes to an address.
 func (w *Window) Open(address string) {
 	w.t.Helper()
 	Must(w.t, chromedp.Do(w.Ctx, chromedp.Navigate(address)))

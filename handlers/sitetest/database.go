@@ -24,6 +24,16 @@ func (s *Site) Count(query string) (rows int) {
 	return rows
 }
 
+// Query returns what a query finds in the database, one row per line. It reads over
+// a connection of its own.
+func (s *Site) Query(text string) string {
+	s.T.Helper()
+	db, err := sql.Open("sqlite3", s.File)
+	Must(s.T, err)
+	defer db.Close()
+	return query(s.T, db, text)
+}
+
 // Change changes the database behind the product's back.
 func (s *Site) Change(statement string) {
 	s.T.Helper()
@@ -55,6 +65,7 @@ func (s *Site) WroteNothing(does func()) {
 	}
 }
 
+// Integrity returns what SQLite's integrity check says: "ok", or what is damaged.
 func (s *Site) Integrity() (whole string) {
 	s.T.Helper()
 	db, err := sql.Open("sqlite3", s.File)

@@ -47,8 +47,10 @@ func Mount(t *testing.T, folder, options string) {
 	t.Cleanup(func() { exec.Command("umount", "-l", folder).Run() })
 }
 
+// Zeros reads as zero bytes without an end.
 type Zeros struct{}
 
+// Read implements [io.Reader].
 func (Zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 
 // OpenFiles tells how many files may be open at once, up to a number.

@@ -27,8 +27,8 @@ func Typed(t *testing.T, input string, args ...string) (status int, out, errs st
 type Program struct {
 	t       *testing.T
 	Process *exec.Cmd
-	Out     *LockedBuffer
-	URL     string
+	Out     *LockedBuffer // what it printed
+	URL     string        // where it says it is
 }
 
 // Launch runs the program in a folder and waits until it says where it is.
@@ -37,11 +37,13 @@ func Launch(t *testing.T, folder string, args ...string) *Program {
 	return LaunchProgram(t, os.Args[0], folder, args...)
 }
 
+// LaunchProgram is [Launch] for another binary than that of the test.
 func LaunchProgram(t *testing.T, path, folder string, args ...string) *Program {
 	t.Helper()
 	return LaunchAs(t, nil, path, folder, args...)
 }
 
+// LaunchAs is [LaunchProgram] as another user of the system.
 func LaunchAs(t *testing.T, who *syscall.SysProcAttr, path, folder string, args ...string) *Program {
 	t.Helper()
 	p := &Program{t: t, Out: &LockedBuffer{}}

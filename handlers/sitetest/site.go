@@ -15,6 +15,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -26,31 +27,46 @@ import (
 	"daypass/models"
 )
 
-// This file tells the product from outside: what a browser, a stranger and an
-// operator may rely on, over real HTTP. S1 to S15 are the promises of the
-// README's section "How safe it is".
-
 const (
+	// Password is the password of every user that [Site.AddUser] adds.
 	Password = "a walk in the wet grass"
-	SecretA  = "3Yx1dQ8mVt0sGpB7nKcJ5wLhRzE2aUfI"
-	SecretB  = "q9ZkT4bXw6NvC1yHjM8sPgD3eRoA7uLi"
+
+	// SecretA signs the cookies of a site unless its configuration says otherwise.
+	SecretA = "3Yx1dQ8mVt0sGpB7nKcJ5wLhRzE2aUfI"
+
+	// SecretB is another valid secret, to rotate to.
+	SecretB = "q9ZkT4bXw6NvC1yHjM8sPgD3eRoA7uLi"
 )
 
 // Site is the whole product on a port and a database of its own.
 type Site struct {
 	T      *testing.T
-	URL    string
-	File   string
-	DB     *models.DB
-	App    *handlers.App
-	Log    *LockedBuffer
-	Offset atomic.Int64 // nanoseconds that the clock is ahead
-	still  atomic.Int64 // Unix nanoseconds at which the clock stands, or zero
-	Broken atomic.Bool  // makes a handler panic
-	Stop   func()
+	URL    string        // where it listens
+	File   string        // its database
+	DB     *models.DB    // the open database
+	App    *handlers.App // what is served
+	Log    *LockedBuffer // what it logged
+	Broken atomic.Bool   // makes a handler panic
+	Stop   func()        // ends it, before the test does
 
+	clock   *clock
+	set     []func(*handlers.Config)
 	mutex   sync.Mutex
 	secrets []string // all that a browser sent or got and the log must not tell
+}
+
+// clock is the real time, or one that stands still, plus what it was put forward.
+type clock struct {
+	ahead atomic.Int64 // nanoseconds
+	still atomic.Int64 // Unix nanoseconds at which it stands, or zero
+}
+
+func (c *clock) now() time.Time {
+	now := time.Now()
+	if at := c.still.Load(); at != 0 {
+		now = time.Unix(0, at)
+	}
+	return now.Add(time.Duration(c.ahead.Load()))
 }
 
 // LockedBuffer is a log that may be read while it is written.
@@ -76,7 +92,20 @@ func StartEmpty(t *testing.T, set ...func(*handlers.Config)) *Site {
 // StartOn runs a site on a database file.
 func StartOn(t *testing.T, file string, set ...func(*handlers.Config)) *Site {
 	t.Helper()
-	site := &Site{T: t, File: file, Log: &LockedBuffer{}}
+	return start(t, file, &clock{}, set)
+}
+
+// Restart stops the site and starts it again, on the same database and with the
+// same clock; set may change its configuration further.
+func (s *Site) Restart(set ...func(*handlers.Config)) *Site {
+	s.T.Helper()
+	s.Stop()
+	return start(s.T, s.File, s.clock, slices.Concat(s.set, set))
+}
+
+func start(t *testing.T, file string, clock *clock, set []func(*handlers.Config)) *Site {
+	t.Helper()
+	site := &Site{T: t, File: file, Log: &LockedBuffer{}, clock: clock, set: set}
 	var err error
 	site.DB, err = models.Open(t.Context(), file)
 	Must(t, err)
@@ -84,11 +113,7 @@ func StartOn(t *testing.T, file string, set ...func(*handlers.Config)) *Site {
 		if site.Broken.Load() {
 			panic("a test panics")
 		}
-		now := time.Now()
-		if at := site.still.Load(); at != 0 {
-			now = time.Unix(0, at)
-		}
-		return now.Add(time.Duration(site.Offset.Load()))
+		return clock.now()
 	}
 	site.DB.Log = slog.New(slog.NewTextHandler(site.Log, nil))
 	Must(t, site.DB.CheckRestored(t.Context()))
@@ -122,6 +147,7 @@ func StartOn(t *testing.T, file string, set ...func(*handlers.Config)) *Site {
 	return site
 }
 
+// Must fails the test when there is an error.
 func Must(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
@@ -162,19 +188,21 @@ func (s *Site) toldNoSecret() {
 	}
 }
 
+// Write implements [io.Writer].
 func (b *LockedBuffer) Write(line []byte) (int, error) {
 	b.mutex.Lock()
 	defer b.mutex.Unlock()
 	return b.text.Write(line)
 }
 
+// String returns what was written so far.
 func (b *LockedBuffer) String() string {
 	b.mutex.Lock()
 	defer b.mutex.Unlock()
 	return b.text.String()
 }
 
-// AddUser adds a user whose password is password.
+// AddUser adds a user whose password is [Password].
 func (s *Site) AddUser(name string, role models.Role) *models.User {
 	s.T.Helper()
 	user, err := s.DB.AddUser(s.T.Context(), models.NewUser{Name: name, Password: Password, Role: role}, models.CommandLine)
@@ -183,10 +211,16 @@ func (s *Site) AddUser(name string, role models.Role) *models.User {
 }
 
 // Advance puts the clock forward.
-func (s *Site) Advance(by time.Duration) { s.Offset.Add(int64(by)) }
+func (s *Site) Advance(by time.Duration) { s.clock.ahead.Add(int64(by)) }
 
-// StopClock lets no time pass but what later says.
-func (s *Site) StopClock() { s.still.Store(time.Now().Truncate(time.Second).UnixNano()) }
+// StopClock stops the clock at the beginning of the next minute. From then on
+// [Site.Advance] alone moves it.
+func (s *Site) StopClock() {
+	s.clock.still.Store(time.Now().Truncate(time.Minute).Add(time.Minute).UnixNano())
+}
+
+// ResetClock takes back what the clock was put forward.
+func (s *Site) ResetClock() { s.clock.ahead.Store(0) }
 
 // asset is the name of a file that every page asks for.
 func (s *Site) asset() string {
@@ -200,9 +234,7 @@ func (s *Site) PathOf(route, user string) string {
 	whose := s.User(user)
 	id := whose.ID
 	if strings.Contains(route, "sessions/:id") {
-		sessions, _, err := s.DB.SessionsOf(s.T.Context(), whose, 1)
-		Must(s.T, err)
-		id = sessions[0].ID
+		id = s.SessionsOf(user)[0].ID
 	}
 	if strings.Contains(route, ":name") {
 		route = strings.ReplaceAll(route, ":name", s.asset())
@@ -210,7 +242,7 @@ func (s *Site) PathOf(route, user string) string {
 	return strings.NewReplacer(":id", id, ":act", "disable").Replace(route)
 }
 
-// SessionID is the name under which the only session is kept.
+// SessionID returns the ID that the only session has in the database.
 func (s *Site) SessionID() (id string) {
 	s.T.Helper()
 	sessions, err := s.DB.Sessions(s.T.Context(), "", 100)
@@ -221,11 +253,20 @@ func (s *Site) SessionID() (id string) {
 	return sessions[0].ID
 }
 
+// User returns a user by name.
 func (s *Site) User(name string) *models.User {
 	s.T.Helper()
 	user, err := s.DB.User(s.T.Context(), name)
 	Must(s.T, err)
 	return user
+}
+
+// SessionsOf returns the sessions of a user, the latest first.
+func (s *Site) SessionsOf(name string) []models.Session {
+	s.T.Helper()
+	sessions, _, err := s.DB.SessionsOf(s.T.Context(), s.User(name), 100)
+	Must(s.T, err)
+	return sessions
 }
 
 // Session makes a session as a sign-in does, and returns its ID in the
@@ -247,7 +288,7 @@ func (s *Site) Session(user *models.User) (id, cookie string) {
 	return id, "s:" + secret + "." + base64.RawStdEncoding.EncodeToString(mac.Sum(nil))
 }
 
-// Life is a day and a half of what people do, for pages to show something.
+// Life lets users sign in, mistype and sign out for a day and a half, so that pages have something to show.
 func (s *Site) Life(users ...string) {
 	s.T.Helper()
 	agents := []string{
@@ -270,5 +311,5 @@ func (s *Site) Life(users ...string) {
 		}
 		s.Advance(11*time.Hour + 7*time.Minute)
 	}
-	s.Offset.Store(0)
+	s.ResetClock()
 }

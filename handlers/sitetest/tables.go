@@ -1,4 +1,6 @@
-// Package sitetest helps tests to look at a site from outside.
+// Package sitetest is for tests of a whole site: it starts one on a real port and
+// a database of its own, visits it over HTTP as a browser or in Chromium, moves its
+// clock, breaks what it stands on, and compares what its tables hold.
 package sitetest
 
 import (
