@@ -38,9 +38,9 @@ func (a *App) changeName(c *fiber.Ctx) error {
 
 func (a *App) changePassword(c *fiber.Ctx) error {
 	session := sessionOf(c)
-	err := a.sessions.Rotate(c, session, func(id, signer string) error {
+	err := a.sessions.Rotate(c, session, func(newID func() (id, signer string, err error)) error {
 		return a.db.ChangePassword(c.UserContext(), models.PasswordChange{
-			Session: session, Current: web.Form(c, "current"), Password: web.Form(c, "password"), ID: id, Signer: signer, From: a.sessionClient(c),
+			Session: session, Current: web.Form(c, "current"), Password: web.Form(c, "password"), NewID: newID, From: a.sessionClient(c),
 		})
 	})
 	if invalid := (models.ValidationError{}); errors.As(err, &invalid) {

@@ -1,10 +1,12 @@
 package handlers_test
 
 import (
+	"database/sql"
 	"encoding/json"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"daypass/handlers/sitetest"
 	"daypass/models"
@@ -111,4 +113,36 @@ func TestOnesOwnAccount(t *testing.T) {
 	ada := site.SignIn("ada")
 	ada.Post("/account/remove", "current", sitetest.Password).Answers(422).Says("last administrator")
 	ada.Get("/dashboard").Answers(200)
+}
+
+// TestAPasswordThatIsNotChangedWritesNothing: neither when a field is refused nor when it is too early for another try.
+func TestAPasswordThatIsNotChangedWritesNothing(t *testing.T) {
+	site := sitetest.Start(t)
+	ada := site.SignIn("ada")
+	db, err := sql.Open("sqlite3", site.File)
+	sitetest.Must(t, err)
+	defer db.Close()
+	db.SetMaxOpenConns(1) // the version is that of a connection
+	version := func() (version int) {
+		t.Helper()
+		sitetest.Must(t, db.QueryRow(`PRAGMA data_version`).Scan(&version))
+		return version
+	}
+	const next = "another walk in the grass"
+	before := version()
+	ada.Post("/account/password", "current", "not the password", "password", "short").Answers(422)
+	if version() != before {
+		t.Error("a refused password writes")
+	}
+	for range 5 {
+		ada.Post("/account/password", "current", "not the password", "password", next).Answers(422)
+	}
+	before = version()
+	ada.Post("/account/password", "current", "not the password", "password", next).Answers(429).SetsNoCookie()
+	if version() != before {
+		t.Error("a try that is too early writes")
+	}
+	site.Advance(time.Hour)
+	ada.Post("/account/password", "current", sitetest.Password, "password", next).LeadsTo("/account")
+	ada.Get("/account").Answers(200)
 }

@@ -50,9 +50,11 @@ type PasswordChange struct {
 	Session  *Session
 	Current  string
 	Password string
-	ID       string // of the session from now on
-	Signer   string // fingerprint of the secret that signs its cookie
 	From     ClientInfo
+	// NewID is called once the current password is verified, so that wrong ones write
+	// nothing. It makes the ID of the session from now on, and returns it with the
+	// fingerprint of the secret that signs its cookie.
+	NewID func() (id, signer string, err error)
 }
 
 // ChangePassword gives a user who knows the current password a new one. The other
@@ -80,14 +82,18 @@ func (db *DB) ChangePassword(ctx context.Context, asked PasswordChange) error {
 	if err := db.choosePassword(ctx, &user, asked.Password); err != nil {
 		return err
 	}
+	id, signer, err := asked.NewID()
+	if err != nil {
+		return err
+	}
 	return db.writeWithEvents(ctx, asked.From, func(tx *sqlx.Tx, record record) error {
 		if err := database.ExecOne(ctx, tx, `UPDATE users SET password = $1 WHERE id = $2 AND password = $3 AND NOT disabled`, password.PHC(user.Password), user.ID, before); err != nil {
 			return err
 		}
-		if err := renameSession(ctx, tx, asked.Session.ID, asked.ID, asked.Signer); err != nil {
+		if err := renameSession(ctx, tx, asked.Session.ID, id, signer); err != nil {
 			return err
 		}
-		if _, err := endAccess(ctx, tx, &user, asked.ID); err != nil {
+		if _, err := endAccess(ctx, tx, &user, id); err != nil {
 			return err
 		}
 		return record(PasswordChanged, &user)

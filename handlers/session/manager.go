@@ -183,53 +183,58 @@ func (m *Manager) renewSignature(c *fiber.Ctx, session *models.Session) error {
 // stored, or there is no session and no cookie.
 func (m *Manager) SignIn(c *fiber.Ctx, user *models.User) (*models.Session, error) {
 	replaces, _, _ := m.sessionKey(c)
-	var session *models.Session
-	err := m.withNewID(c, user.ID, m.lifetime, func(id, signer string) (err error) {
-		session, err = m.db.AddSession(c.UserContext(), models.SignIn{
-			ID: id, Replaces: replaces, User: user, Signer: signer, Lifetime: m.lifetime, From: m.client(c),
-		})
-		return err
+	cookie, err := m.newPayload(c, user.ID, m.lifetime)
+	if err != nil {
+		return nil, err
+	}
+	session, err := m.db.AddSession(c.UserContext(), models.SignIn{
+		ID: m.keyOfSigned(cookie), Replaces: replaces, User: user, Signer: m.signer.names[0], Lifetime: m.lifetime, From: m.client(c),
 	})
 	if err != nil {
+		m.takeBack(c, cookie)
 		return nil, err
 	}
 	m.setDeviceCookie(c, user.Name)
 	return session, nil
 }
 
-// Rotate gives a session a new ID, and the browser a new cookie. The change
-// moves the session in the database to that ID, with the fingerprint of the
-// secret that signs the cookie; when it fails, nothing has changed.
-func (m *Manager) Rotate(c *fiber.Ctx, session *models.Session, change func(id, signer string) error) error {
-	return m.withNewID(c, session.User.ID, session.Expires.Sub(m.db.Now()), func(id, signer string) error {
-		err := change(id, signer)
-		if err == nil {
-			session.ID = id
+// Rotate gives a session a new ID, and the browser a new cookie. The change calls
+// newID when nothing else can refuse it, and moves the session in the database to
+// that ID, with the fingerprint of the secret that signs the cookie. When it fails,
+// nothing has changed.
+func (m *Manager) Rotate(c *fiber.Ctx, session *models.Session, change func(newID func() (id, signer string, err error)) error) error {
+	var cookie, key string
+	err := change(func() (id, signer string, err error) {
+		if cookie, err = m.newPayload(c, session.User.ID, session.Expires.Sub(m.db.Now())); err != nil {
+			return "", "", err
 		}
-		return err
+		key = m.keyOfSigned(cookie)
+		return key, m.signer.names[0], nil
 	})
-}
-
-// withNewID makes a new ID, stores its payload, and sets the cookie. The ID opens
-// nothing until store has added its row to the table of sessions. When store fails,
-// payload and cookie are taken back.
-func (m *Manager) withNewID(c *fiber.Ctx, user string, lifetime time.Duration, store func(id, signer string) error) error {
-	cookie, err := m.newPayload(c, user, lifetime)
-	if err != nil {
-		return err
-	}
-	id, _, _ := m.signer.idIn(cookie) // just signed
-	err = store(keyOf(id), m.signer.names[0])
-	if err != nil {
-		m.TakeCookieBack(c)
-		if err := m.store.Delete(cookie); err != nil && !errors.Is(err, database.ErrReplaced) {
-			m.log.Warn("the payload of a session that was not made can't be deleted; it opens nothing, and will be swept", "error", err)
-		}
+	if err == nil {
+		session.ID = key
+	} else if cookie != "" {
+		m.takeBack(c, cookie)
 	}
 	return err
 }
 
-// newPayload makes a payload under a new ID, sets its cookie, and returns the cookie's value.
+// keyOfSigned is the database key for the value of a cookie that was just signed.
+func (m *Manager) keyOfSigned(cookie string) string {
+	id, _, _ := m.signer.idIn(cookie)
+	return keyOf(id)
+}
+
+// takeBack removes a cookie and its payload, whose row was not stored.
+func (m *Manager) takeBack(c *fiber.Ctx, cookie string) {
+	m.TakeCookieBack(c)
+	if err := m.store.Delete(cookie); err != nil && !errors.Is(err, database.ErrReplaced) {
+		m.log.Warn("the payload of a session that was not made can't be deleted; it opens nothing, and will be swept", "error", err)
+	}
+}
+
+// newPayload makes a payload under a new ID, sets its cookie, and returns the cookie's
+// value. The ID opens nothing until its row is in the table of sessions.
 func (m *Manager) newPayload(c *fiber.Ctx, user string, lifetime time.Duration) (cookie string, err error) {
 	// The store must not load the browser's present session: it stays intact until
 	// the new one is stored.
