@@ -5,14 +5,41 @@ import (
 	"errors"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 )
 
+// lockedBuffer may be written while it is read: by the timer of the log.
+type lockedBuffer struct {
+	mutex sync.Mutex
+	text  bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(line []byte) (int, error) {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	return b.text.Write(line)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	return b.text.String()
+}
+
+func (b *lockedBuffer) Len() int { return len(b.String()) }
+
+func (b *lockedBuffer) Reset() {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	b.text.Reset()
+}
+
 func TestTheLogIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var text bytes.Buffer
+		var text lockedBuffer
 		log := slog.New(NewLogHandler(slog.NewTextHandler(&text, nil)))
 		for range 622 {
 			log.Warn("request refused", "route", "/logout", "origin", strings.Repeat("é", 8000), "error", errors.New(strings.Repeat("x", 8000)))
