@@ -212,8 +212,8 @@ func TestWhatRepeatsWithinAMinuteIsCountedInOneRow(t *testing.T) {
 	if rows := renames(); rows != 1 {
 		t.Errorf("7 changes have %d rows", rows)
 	}
-	eve.Get("/dashboard").Says(`Name changed <span class="tag">7 times</span>`)
-	eve.Get("/activity").Says(`Name changed <span class="tag">7 times</span>`)
+	eve.Get("/dashboard").Says(`Name changed <span class="tag count">7 times</span>`)
+	eve.Get("/activity").Says(`Name changed <span class="tag count">7 times</span>`)
 	rows, err := csv.NewReader(strings.NewReader(eve.Get("/activity.csv?kind=name+changed").Answers(200).Body)).ReadAll()
 	sitetest.Must(t, err)
 	if len(rows) != 2 || rows[0][6] != "count" || rows[1][6] != "7" {
