@@ -29,6 +29,9 @@ import (
 )
 
 func TestInARealBrowser(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes a real browser through the whole site")
+	}
 	for _, script := range []bool{true, false} {
 		t.Run(fmt.Sprintf("script=%t", script), func(t *testing.T) {
 			site := sitetest.StartEmpty(t)
@@ -72,6 +75,9 @@ func TestInARealBrowser(t *testing.T) {
 // TestFlowsInARealBrowser does what people and administrators do, with and
 // without the script.
 func TestFlowsInARealBrowser(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes a real browser through the whole site")
+	}
 	for _, script := range []bool{true, false} {
 		t.Run(fmt.Sprintf("script=%t", script), func(t *testing.T) {
 			site := sitetest.Start(t)
@@ -188,6 +194,9 @@ func TestAnOpenPageLeavesWhenItsSessionEnds(t *testing.T) {
 // TestTwentyTabsOfOneBrowser opens more pages than a browser opens connections
 // to a host: six, over HTTP/1.1.
 func TestTwentyTabsOfOneBrowser(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it opens many tabs and windows of a real browser")
+	}
 	for kind, windows := range map[string]bool{"tabs": false, "windows": true} {
 		t.Run(kind, func(t *testing.T) {
 			// Between browser and program, to see who watches.
@@ -451,6 +460,9 @@ func TestManyIdlePages(t *testing.T) {
 }
 
 func TestHowItLooks(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it looks at every page in a real browser")
+	}
 	site, empty := sitetest.StartEmpty(t), sitetest.StartEmpty(t)
 	site.Advance(-40 * time.Hour)
 	site.AddUser("ada", models.Admin)

@@ -78,6 +78,9 @@ func TestS11ADamagedPayloadEndsThatSessionAlone(t *testing.T) {
 }
 
 func TestS11ALockedDatabase(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it waits for a locked database")
+	}
 	site := sitetest.Start(t)
 	ada, out := site.SignIn("ada"), site.SignIn("ada")
 	other, err := sql.Open("sqlite3", site.File+"?_txlock=immediate")

@@ -16,6 +16,9 @@ import (
 // a copy of the tree by hand, as that tells to, builds the copy and uses the page.
 // What the command writes is the same to the letter.
 func TestTheReadmesPageWorks(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it builds and tests a copy of the program")
+	}
 	if _, err := os.Stat("notes.go"); err == nil {
 		t.Skip("the README's page was added to this checkout; its own test is in handlers/notes_test.go")
 	}

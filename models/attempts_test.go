@@ -107,6 +107,9 @@ func TestWhoWasTurnedAwayAtTheLimiterIsNotToBlame(t *testing.T) {
 }
 
 func TestNoPasswordIsLookedAtWhileAFailureIsUnwritten(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it waits for a locked database")
+	}
 	db, _ := clockwork(t)
 	from := ClientInfo{Address: "203.0.113.9"}
 	other, err := sql.Open("sqlite3", db.Path()+"?_txlock=immediate")

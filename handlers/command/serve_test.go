@@ -182,6 +182,9 @@ func TestAClientThatReadsNothingShutsNobodyOut(t *testing.T) {
 // TestASignalRightAfterTheStartEndsTheServer, also when it comes before the
 // server has begun to accept.
 func TestASignalRightAfterTheStartEndsTheServer(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it starts the server 300 times")
+	}
 	db, err := models.Open(t.Context(), filepath.Join(t.TempDir(), "daypass.db"))
 	sitetest.Must(t, err)
 	defer db.Close()

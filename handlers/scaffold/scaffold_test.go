@@ -49,6 +49,9 @@ func columns(t *testing.T, table string) []Column {
 // TestNewViewsWork: what is written is formatted, passes vet, and the tests that
 // are written with it pass, as do those that look at all pages.
 func TestNewViewsWork(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it builds a copy of the program")
+	}
 	checkout := copied(t)
 	for _, view := range []View{
 		{Name: "sample-reports"},
@@ -169,6 +172,9 @@ func state(t *testing.T, checkout Checkout) string {
 // TestANewAppIsItsOwn: no word of the old name is left but where the copy itself
 // makes copies, and what is built from it has the new one. CI runs all tests of such a copy.
 func TestANewAppIsItsOwn(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it builds a copy of the program")
+	}
 	checkout := copied(t)
 	for _, leftOut := range []string{"daypass", "data/daypass.db", "data/secret", "x.prof", ".git"} {
 		if err := os.WriteFile(checkout.path(leftOut), []byte("daypass"), 0o600); err != nil {
