@@ -49,6 +49,11 @@ func (a *App) changePassword(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
+	if user, err := a.db.UserByID(c.UserContext(), session.User.ID); err != nil {
+		a.logFailure(c, err)
+	} else {
+		a.sessions.SetDeviceCookie(c, user)
+	}
 	if err := a.setMessage(c, "Your password was changed, and your other sessions were ended."); err != nil {
 		a.logFailure(c, err) // it was changed all the same
 	}
@@ -81,10 +86,11 @@ func (a *App) removeAccount(c *fiber.Ctx) error {
 	return a.redirectToSignIn(c)
 }
 
-// sessionClient describes the sender of a request inside a session, whose browser is known.
+// sessionClient describes the sender of a request inside a session.
 func (a *App) sessionClient(c *fiber.Ctx) models.ClientInfo {
 	from := a.TrustedProxies.Client(c)
-	from.Device = sessionOf(c).ID
+	session := sessionOf(c)
+	from.Device, from.Session = a.sessions.TrustedDevice(c, session.User.Credential()), session.ID
 	return from
 }
 

@@ -69,7 +69,7 @@ func TestEveryCookieHasItsAttributes(t *testing.T) {
 			hers := sets(site.Visitor().Post("/link", "token", token, "password", password).LeadsTo("/dashboard"), given("86400"), device)
 
 			site.Advance(20 * time.Hour)
-			hers = sets(site.WithCookies(hers).Post("/account/password", "current", password, "password", next).LeadsTo("/account"), given("14400"))
+			hers = sets(site.WithCookies(hers).Post("/account/password", "current", password, "password", next).LeadsTo("/account"), given("14400"), device)
 			sets(site.WithCookies(hers).Get("/dashboard").Answers(200))
 			site = site.Restart(func(c *handlers.Config) { c.Secrets = []string{sitetest.SecretB, sitetest.SecretA} })
 			for range 3 { // as often as the old one comes, also when the new one was there before

@@ -58,7 +58,14 @@ func (a *App) login(c *fiber.Ctx) error {
 	name := web.Form(c, "username")
 	next := a.nextOf(web.Form(c, "next"))
 	from := a.TrustedProxies.Client(c)
-	from.Device = a.sessions.TrustedDevice(c, name)
+	credential, err := a.db.Credential(c.UserContext(), name)
+	if err != nil {
+		return err
+	}
+	from.Device = a.sessions.TrustedDevice(c, credential)
+	if session, err := a.sessions.Load(c); err == nil && session.User.Credential() == credential {
+		from.Session = session.ID
+	}
 
 	user, err := a.db.Authenticate(c.UserContext(), name, web.Form(c, "password"), from)
 	if err == nil {

@@ -196,3 +196,55 @@ func TestOnesOwnMistypingRaisesNoAlarm(t *testing.T) {
 	mine.Login("ada", "not the password").Answers(422)
 	mine.Get("/dashboard").Says("1 failed sign-in since your last visit")
 }
+
+// TestTheAlarmRingsForWhoeverWasInside: a stolen cookie of a session, or a browser that knew
+// an earlier password or an earlier user of that name, makes no failure a trusted one.
+func TestTheAlarmRingsForWhoeverWasInside(t *testing.T) {
+	const next = "another walk in the grass"
+	alarms := func(site *sitetest.Site) int {
+		return site.Count(`SELECT COALESCE(SUM(count), 0) FROM events WHERE kind = 'failed sign-in' AND NOT known`)
+	}
+	trusted := func(site *sitetest.Site) int {
+		return site.Count(`SELECT COALESCE(SUM(count), 0) FROM events WHERE kind = 'failed sign-in' AND known`)
+	}
+	t.Run("a stolen session", func(t *testing.T) {
+		site := sitetest.Start(t)
+		ada := site.SignIn("ada")
+		thief := site.WithCookie(ada.Cookie())
+		thief.Post("/account/password", "current", "not the password", "password", next).Answers(422)
+		thief.Post("/account/remove", "current", "not the password").Answers(422)
+		thief.Login("ada", "not the password").Answers(422)
+		if alarms(site) != 3 || trusted(site) != 0 {
+			t.Errorf("%d of 3 failures alarm, %d are trusted", alarms(site), trusted(site))
+		}
+		ada.Post("/account/password", "current", "not the password", "password", next).Answers(422)
+		if trusted(site) != 1 {
+			t.Error("the owner's own mistake alarms")
+		}
+	})
+	t.Run("an earlier password", func(t *testing.T) {
+		site := sitetest.Start(t)
+		elsewhere, ada := site.SignIn("ada"), site.SignIn("ada")
+		ada.Post("/account/password", "current", sitetest.Password, "password", next).LeadsTo("/account")
+		elsewhere.Login("ada", "not the password").Answers(422)
+		if alarms(site) != 1 {
+			t.Error("a browser that knew the password of before is trusted")
+		}
+		ada.Post("/logout").LeadsTo("/login?left=1")
+		ada.Login("ada", "not the password").Answers(422)
+		if trusted(site) != 1 {
+			t.Error("the browser in which the password was changed is not trusted")
+		}
+	})
+	t.Run("an earlier user of that name", func(t *testing.T) {
+		site := sitetest.Start(t)
+		site.AddUser("eve", models.Member)
+		eve := site.SignIn("eve")
+		sitetest.Must(t, site.DB.RemoveUser(t.Context(), site.User("eve"), models.CommandLine))
+		site.AddUser("eve", models.Member)
+		eve.Login("eve", "not the password").Answers(422)
+		if alarms(site) != 1 {
+			t.Error("the browser of a removed user is trusted")
+		}
+	})
+}

@@ -2,6 +2,7 @@ package models
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"strings"
 	"unicode/utf8"
@@ -52,6 +53,26 @@ func (db *DB) Authenticate(ctx context.Context, name, plaintext string, from Cli
 		return nil, err
 	}
 	return user, db.verify(ctx, user, compared, plaintext, from)
+}
+
+// Credential names the user and the password that a username stands for at the
+// moment: another one when the password is changed, or the name is another user's.
+// For nobody's username it is that of no user, at the same cost.
+func (db *DB) Credential(ctx context.Context, name string) (string, error) {
+	user, err := db.User(ctx, name)
+	if errors.Is(err, ErrNotFound) {
+		user, err = &User{}, nil
+	}
+	if err != nil {
+		return "", err
+	}
+	return user.Credential(), nil
+}
+
+// Credential is that of the user. It tells nothing of the password.
+func (u *User) Credential() string {
+	sum := sha256.Sum256([]byte(password.PHC(u.Password)))
+	return u.ID + "\x00" + string(sum[:])
 }
 
 // Confirm checks the password of the user who is signed in once more. It returns a

@@ -15,6 +15,7 @@ type ClientInfo struct {
 	Request string // the request's ID in the log; it is not stored
 	Author  string // ID of the administrator who acts on another user, or byCommandLine; empty: the user
 	Device  string // identifies the browser, if this account has signed in with it before; it is not stored
+	Session string // ID of the account's session that the request has, if any; it is not stored
 }
 
 // CommandLine is the client of what is done with the program's commands.

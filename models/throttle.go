@@ -89,6 +89,9 @@ func (t Throttle) limits(account string, from ClientInfo) []limit {
 	if from.Device != "" {
 		return []limit{{key: failureKey("browser", from.Device), free: t.Account}}
 	}
+	if from.Session != "" {
+		return []limit{{key: failureKey("session", from.Session), free: t.Account}}
+	}
 	limits := []limit{{key: failureKey("account", account), free: t.Account}}
 	if network, ok := networkOf(from.Address); ok {
 		limits = append(limits, limit{key: failureKey("address", network), free: t.Address, shared: true})

@@ -23,9 +23,10 @@ const (
 
 func (m *Manager) deviceCookieName() string { return m.cookieName() + "-known" }
 
-// deviceMark is the mark of an account in a browser: the browser's ID for it, signed with the account.
-func deviceMark(browser, account string, secret []byte) string {
-	return browser + "." + mac("known browser\x00"+browser+"\x00"+account, secret)
+// deviceMark is the mark of an account in a browser: the browser's ID for it, signed
+// with the account's credential. So it ends with the password.
+func deviceMark(browser, credential string, key []byte) string {
+	return browser + "." + mac(browser+"\x00"+credential, key)
 }
 
 // markLength is how long a mark is: an ID of 26 letters, a dot, and a signature.
@@ -46,45 +47,33 @@ func (m *Manager) deviceMarks(c *fiber.Ctx) (marks []string) {
 	return marks
 }
 
-// TrustedDevice returns the ID by which a browser is known to an account, or nothing.
-func (m *Manager) TrustedDevice(c *fiber.Ctx, username string) string {
-	_, account, ok := models.Username(username)
-	if !ok {
-		return ""
-	}
+// TrustedDevice returns the ID by which a browser is known to an account with this
+// credential, or nothing.
+func (m *Manager) TrustedDevice(c *fiber.Ctx, credential string) string {
 	for _, mark := range m.deviceMarks(c) {
 		browser, _, _ := strings.Cut(mark, ".")
-		for _, secret := range m.signer.secrets {
-			if hmac.Equal([]byte(mark), []byte(deviceMark(browser, account, secret))) {
+		for _, key := range m.signer.devices {
+			if hmac.Equal([]byte(mark), []byte(deviceMark(browser, credential, key))) {
 				return browser
 			}
-		}
-	}
-	// A living session knows its user too.
-	if session, err := m.Load(c); err == nil {
-		if _, its, _ := models.Username(session.User.Name); its == account {
-			return session.ID
 		}
 	}
 	return ""
 }
 
-// setDeviceCookie makes a browser known to an account that was just opened there.
-func (m *Manager) setDeviceCookie(c *fiber.Ctx, username string) {
-	_, account, ok := models.Username(username)
-	if !ok {
-		return
-	}
-	secret := m.signer.secrets[0]
+// SetDeviceCookie makes a browser known to an account that was just opened there,
+// or whose password was changed there.
+func (m *Manager) SetDeviceCookie(c *fiber.Ctx, user *models.User) {
+	key, credential := m.signer.devices[0], user.Credential()
 	var marks []string
 	for _, mark := range m.deviceMarks(c) {
 		browser, _, _ := strings.Cut(mark, ".")
-		if hmac.Equal([]byte(mark), []byte(deviceMark(browser, account, secret))) {
+		if hmac.Equal([]byte(mark), []byte(deviceMark(browser, credential, key))) {
 			return
 		}
 		marks = append(marks, mark)
 	}
-	marks = append([]string{deviceMark(rand.Text(), account, secret)}, marks...)
+	marks = append([]string{deviceMark(rand.Text(), credential, key)}, marks...)
 	c.Cookie(&fiber.Cookie{
 		Name: m.deviceCookieName(), Value: strings.Join(marks[:min(len(marks), maxDevices)], "~"), Path: "/",
 		HTTPOnly: true, Secure: m.secure, SameSite: fiber.CookieSameSiteStrictMode,

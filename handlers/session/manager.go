@@ -194,7 +194,7 @@ func (m *Manager) SignIn(c *fiber.Ctx, user *models.User) (*models.Session, erro
 		m.takeBack(c, cookie)
 		return nil, err
 	}
-	m.setDeviceCookie(c, user.Name)
+	m.SetDeviceCookie(c, user)
 	return session, nil
 }
 

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"crypto/hkdf"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
@@ -16,6 +17,7 @@ import (
 type signer struct {
 	secrets [][]byte // the first signs, all verify
 	names   []string // fingerprints of the secrets, in the same order
+	devices [][]byte // keys of the device cookie, in the same order
 }
 
 func newSigner(secrets []string) *signer {
@@ -23,6 +25,7 @@ func newSigner(secrets []string) *signer {
 	for _, secret := range secrets {
 		s.secrets = append(s.secrets, []byte(secret))
 		s.names = append(s.names, Fingerprint(secret))
+		s.devices = append(s.devices, deviceKey(secret))
 	}
 	return s
 }
@@ -31,6 +34,16 @@ func newSigner(secrets []string) *signer {
 func Fingerprint(secret string) string {
 	sum := sha256.Sum256([]byte("daypass fingerprint\x00" + secret))
 	return hex.EncodeToString(sum[:4])
+}
+
+// deviceKey derives the key of the device cookie from a secret, so that nothing in
+// that cookie is a valid signature of a session cookie (HKDF, RFC 5869).
+func deviceKey(secret string) []byte {
+	key, err := hkdf.Key(sha256.New, []byte(secret), nil, "daypass device cookie", sha256.Size)
+	if err != nil { // the length is fixed, and far below the limit
+		panic(err)
+	}
+	return key
 }
 
 // newID returns a session ID: 256 bits from crypto/rand (ASVS 5.0, 7.2.3 asks for 128).

@@ -91,19 +91,19 @@ func TestIDsDiffer(t *testing.T) {
 	}
 }
 
-// TestADeviceMarkIsNoSessionCookie, nor the other way round: both are signed with
-// the same secrets, for purposes of their own.
+// TestADeviceMarkIsNoSessionCookie, nor the other way round: a mark has a key of
+// its own, derived from the secret.
 func TestADeviceMarkIsNoSessionCookie(t *testing.T) {
 	secret := "3Yx1dQ8mVt0sGpB7nKcJ5wLhRzE2aUfI"
 	s := newSigner([]string{secret})
 	browser, account := "BROWSER", "ada"
-	_, signature, _ := strings.Cut(deviceMark(browser, account, []byte(secret)), ".")
+	_, signature, _ := strings.Cut(deviceMark(browser, account, s.devices[0]), ".")
 	for _, value := range []string{browser, account, browser + account, browser + "\x00" + account, account + "\x00" + browser, browser + "." + account} {
 		if id, _, ok := s.idIn("s:" + value + "." + signature); ok {
 			t.Errorf("a mark opens the session %q", id)
 		}
 		_, cookie, _ := strings.Cut(s.cookie(value), ".")
-		if deviceMark(browser, account, []byte(secret)) == browser+"."+cookie {
+		if deviceMark(browser, account, s.devices[0]) == browser+"."+cookie {
 			t.Errorf("the cookie of the session %q is a mark", value)
 		}
 	}
