@@ -16,10 +16,13 @@ func TestANameCanBeSeen(t *testing.T) {
 	site := sitetest.Start(t)
 	eve := site.AddUser("eve", models.Member)
 	ada, hers := site.SignIn("ada"), site.SignIn("eve")
-	for _, name := range []string{"\u200b", "\u2060\ufeff", "\u3164", "\uffa0", "\u115f", "\u2800", "\u00ad", "\u200e", "\ufe0f", "\u0301", "\U000e0041", " \u200d "} {
+	for _, name := range []string{"\u200b", "\u2060\ufeff", "\u3164", "\uffa0", "\u115f", "\u2800", "\u00ad", "\u200e", "\ufe0f", "\u0301", "\U000e0041", " \u200d ", "\ufffc", "\U0001d159"} {
 		hers.Post("/account/name", "full_name", name).Answers(422).Says("can be seen")
 		ada.Post("/admin/users/new", "username", "kim", "full_name", name, "role", "member").Answers(422).Says("can be seen")
 		ada.Post("/admin/users/new", "username", name, "role", "member").Answers(422).Says("letters, digits")
+	}
+	for _, name := range []string{"Eve\u202e nimda", "Eve\u2028Adams", "\u2066Eve\u2069"} {
+		hers.Post("/account/name", "full_name", name).Answers(422)
 	}
 	if site.Count(`SELECT COUNT(*) FROM users`) != 2 || site.User("eve").FullName != eve.FullName {
 		t.Error("a name was taken that can't be seen")

@@ -58,7 +58,7 @@ func ownEvents(c *fiber.Ctx) models.EventFilter {
 }
 
 func allEventsAsked(c *fiber.Ctx) models.EventFilter {
-	return models.EventFilter{Name: web.Query(c, "name"), Kind: models.Kind(web.Query(c, "kind")), Before: web.Query(c, "before")}
+	return models.EventFilter{Name: web.Search(c, "name"), Kind: models.Kind(web.Query(c, "kind")), Before: web.Query(c, "before")}
 }
 
 func (a *App) listEvents(c *fiber.Ctx, page *ActivityPage, filter models.EventFilter) error {

@@ -16,7 +16,7 @@ type AdminSessionsPage struct {
 }
 
 func (a *App) allSessions(c *fiber.Ctx) error {
-	text := web.Query(c, "text")
+	text := web.Search(c, "text")
 	all, err := a.db.Sessions(c.UserContext(), text, adminSessionsShown+1)
 	if err != nil {
 		return err

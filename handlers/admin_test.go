@@ -210,6 +210,17 @@ func TestUsersAreFoundAndPaged(t *testing.T) {
 	ada.Get("/admin/sessions?text=nobody").Says("No sessions match")
 }
 
+func TestASearchForWhatCannotBeThereFindsNothing(t *testing.T) {
+	site := sitetest.Start(t)
+	ada := site.SignIn("ada")
+	for _, text := range []string{strings.Repeat("a", 257), "\x00", "ada\x00", "ada\n", "\xff"} {
+		ada.Get("/admin/users?text=" + url.QueryEscape(text)).Answers(200).Says("No users match.")
+		ada.Get("/admin/sessions?text=" + url.QueryEscape(text)).Answers(200).Says("No sessions match.")
+		ada.Get("/admin/activity?name=" + url.QueryEscape(text)).Answers(200).Says("Nothing matches.")
+	}
+	ada.Get("/admin/users?text=ADA").SaysNot("No users match.")
+}
+
 func TestNamesOfAllScriptsAreFoundWordByWord(t *testing.T) {
 	site := sitetest.Start(t)
 	ada := site.SignIn("ada")

@@ -21,7 +21,7 @@ type AdminUsersPage struct {
 }
 
 func (a *App) users(c *fiber.Ctx) error {
-	filter := models.UserFilter{Text: web.Query(c, "text"), Role: models.Role(web.Query(c, "role")), State: web.Query(c, "state"), Newest: web.Query(c, "sort") == "newest"}
+	filter := models.UserFilter{Text: web.Search(c, "text"), Role: models.Role(web.Query(c, "role")), State: web.Query(c, "state"), Newest: web.Query(c, "sort") == "newest"}
 	if after := web.Query(c, "after"); after != "" {
 		user, err := a.db.UserByID(c.UserContext(), after)
 		if err != nil {

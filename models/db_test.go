@@ -111,3 +111,25 @@ func check(t *testing.T, err error) {
 		t.Fatal(err)
 	}
 }
+
+// TestACopyWhoseMarkCannotBeWrittenIsLeftAsItIs: nothing ends by a start that fails.
+func TestACopyWhoseMarkCannotBeWrittenIsLeftAsItIs(t *testing.T) {
+	db := open(t)
+	check(t, db.CheckRestored(t.Context()))
+	aSession(t, db)
+	content := filepath.Join(t.TempDir(), "copy.db")
+	_, err := db.SQL.ExecContext(t.Context(), `VACUUM INTO '`+content+`'`)
+	check(t, err)
+	check(t, os.Mkdir(content+".mark", 0o700))
+	copied, err := Open(t.Context(), content)
+	check(t, err)
+	defer copied.Close()
+	if err := copied.CheckRestored(t.Context()); err == nil || !strings.Contains(err.Error(), "copy.db.mark can't be written") {
+		t.Errorf("the start says %v", err)
+	}
+	var sessions int
+	check(t, copied.SQL.GetContext(t.Context(), &sessions, `SELECT COUNT(*) FROM sessions`))
+	if sessions != 1 {
+		t.Errorf("%d sessions are left", sessions)
+	}
+}

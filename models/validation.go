@@ -73,17 +73,25 @@ func (e ValidationError) Date(field string, typed *string) {
 // normalizeLine puts a text into the form in which it is stored. It is ok only for
 // valid text without control characters.
 func normalizeLine(typed string) (text string, ok bool) {
-	if !utf8.ValidString(typed) || strings.ContainsFunc(typed, unicode.IsControl) {
+	if !utf8.ValidString(typed) || strings.ContainsFunc(typed, func(r rune) bool { return unicode.IsControl(r) || unicode.In(r, lineControl) }) {
 		return "", false
 	}
 	return norm.NFC.String(strings.TrimSpace(typed)), true
 }
+
+// lineControl are the characters that break lines or turn the direction of the
+// text that follows (Unicode Standard Annex 9), so that it reads as something else.
+var lineControl = &unicode.RangeTable{R16: []unicode.Range16{
+	{Lo: 0x2028, Hi: 0x202e, Stride: 1}, // line and paragraph separator, embedding and override
+	{Lo: 0x2066, Hi: 0x2069, Stride: 1}, // isolates
+}}
 
 // visible tells whether a text has a character that is visible by itself. Spaces and
 // accents without a letter are not, nor are the characters that Unicode displays as
 // nothing: zero-width characters, Hangul fillers, variation selectors.
 func visible(text string) bool {
 	return strings.ContainsFunc(text, func(r rune) bool {
-		return unicode.In(r, unicode.L, unicode.N, unicode.P, unicode.S) && !database.Ignorable(r) && r != '\u2800' // Braille without a dot
+		return unicode.In(r, unicode.L, unicode.N, unicode.P, unicode.S) && !database.Ignorable(r) &&
+			!strings.ContainsRune("\u2800\ufffc\U0001d159", r) // Braille without a dot, a place for an object, a note without a head
 	})
 }

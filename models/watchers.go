@@ -24,7 +24,10 @@ func newWatchers() *watchers {
 func (w *watchers) add(session *Session) (ended <-chan struct{}, stop func(), ok bool) {
 	w.Lock()
 	defer w.Unlock()
-	if len(w.waiting[session.ID]) >= MaxWatchers || w.ofUser[session.User.ID] >= MaxWatchersPerUser {
+	open := len(w.waiting[session.ID])
+	// The first of a session is always admitted: whoever is inside an account must not
+	// be able to keep its owner's pages from hearing that their session has ended.
+	if open >= MaxWatchers || open > 0 && w.ofUser[session.User.ID] >= MaxWatchersPerUser {
 		return nil, nil, false
 	}
 	w.ofUser[session.User.ID]++

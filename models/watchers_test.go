@@ -42,17 +42,26 @@ func TestWatchersAreBoundedBySessionAndUser(t *testing.T) {
 	if _, _, ok := w.add(&Session{ID: "a", User: User{ID: "eve"}}); ok {
 		t.Error("one session has too many watchers")
 	}
+	_, first, ok := w.add(&Session{ID: "new", User: User{ID: "ada"}})
+	if !ok {
+		t.Error("a session has no watcher at all because others have many")
+	}
 	if _, _, ok := w.add(&Session{ID: "new", User: User{ID: "ada"}}); ok {
 		t.Error("one user has too many watchers")
 	}
+	first()
 	stops[0]()
-	if _, _, ok := w.add(&Session{ID: "new", User: User{ID: "ada"}}); !ok {
-		t.Error("a watcher that stopped still counts")
+	for range 2 {
+		if _, _, ok := w.add(&Session{ID: "new", User: User{ID: "ada"}}); !ok {
+			t.Error("a watcher that stopped still counts")
+		}
+		stops[1]()
+		stops = stops[1:]
 	}
 	for _, stop := range stops[1:] {
 		stop()
 	}
-	if len(w.watched()) != 1 || w.ofUser["ada"] != 1 {
+	if len(w.watched()) != 1 || w.ofUser["ada"] != 2 {
 		t.Errorf("left are %q, %d of ada", w.watched(), w.ofUser["ada"])
 	}
 }

@@ -21,8 +21,26 @@ func Showable(typed string, most int) string {
 	return typed
 }
 
+// Search returns the text that the query string asks to search for. What can't be
+// in any row is kept, in a form that finds nothing.
+func Search(c *fiber.Ctx, name string) string {
+	text := strings.Map(func(letter rune) rune {
+		if unicode.IsControl(letter) {
+			return unicode.ReplacementChar
+		}
+		return letter
+	}, strings.ToValidUTF8(c.Query(name), string(unicode.ReplacementChar)))
+	if letters := []rune(text); len(letters) > maxQuery {
+		return string(letters[:maxQuery])
+	}
+	return text
+}
+
+// maxQuery is how many characters of a value in the query string count.
+const maxQuery = 256
+
 // Query returns a value of the query string, if it is text.
-func Query(c *fiber.Ctx, name string) string { return Showable(c.Query(name), 256) }
+func Query(c *fiber.Ctx, name string) string { return Showable(c.Query(name), maxQuery) }
 
 // Form returns a field of the posted form. Unlike Fiber's FormValue it ignores the
 // query string.

@@ -137,6 +137,9 @@ func (db *DB) CheckRestored(ctx context.Context, end func(adopt func(*sqlx.Tx) e
 	err := db.SQL.GetContext(ctx, &row, `SELECT id, sequence FROM lineage`)
 	switch {
 	case l.copied:
+		if err := changeMark(db.files.path, os.O_CREATE, func(*mark) *mark { return nil }); err != nil { // before anything ends
+			return fmt.Errorf("the file %s can't be written: %w", markPath(db.files.path), Cause(err))
+		}
 		row = lineageRow{ID: rand.Text()}
 		if err := end(func(tx *sqlx.Tx) error { return db.adopt(ctx, tx, row) }); err != nil {
 			return err
