@@ -21,6 +21,11 @@ import (
 	"daypass/models"
 )
 
+// This file tells the product's story from outside, as a browser lives it: the
+// sequence of events of a sign-in, and then the promises S1 to S15 of the README's
+// section "How safe it is", in their order. All other tests stand beside what they
+// test.
+
 func TestMain(m *testing.M) { sitetest.Main(m) }
 
 // TestTheSequenceOfEvents is a sign-in from the first visit to the last, as a
