@@ -66,13 +66,13 @@ func (a *App) listEvents(c *fiber.Ctx, page *ActivityPage, filter models.EventFi
 	if err != nil {
 		return err
 	}
-	kept := url.Values{}
+	filters := url.Values{}
 	for name, value := range map[string]string{"kind": string(filter.Kind), "name": filter.Name} {
 		if value != "" {
-			kept.Set(name, value)
+			filters.Set(name, value)
 		}
 	}
-	page.File = page.Path + ".csv?" + kept.Encode()
+	page.File = page.Path + ".csv?" + filters.Encode()
 	events, page.Older = web.CutPage(c, events, func(event models.Event) string { return event.ID })
 	page.Name, page.Events = filter.Name, newEventRows(events)
 	if !page.Everyone {

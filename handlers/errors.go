@@ -134,7 +134,7 @@ var sentences = map[int]string{
 	404: "There is no page at this address, or you don't have access to it.",
 	405: "This address is not a page of its own. Go back, or start from the dashboard.",
 	408: "The request did not arrive in time. Check the connection and try again.",
-	413: "What you sent is larger than " + humanize.IBytes(web.MaxBody) + ", so none of it was kept. Send less and try again.",
+	413: "What you sent is larger than " + humanize.IBytes(web.MaxBody) + ", so none of it was stored. Send less and try again.",
 	415: "Only forms are accepted here (application/x-www-form-urlencoded), so nothing was changed. Open the page here and use its form.",
 	429: "Please wait a little before you try again.",
 	431: "Your browser sent more than this site accepts. Remove this site's cookies and try again.",

@@ -16,13 +16,13 @@ type Chart struct {
 	Most  int    // the count at the top of the picture
 	Slots []Slot
 	// The bars, as SVG paths. The picture is 100 units high.
-	WorkedBars, RejectedBars string
+	SucceededBars, FailedBars string
 }
 
 // Slot is one span of time.
 type Slot struct {
-	Label            string
-	Worked, Rejected int
+	Label             string
+	Succeeded, Failed int
 }
 
 // SignInChart draws counted sign-ins; layout is how a slot is labelled.
@@ -31,13 +31,13 @@ func SignInChart(title, unit, layout string, counted []models.SignInCount) Chart
 	for _, count := range counted {
 		chart.Most = max(chart.Most, count.Succeeded, count.Failed)
 	}
-	var worked, rejected strings.Builder
+	var succeeded, failed strings.Builder
 	for i, count := range counted {
 		chart.Slots = append(chart.Slots, Slot{count.From.Format(layout), count.Succeeded, count.Failed})
-		chart.draw(&worked, 10*i+2, count.Succeeded)
-		chart.draw(&rejected, 10*i+5, count.Failed)
+		chart.draw(&succeeded, 10*i+2, count.Succeeded)
+		chart.draw(&failed, 10*i+5, count.Failed)
 	}
-	chart.WorkedBars, chart.RejectedBars = worked.String(), rejected.String()
+	chart.SucceededBars, chart.FailedBars = succeeded.String(), failed.String()
 	return chart
 }
 

@@ -57,7 +57,7 @@ func New(db *models.DB, config Config) *Manager {
 		client:   config.Client,
 	}
 	// Fiber's session store says what a cookie holds; the table of sessions says
-	// whether a sign-in still counts, and whose it is. Both exist because the store
+	// whether a sign-in is still valid, and for which user. Both exist because the store
 	// keeps one opaque value per ID: it can neither list a user's sessions nor end them.
 	m.store = session.New(session.Config{
 		Storage:        &storage{db.Storage(), m.signer},

@@ -22,7 +22,7 @@ func Showable(typed string, most int) string {
 }
 
 // Search returns the text that the query string asks to search for. What can't be
-// in any row is kept, in a form that finds nothing.
+// in any row is replaced so that it finds nothing.
 func Search(c *fiber.Ctx, name string) string {
 	text := strings.Map(func(letter rune) rune {
 		if unicode.IsControl(letter) {
