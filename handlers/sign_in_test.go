@@ -76,6 +76,7 @@ func TestAMadeUpCookieCostsNothing(t *testing.T) {
 		return time.Duration(after.Utime.Nano()-before.Utime.Nano()) / 20
 	}
 	spent("")
+	plain := spent("")
 	for what, cookie := range map[string][]string{
 		"empty marks":       {"daypass-known=" + strings.Repeat("~", 14_000)},
 		"short marks":       {"daypass-known=" + strings.Repeat("x.y~", 3500)},
@@ -84,8 +85,8 @@ func TestAMadeUpCookieCostsNothing(t *testing.T) {
 		"many cookies":      {strings.Repeat("daypass-known=x;", 900)},
 		"many header lines": slices.Repeat([]string{"daypass=s:x.y"}, 600),
 	} {
-		if each := spent(cookie...); each > 5*time.Millisecond {
-			t.Errorf("%s take %s of the processor", what, each)
+		if each := spent(cookie...); each > 30*plain {
+			t.Errorf("%s take %s of the processor, a request without a cookie %s", what, each, plain)
 		}
 	}
 }

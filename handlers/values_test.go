@@ -10,20 +10,22 @@ import (
 	"daypass/handlers"
 	"daypass/handlers/sitetest"
 	"daypass/handlers/web"
+	"daypass/models"
 )
 
 // TestS10ParallelRequestsKeepWhatTheySet asks as a browser does: 64 requests at
 // once, each of which sets another value in the one session.
 func TestS10ParallelRequestsKeepWhatTheySet(t *testing.T) {
 	t.Parallel()
-	site := sitetest.Start(t)
-	site.App.AddRoute("POST", "/values/:name", func(c *fiber.Ctx) error {
-		if err := site.DB.SetValue(c.UserContext(), handlers.SessionOf(c), c.Params("name"), web.Form(c, "value")); err != nil {
-			return err
-		}
-		return c.SendStatus(fiber.StatusNoContent)
+	site := sitetest.StartPrepared(t, func(app *handlers.App) {
+		app.Post("/values/:name", func(c *fiber.Ctx) error {
+			if err := app.SetValue(c, c.Params("name"), web.Form(c, "value")); err != nil {
+				return err
+			}
+			return c.SendStatus(fiber.StatusNoContent)
+		})
 	})
-	ada := site.SignIn("ada")
+	ada := site.SignedIn("ada", models.Admin)
 	var wg sync.WaitGroup
 	for i := range 64 {
 		wg.Go(func() {

@@ -92,7 +92,13 @@ func StartEmpty(t *testing.T, set ...func(*handlers.Config)) *Site {
 // StartOn runs a site on a database file.
 func StartOn(t *testing.T, file string, set ...func(*handlers.Config)) *Site {
 	t.Helper()
-	return start(t, file, &clock{}, set)
+	return start(t, file, &clock{}, nil, set)
+}
+
+// StartPrepared runs a site without a user, whose App prepare changes before it is served.
+func StartPrepared(t *testing.T, prepare func(*handlers.App), set ...func(*handlers.Config)) *Site {
+	t.Helper()
+	return start(t, filepath.Join(t.TempDir(), "daypass.db"), &clock{}, prepare, set)
 }
 
 // Restart stops the site and starts it again, on the same database and with the
@@ -100,10 +106,10 @@ func StartOn(t *testing.T, file string, set ...func(*handlers.Config)) *Site {
 func (s *Site) Restart(set ...func(*handlers.Config)) *Site {
 	s.T.Helper()
 	s.Stop()
-	return start(s.T, s.File, s.clock, slices.Concat(s.set, set))
+	return start(s.T, s.File, s.clock, nil, slices.Concat(s.set, set))
 }
 
-func start(t *testing.T, file string, clock *clock, set []func(*handlers.Config)) *Site {
+func start(t *testing.T, file string, clock *clock, prepare func(*handlers.App), set []func(*handlers.Config)) *Site {
 	t.Helper()
 	site := &Site{T: t, File: file, Log: &LockedBuffer{}, clock: clock, set: set}
 	var err error
@@ -130,6 +136,9 @@ func start(t *testing.T, file string, clock *clock, set []func(*handlers.Config)
 	}
 	site.App, err = handlers.New(site.DB, config)
 	Must(t, err)
+	if prepare != nil {
+		prepare(site.App)
+	}
 
 	ctx, cancel := context.WithCancel(context.Background())
 	served := make(chan error, 1)
