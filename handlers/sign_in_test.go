@@ -85,7 +85,7 @@ func TestAMadeUpCookieCostsNothing(t *testing.T) {
 		"many cookies":      {strings.Repeat("daypass-known=x;", 900)},
 		"many header lines": slices.Repeat([]string{"daypass=s:x.y"}, 600),
 	} {
-		if each := spent(cookie...); each > 30*plain {
+		if each := spent(cookie...); each > 5*time.Millisecond+10*plain { // 13 ms, when each mark costs a signature
 			t.Errorf("%s take %s of the processor, a request without a cookie %s", what, each, plain)
 		}
 	}
