@@ -186,11 +186,15 @@ func (w *Window) Shows(address, focus string) {
 	}
 }
 
-// Look checks the page that the window shows: axe-core finds nothing to
+// Look takes a picture of the page that the window shows, opens everything that can
+// be opened, and checks the page: axe-core finds nothing to
 // complain of, and nothing is wider than the window. The picture is kept with
 // the test's artifacts (go test -artifacts).
 func (w *Window) Look(name string) {
 	w.t.Helper()
+	picture, err := chromedp.Run(w.Ctx, chromedp.FullScreenshot(100))
+	Must(w.t, err)
+	Must(w.t, os.WriteFile(filepath.Join(w.t.ArtifactDir(), strings.ReplaceAll(name, " ", "-")+".png"), picture, 0o600))
 	axe, err := os.ReadFile(filepath.Join(Root(w.t), "handlers/testdata/axe.min.js"))
 	Must(w.t, err)
 	Evaluate[any](w, `document.querySelectorAll("details").forEach(details => details.open = true)`)
@@ -205,9 +209,6 @@ func (w *Window) Look(name string) {
 	if Evaluate[bool](w, `[...document.querySelectorAll("nav")].some(nav => nav.scrollWidth > nav.clientWidth)`) {
 		w.t.Errorf("%s: a menu is cut off", name)
 	}
-	picture, err := chromedp.Run(w.Ctx, chromedp.FullScreenshot(100))
-	Must(w.t, err)
-	Must(w.t, os.WriteFile(filepath.Join(w.t.ArtifactDir(), strings.ReplaceAll(name, " ", "-")+".png"), picture, 0o600))
 }
 
 // Click clicks on what a selector names, and waits for the page that comes of it, if one does.
