@@ -2,14 +2,25 @@ package sitetest
 
 import (
 	"os"
+	"slices"
+	"strings"
 	"testing"
 
 	"daypass/handlers/command"
+	"daypass/models/password"
 )
 
+// realHashes is the variable with which [RealHashes] reaches the programs that a test starts.
+const realHashes = "REAL_HASHES"
+
 // Main lets the test binary be the program, for tests that need a process
-// of their own. TestMain of every package that starts programs calls it.
+// of their own, and makes passwords cheap to hash. TestMain of every package
+// that starts sites or programs calls it.
 func Main(m *testing.M) {
+	benchmark := slices.ContainsFunc(os.Args, func(arg string) bool { return strings.HasPrefix(arg, "-test.bench=") })
+	if os.Getenv(realHashes) == "" && !benchmark {
+		password.SetCost(password.Cheapest)
+	}
 	if os.Getenv("BE_THE_PROGRAM") != "" {
 		os.Unsetenv("BE_THE_PROGRAM")
 		command.Main()
@@ -19,4 +30,13 @@ func Main(m *testing.M) {
 		os.Exit(0)
 	}
 	os.Exit(m.Run())
+}
+
+// RealHashes makes a test hash passwords as the product does, for tests of what
+// hashing costs. Such a test can't be parallel.
+func RealHashes(t *testing.T) {
+	t.Helper()
+	t.Setenv(realHashes, "1")
+	password.SetCost(password.Recommended)
+	t.Cleanup(func() { password.SetCost(password.Cheapest) })
 }

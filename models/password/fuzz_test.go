@@ -17,7 +17,7 @@ func FuzzPasswordHash(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if p.memory > 256<<10 || p.time > 16 || p.lanes > 16 || p.time == 0 || p.lanes == 0 || len(p.salt) < 8 || len(p.hash) < 16 || len(p.hash) > 64 {
+		if p.Memory > 256<<10 || p.Passes > 16 || p.Lanes > 16 || p.Passes == 0 || p.Lanes == 0 || len(p.salt) < 8 || len(p.hash) < 16 || len(p.hash) > 64 {
 			t.Errorf("%q is read as %+v", phc, p)
 		}
 	})

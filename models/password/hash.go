@@ -16,21 +16,36 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// The cost of a hash: argon2id with 19 MiB, 2 passes, 1 lane
-// (OWASP Password Storage Cheat Sheet; ASVS 5.0, 11.4.2).
 const (
-	hashMemory = 19456 // KiB
-	hashTime   = 2
-	hashLanes  = 1
-	saltBytes  = 16
-	hashBytes  = 32
+	saltBytes = 16
+	hashBytes = 32
 )
+
+// Cost is what an argon2id hash costs.
+type Cost struct {
+	Memory uint32 // KiB
+	Passes uint32
+	Lanes  uint8
+}
+
+var (
+	// Recommended is what a hash costs: some 30 ms of one core
+	// (OWASP Password Storage Cheat Sheet; ASVS 5.0, 11.4.2).
+	Recommended = Cost{Memory: 19456, Passes: 2, Lanes: 1}
+
+	// Cheapest is for tests, which hash thousands of passwords.
+	Cheapest = Cost{Memory: 8, Passes: 1, Lanes: 1}
+
+	cost = Recommended
+)
+
+// SetCost sets what new hashes cost from now on. Only tests call it.
+func SetCost(of Cost) { cost = of }
 
 // Parameters are what a stored hash consists of.
 type Parameters struct {
-	memory, time uint32
-	lanes        uint8
-	salt, hash   []byte
+	Cost
+	salt, hash []byte
 }
 
 // Hash is what is stored of a password: argon2id in PHC form, or nothing as long as
@@ -39,14 +54,14 @@ type Parameters struct {
 // fields that are not exported.
 type Hash struct{ phc *string }
 
-// New returns the hash of a password with a new salt. It takes some 30 ms of one
-// core and 19 MiB: for a request, only the Limiter may call it.
+// New returns the hash of a password with a new salt. For a request,
+// only the Limiter may call it: it takes a core and 19 MiB for a while.
 func New(password string) Hash {
 	salt := make([]byte, saltBytes)
 	rand.Read(salt) // never fails
-	hash := argon2.IDKey(normalize(password), salt, hashTime, hashMemory, hashLanes, hashBytes)
+	hash := argon2.IDKey(normalize(password), salt, cost.Passes, cost.Memory, cost.Lanes, hashBytes)
 	encode := base64.RawStdEncoding.EncodeToString
-	phc := fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, hashMemory, hashTime, hashLanes, encode(salt), encode(hash))
+	phc := fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, cost.Memory, cost.Passes, cost.Lanes, encode(salt), encode(hash))
 	return Hash{&phc}
 }
 
@@ -86,8 +101,8 @@ func Parse(h Hash) (Parameters, error) {
 	if len(parts) != 6 || parts[0] != "" || parts[1] != "argon2id" || parts[2] != fmt.Sprintf("v=%d", argon2.Version) {
 		return p, wrong
 	}
-	if _, err := fmt.Sscanf(parts[3], "m=%d,t=%d,p=%d", &p.memory, &p.time, &p.lanes); err != nil ||
-		parts[3] != fmt.Sprintf("m=%d,t=%d,p=%d", p.memory, p.time, p.lanes) {
+	if _, err := fmt.Sscanf(parts[3], "m=%d,t=%d,p=%d", &p.Memory, &p.Passes, &p.Lanes); err != nil ||
+		parts[3] != fmt.Sprintf("m=%d,t=%d,p=%d", p.Memory, p.Passes, p.Lanes) {
 		return p, wrong
 	}
 	var saltErr, hashErr error
@@ -95,9 +110,9 @@ func Parse(h Hash) (Parameters, error) {
 	p.hash, hashErr = base64.RawStdEncoding.Strict().DecodeString(parts[5])
 	switch {
 	case saltErr != nil || hashErr != nil,
-		p.memory < 8*uint32(p.lanes) || p.memory > 256<<10,
-		p.time < 1 || p.time > 16,
-		p.lanes < 1 || p.lanes > 16,
+		p.Memory < 8*uint32(p.Lanes) || p.Memory > 256<<10,
+		p.Passes < 1 || p.Passes > 16,
+		p.Lanes < 1 || p.Lanes > 16,
 		len(p.salt) < 8 || len(p.salt) > 64,
 		len(p.hash) < 16 || len(p.hash) > 64:
 		return p, wrong
@@ -107,19 +122,19 @@ func Parse(h Hash) (Parameters, error) {
 
 // Matches tells in constant time whether password is the one that was hashed.
 func (p Parameters) Matches(password string) bool {
-	hash := argon2.IDKey(normalize(password), p.salt, p.time, p.memory, p.lanes, uint32(len(p.hash)))
+	hash := argon2.IDKey(normalize(password), p.salt, p.Passes, p.Memory, p.Lanes, uint32(len(p.hash)))
 	return subtle.ConstantTimeCompare(hash, p.hash) == 1
 }
 
 // Outdated tells whether the costs are no longer those of a new hash.
 func (p Parameters) Outdated() bool {
-	return p.memory != hashMemory || p.time != hashTime || p.lanes != hashLanes || len(p.salt) != saltBytes || len(p.hash) != hashBytes
+	return p.Cost != cost || len(p.salt) != saltBytes || len(p.hash) != hashBytes
 }
 
 // Dummy is what the password of an unknown user is compared with: it costs as much
 // as a real hash, and nothing matches it.
 func Dummy() Parameters {
-	p := Parameters{memory: hashMemory, time: hashTime, lanes: hashLanes, salt: make([]byte, saltBytes), hash: make([]byte, hashBytes)}
+	p := Parameters{Cost: cost, salt: make([]byte, saltBytes), hash: make([]byte, hashBytes)}
 	rand.Read(p.salt)
 	rand.Read(p.hash)
 	return p

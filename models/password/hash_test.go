@@ -52,11 +52,11 @@ func TestHashesOfOnePasswordDiffer(t *testing.T) {
 // TestAHashOfOtherCostsIsOutdated: each cost alone.
 func TestAHashOfOtherCostsIsOutdated(t *testing.T) {
 	for what, change := range map[string]func(*Parameters){
-		"less memory":    func(p *Parameters) { p.memory-- },
-		"more memory":    func(p *Parameters) { p.memory++ },
-		"a pass less":    func(p *Parameters) { p.time-- },
-		"a pass more":    func(p *Parameters) { p.time++ },
-		"another lane":   func(p *Parameters) { p.lanes++ },
+		"less memory":    func(p *Parameters) { p.Memory-- },
+		"more memory":    func(p *Parameters) { p.Memory++ },
+		"a pass less":    func(p *Parameters) { p.Passes-- },
+		"a pass more":    func(p *Parameters) { p.Passes++ },
+		"another lane":   func(p *Parameters) { p.Lanes++ },
 		"a shorter salt": func(p *Parameters) { p.salt = p.salt[1:] },
 		"a shorter hash": func(p *Parameters) { p.hash = p.hash[1:] },
 	} {
