@@ -64,6 +64,12 @@ var (
 		{Label: "Name", Name: "username", Type: "text", Value: "ada", Autocomplete: "username", Error: "This is wrong."},
 		{Label: "Password", Name: "password", Type: "password", Autocomplete: "current-password", Hint: "Long.", Optional: true, Focus: true},
 		{Label: "Done", Name: "done", Type: "checkbox", Checked: true, Hint: "Or not."},
+		{Label: "Status", Name: "status", Type: "select", Value: "paid", Options: []models.Choice{{Value: "open", Label: "Open"}, {Value: "paid", Label: "<Paid>"}}, Hint: "One of them."},
+		{Label: "Note", Name: "note", Type: "textarea", Value: "\nOne\n\n<two>", Error: "Too long.", Optional: true},
+		{Label: "Total", Name: "total", Type: "money", Value: "12,50"},
+		{Label: "E-mail", Name: "email", Type: "email", Value: "ada@example.org", Autocomplete: "email"},
+		{Label: "Search", Name: "text", Type: "search", Optional: true},
+		{Label: "Due on", Name: "due_on", Type: "date", Value: "2026-02-28"},
 	}
 )
 
@@ -133,6 +139,31 @@ var gallery = map[string]render.Framed{
 	"admin-sessions: some":  &AdminSessionsPage{Page: signedIn("All sessions"), Sessions: []SessionRow{{Session: someSession, Icon: "monitor", Whose: &models.User{Name: "eve", FullName: "<Eve>"}, End: "/admin/sessions/s/end"}}},
 	"dashboard: empty":      &DashboardPage{Page: signedIn("Dashboard"), Session: &someSession, Left: 100, Remaining: "24 h 0 min", Chart: someChart},
 	"dashboard: everything": &DashboardPage{Page: signedIn("Dashboard"), Session: &someSession, Left: 1, Remaining: "9 min", Chart: someChart, Attention: models.Attention{Failed: 3, NewBrowser: true}, Others: []SessionRow{newSessionRow(someSession, &someSession)}, More: 4, Activity: newEventRows(allEvents())},
+}
+
+// TestEveryKindOfFieldKeepsWhatWasTyped, and tells screen readers what is wrong with it.
+func TestEveryKindOfFieldKeepsWhatWasTyped(t *testing.T) {
+	t.Parallel()
+	app := newApp(t)
+	c := app.AcquireCtx(&fasthttp.RequestCtx{})
+	defer app.ReleaseCtx(c)
+	if err := app.render(c, "login", &LoginPage{Page: render.Page{Title: "Sign in"}, Fields: someFields}); err != nil {
+		t.Fatal(err)
+	}
+	body := string(c.Response().Body())
+	for _, part := range []string{
+		`<input id="username" name="username" type="text" autocomplete="username" value="ada" autocapitalize="none" autocorrect="off" spellcheck="false" required aria-invalid="true" aria-describedby="username-error">`,
+		`<label for="status">Status</label>`, `<select id="status" name="status" required aria-describedby="status-hint">`, `<option value="">Choose…</option>`,
+		`<option value="open">Open</option>`, `<option value="paid" selected>&lt;Paid&gt;</option>`,
+		`<textarea id="note" name="note" rows="5" aria-invalid="true" aria-describedby="note-error">` + "\n\nOne\n\n&lt;two&gt;</textarea>",
+		`<input id="total" name="total" type="text" inputmode="decimal" value="12,50" required>`,
+		`<input id="email" name="email" type="email" autocomplete="email" value="ada@example.org" required>`,
+		`<input id="text" name="text" type="search">`, `<input id="due_on" name="due_on" type="date" value="2026-02-28" required>`,
+	} {
+		if !strings.Contains(body, part) {
+			t.Errorf("the page lacks %s", part)
+		}
+	}
 }
 
 func TestTheGallery(t *testing.T) {

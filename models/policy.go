@@ -10,6 +10,20 @@ const (
 	MaxFullName = 200
 )
 
+// Bounds of what pages of your own store.
+const (
+	// MaxMoney is the largest amount, in minor units: sums of some ninety thousand of
+	// them still fit into 64 bits.
+	MaxMoney = 99_999_999_999_999
+	// MaxEmail is how long an e-mail address may be (RFC 5321, section 4.5.3.1.3,
+	// without the angle brackets).
+	MaxEmail = 254
+	// MaxLongText is how many characters a text of several lines may have.
+	MaxLongText = 10_000
+	// MaxChoices is how many rows of another table a select offers.
+	MaxChoices = 1_000
+)
+
 // DefaultThrottle is the default of the command line. Throttle says how many guesses
 // that allows, and names the standards.
 var DefaultThrottle = Throttle{Account: 5, Address: 20, Delay: time.Second, Longest: 15 * time.Minute}

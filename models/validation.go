@@ -3,6 +3,7 @@ package models
 import (
 	"fmt"
 	"maps"
+	"net/mail"
 	"slices"
 	"strconv"
 	"strings"
@@ -50,6 +51,65 @@ func (e ValidationError) Text(field string, typed *string, most int) {
 	default:
 		*typed = text
 	}
+}
+
+// LongText refuses a text that has more than MaxLongText characters, or characters that
+// can't be shown. Lines may be empty, and so may the text: it is optional.
+func (e ValidationError) LongText(field string, typed *string) {
+	lines := strings.Split(strings.ReplaceAll(*typed, "\r\n", "\n"), "\n") // a form sends CR LF
+	for i, line := range lines {
+		if _, ok := normalizeLine(strings.ReplaceAll(line, "\t", " ")); !ok {
+			e[field] = "This contains characters that can't be shown."
+			return
+		}
+		lines[i] = norm.NFC.String(strings.TrimRight(line, " \t"))
+	}
+	text := strings.Trim(strings.Join(lines, "\n"), "\n")
+	if utf8.RuneCountInString(text) > MaxLongText {
+		e[field] = fmt.Sprintf("Use at most %d characters.", MaxLongText)
+		return
+	}
+	*typed = text
+}
+
+// Email refuses what is not an e-mail address, such as ada@example.org. Whether
+// mail arrives there only a mail can tell.
+func (e ValidationError) Email(field string, typed *string) {
+	e.Text(field, typed, MaxEmail)
+	if _, refused := e[field]; refused {
+		return
+	}
+	address, err := mail.ParseAddress(*typed)
+	if err != nil || address.Address != *typed {
+		e[field] = "This is not an e-mail address such as ada@example.org."
+	}
+}
+
+// Choice is an entry of a select.
+type Choice struct {
+	Value string `db:"value"` // what is stored
+	Label string `db:"label"` // what people read
+}
+
+// Choice refuses what is none of the choices.
+func (e ValidationError) Choice(field, chosen string, choices []Choice) {
+	switch {
+	case chosen == "":
+		e[field] = "Required."
+	case !slices.ContainsFunc(choices, func(choice Choice) bool { return choice.Value == chosen }):
+		e[field] = "Choose one of the list."
+	}
+}
+
+// LabelOf returns what people read for a stored value: its label, or the value itself
+// when it is no choice any more.
+func LabelOf(value string, choices []Choice) string {
+	for _, choice := range choices {
+		if choice.Value == value {
+			return choice.Label
+		}
+	}
+	return value
 }
 
 // Number refuses what is not a whole number of 64 bits. It puts an accepted one into

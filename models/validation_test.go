@@ -9,6 +9,11 @@ func TestValidationErrorRefusesFields(t *testing.T) {
 	text := func(e ValidationError, typed *string) { e.Text("x", typed, 5) }
 	number := func(e ValidationError, typed *string) { e.Number("x", typed) }
 	date := func(e ValidationError, typed *string) { e.Date("x", typed) }
+	lines := func(e ValidationError, typed *string) { e.LongText("x", typed) }
+	email := func(e ValidationError, typed *string) { e.Email("x", typed) }
+	choice := func(e ValidationError, typed *string) {
+		e.Choice("x", *typed, []Choice{{"open", "Open"}, {"paid", "Paid"}})
+	}
 	for name, c := range map[string]struct {
 		check func(ValidationError, *string)
 		typed string
@@ -33,6 +38,18 @@ func TestValidationErrorRefusesFields(t *testing.T) {
 		"too large":        {number, strings.Repeat("9", 20), ""},
 		"date":             {date, "2026-02-28", "2026-02-28"},
 		"no such day":      {date, "2026-02-30", ""},
+		"lines":            {lines, "\r\na \r\n\r\n\tb\ne\u0301\r\n", "a\n\n\tb\né"},
+		"lines with NUL":   {lines, "a\nb\x00", ""},
+		"too many lines":   {lines, strings.Repeat("a\n", MaxLongText), ""},
+		"e-mail":           {email, " ada+x@example.org ", "ada+x@example.org"},
+		"in Unicode":       {email, "jürgen@bücher.example", "jürgen@bücher.example"},
+		"with a name":      {email, "Ada <ada@example.org>", ""},
+		"no domain":        {email, "ada@", ""},
+		"no e-mail":        {email, "", ""},
+		"two addresses":    {email, "a@example.org, b@example.org", ""},
+		"chosen":           {choice, "paid", "paid"},
+		"no choice":        {choice, "Paid", ""},
+		"not chosen":       {choice, "", ""},
 		"in another order": {date, "28.02.2026", ""},
 	} {
 		refused := ValidationError{}
@@ -41,5 +58,13 @@ func TestValidationErrorRefusesFields(t *testing.T) {
 		if (refused.OrNil() != nil) != (c.kept == "") || refused.OrNil() == nil && typed != c.kept || len(refused) > 1 {
 			t.Errorf("%s: %q became %q, %v", name, c.typed, typed, refused)
 		}
+	}
+}
+
+func TestALongTextMayBeEmpty(t *testing.T) {
+	t.Parallel()
+	refused, typed := ValidationError{}, " \r\n"
+	if refused.LongText("x", &typed); typed != "" || len(refused) > 0 {
+		t.Errorf("%q, %v", typed, refused)
 	}
 }

@@ -1,14 +1,19 @@
 package render
 
-// Field is a labelled input, for partials/field.
+import "daypass/models"
+
+// Field is a labelled control of a form, for partials/field.
 type Field struct {
-	ID           string // of the element; the name, unless the page has two of that name
-	Label        string
-	Name         string
-	Type         string // of an input: text, password, number, date or checkbox
-	Value        string
-	Checked      bool   // of a checkbox
-	Autocomplete string // HTML autofill field name
+	ID    string // of the element; the name, unless the page has two of that name
+	Label string
+	Name  string
+	// Type is text, email, password, search, number, money, date, checkbox, textarea
+	// or select.
+	Type         string
+	Value        string          // of a select: that of the chosen option
+	Options      []models.Choice // of a select
+	Checked      bool            // of a checkbox
+	Autocomplete string          // HTML autofill field name
 	Hint         string
 	Error        string
 	Optional     bool
@@ -32,6 +37,15 @@ func (f Field) Describes() string {
 		return f.Element() + "-hint"
 	}
 	return ""
+}
+
+// Input is the type of the input element. An amount of money is text: an input for
+// numbers refuses the comma or the point, depending on the language of the browser.
+func (f Field) Input() string {
+	if f.Type == "money" {
+		return "text"
+	}
+	return f.Type
 }
 
 // FocusFirst puts the cursor where there is something to do: into the first

@@ -21,6 +21,14 @@ func Showable(typed string, most int) string {
 	return typed
 }
 
+// ShowableLines is Showable for a text that may have several lines.
+func ShowableLines(typed string, most int) string {
+	if Showable(strings.NewReplacer("\r", "", "\n", "", "\t", "").Replace(typed), most) == "" {
+		return ""
+	}
+	return typed
+}
+
 // Search returns the text that the query string asks to search for. What can't be
 // in any row is replaced so that it finds nothing.
 func Search(c *fiber.Ctx, name string) string {
