@@ -8,6 +8,7 @@ import (
 
 type newCommand struct {
 	View newView `cmd:"" help:"Write a page: template, handler, test, and its lines in the routes, the menu and the gallery."`
+	Icon newIcon `cmd:"" help:"Add icons of Lucide to those that pages can show."`
 	App  newApp  `cmd:"" help:"Copy this project under a new name."`
 }
 
@@ -15,6 +16,10 @@ type newView struct {
 	Name  string `arg:"" help:"The name of the page in its address, such as reading-list."`
 	Admin bool   `help:"Make it an administration page."`
 	Table string `placeholder:"COLUMNS" help:"Give it a table of its own, with a form, such as \"title:text pages:number due_on:date done:bool\"."`
+}
+
+type newIcon struct {
+	Names []string `arg:"" name:"name" help:"The name of the icon at lucide.dev, such as truck. A name that is none lists those that come near."`
 }
 
 type newApp struct {
@@ -40,12 +45,7 @@ func (v *newView) Run(at console) error {
 	if err != nil {
 		return err
 	}
-	for _, file := range files.New {
-		fmt.Fprintln(at.out, "new     ", file)
-	}
-	for _, file := range files.Changed {
-		fmt.Fprintln(at.out, "changed ", file)
-	}
+	at.printFiles(files)
 	fmt.Fprintf(at.out, `
 Next: look at the page at %s,
   go run . serve --dev
@@ -53,6 +53,32 @@ write its template, views/%s.html, and run its test:
   go test ./handlers
 `, view.Path(), v.Name)
 	return nil
+}
+
+// Run adds icons.
+func (i *newIcon) Run(at console) error {
+	checkout, err := scaffold.Open(".")
+	if err != nil {
+		return usageError{err}
+	}
+	files, err := scaffold.AddIcons(checkout, i.Names...)
+	if err != nil {
+		return err
+	}
+	at.printFiles(files)
+	for _, name := range i.Names {
+		fmt.Fprintf(at.out, "A template shows it with {{icon %q}}.\n", name)
+	}
+	return nil
+}
+
+func (at console) printFiles(files scaffold.Files) {
+	for _, file := range files.New {
+		fmt.Fprintln(at.out, "new     ", file)
+	}
+	for _, file := range files.Changed {
+		fmt.Fprintln(at.out, "changed ", file)
+	}
 }
 
 // Run makes the copy, and says what to do next.

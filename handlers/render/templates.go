@@ -6,12 +6,9 @@ import (
 	"html/template"
 	"io"
 	"io/fs"
-	"maps"
 	"net/http"
 	"regexp"
-	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"text/template/parse"
 	"time"
@@ -133,7 +130,7 @@ func readIcons(files fs.FS, assets assets) (icons, error) {
 func (i icons) show(name string) (template.HTML, error) {
 	icon, ok := i[name]
 	if !ok {
-		return "", fmt.Errorf("public/icons.svg has no icon %q; it has %s", name, strings.Join(slices.Sorted(maps.Keys(i)), ", "))
+		return "", fmt.Errorf("public/icons.svg has no icon %q; add it with: go run . new icon %s", name, name)
 	}
 	return icon, nil
 }
