@@ -25,7 +25,7 @@ type ActivityPage struct {
 	Everyone bool
 	Name     string // part of a username to search for
 	Kinds    []KindChoice
-	Events   []EventRow
+	Days     []Day
 	Filtered bool
 	Older    string // address of the next page, or nothing
 	File     string // address of the download
@@ -74,12 +74,12 @@ func (a *App) listEvents(c *fiber.Ctx, page *ActivityPage, filter models.EventFi
 	}
 	page.File = page.Path + ".csv?" + filters.Encode()
 	events, page.Older = web.CutPage(c, events, func(event models.Event) string { return event.ID })
-	page.Name, page.Events = filter.Name, newEventRows(events)
 	if !page.Everyone {
-		for i := range page.Events {
-			page.Events[i].Name = "" // it is always the user's own
+		for i := range events {
+			events[i].Name = "" // it is always the user's own
 		}
 	}
+	page.Name, page.Days = filter.Name, byDay(newEventRows(events))
 	page.Filtered = filter.Name != "" || filter.Kind != "" || filter.Before != ""
 	for kind, look := range eventLabels {
 		page.Kinds = append(page.Kinds, KindChoice{kind, look.Label, kind == filter.Kind})

@@ -3,6 +3,7 @@ package handlers
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"daypass/models"
 )
@@ -32,6 +33,25 @@ type EventRow struct {
 	Icon  string
 	Tone  string // good, bad or empty
 	Label string
+	InDay bool // below the heading of its day
+}
+
+// Day is what happened within a day of UTC.
+type Day struct {
+	At     models.Time // of its latest event
+	Events []EventRow
+}
+
+// byDay parts events, newest first, into days.
+func byDay(events []EventRow) (days []Day) {
+	for _, event := range events {
+		event.InDay = true
+		if last := len(days) - 1; last < 0 || event.At.Format(time.DateOnly) != days[last].At.Format(time.DateOnly) {
+			days = append(days, Day{At: event.At})
+		}
+		days[len(days)-1].Events = append(days[len(days)-1].Events, event)
+	}
+	return days
 }
 
 // eventLabels has the icon, tone and label of each kind of event.

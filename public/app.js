@@ -1,5 +1,5 @@
-// Everything works without this script. It shows times as people say them, in
-// their own time zone, and keeps them true while the page is open; and it asks
+// Everything works without this script. It shows times in the reader's time zone,
+// with words such as "5 minutes ago" that stay true while the page is open; it asks
 // anew for a page that the browser kept for the way back, which may be one that
 // nobody is signed in for any more.
 "use strict";
@@ -13,41 +13,81 @@ addEventListener("pageshow", (event) => {
 	}
 });
 
-const steps = [
-	["second", 60],
-	["minute", 60],
-	["hour", 24],
-	["day", 30],
-	["month", 12],
-	["year", Infinity],
-];
-const language = document.documentElement.lang;
-const relative = new Intl.RelativeTimeFormat(language, { numeric: "auto" });
-const absolute = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" });
+// A page's words are in its language; dates are written as the browser's has it.
+const words = document.documentElement.lang;
+const locale = navigator.language || words;
+const relative = new Intl.RelativeTimeFormat(words);
+const nextDays = new Intl.RelativeTimeFormat(words, { numeric: "auto" }); // today, yesterday
+const units = [["year", 31_557_600], ["month", 2_629_800], ["day", 86_400], ["hour", 3_600], ["minute", 60], ["second", 1]];
 
-function said(moment) {
-	let amount = (moment - Date.now()) / 1000;
-	if (Math.abs(amount) < 45) {
-		return amount > 0 ? "in a moment" : "just now";
+function ago(moment) {
+	const seconds = (moment - Date.now()) / 1000;
+	if (Math.abs(seconds) < 45) {
+		return seconds > 0 ? "in a moment" : "just now";
 	}
-	for (const [unit, size] of steps) {
-		if (Math.abs(amount) < size) {
-			return relative.format(Math.round(amount), unit);
+	// The largest unit that rounds to one or more: 59.7 seconds are a minute.
+	const [unit, size] = units.find(([, size]) => Math.round(Math.abs(seconds) / size) > 0);
+	return relative.format(Math.round(seconds / size), unit);
+}
+
+// calendarDays counts midnights from now, not spans of 24 hours.
+function calendarDays(moment) {
+	const day = (of) => Date.UTC(of.getFullYear(), of.getMonth(), of.getDate()) / 86_400_000;
+	return day(moment) - day(new Date());
+}
+
+// Each kind of time, as data-show names it: how it is written, and the words beside it.
+const date = { day: "numeric", month: "short", year: "numeric" };
+const clock = { hour: "2-digit", minute: "2-digit" };
+const kinds = {
+	moment: (moment, printing) => [{
+		...date, ...clock,
+		year: printing || moment.getFullYear() !== new Date().getFullYear() ? "numeric" : undefined,
+		timeZoneName: printing ? "short" : undefined,
+	}, ago(moment)],
+	date: () => [date],
+	day: (moment) => [{ ...date, month: "long", weekday: "long" }, Math.abs(calendarDays(moment)) < 2 && nextDays.format(calendarDays(moment), "day")],
+	clock: (moment) => [clock, Math.abs(moment - Date.now()) < 43_200_000 && ago(moment)],
+};
+
+function showTimes(printing) {
+	for (const time of document.querySelectorAll("time[datetime]")) {
+		const moment = new Date(time.dateTime);
+		const [options, beside] = kinds[time.dataset.show || "moment"](moment, printing);
+		time.lang = locale;
+		time.title = new Intl.DateTimeFormat(locale, { dateStyle: "full", timeStyle: "long" }).format(moment);
+		time.textContent = new Intl.DateTimeFormat(locale, options).format(moment);
+		if (beside && !printing) { // paper does not keep it true
+			const muted = document.createElement("span");
+			muted.lang = words;
+			muted.textContent = beside;
+			time.append(" ", muted);
 		}
-		amount /= size;
 	}
 }
 
-function showTimes() {
-	for (const time of document.querySelectorAll("time[datetime]")) {
-		const moment = new Date(time.dateTime);
-		time.title = absolute.format(moment);
-		time.textContent = said(moment);
+// The server parts a list into days of UTC, and this into the reader's own.
+for (const list of document.querySelectorAll(".days")) {
+	const [heading, group] = list.children;
+	const days = [];
+	let last;
+	for (const row of list.querySelectorAll("li")) {
+		const moment = row.querySelector("time").dateTime;
+		const day = new Date(moment).toDateString();
+		if (day !== last) {
+			days.push(heading.cloneNode(true), group.cloneNode());
+			days.at(-2).querySelector("time").dateTime = moment;
+			last = day;
+		}
+		days.at(-1).append(row);
 	}
+	list.replaceChildren(...days);
 }
 
 showTimes();
 setInterval(showTimes, 30_000);
+addEventListener("beforeprint", () => showTimes(true));
+addEventListener("afterprint", () => showTimes());
 
 // A page that is left open leaves when its session ends elsewhere. A browser
 // opens six connections to a host at most, so only visible pages listen, and

@@ -38,7 +38,7 @@ func loadTemplates(templates, files fs.FS, pack packing) (*Templates, error) {
 		return nil, err
 	}
 	engine := html.NewFileSystem(http.FS(templates), ".html")
-	functions := template.FuncMap{"asset": assets.url, "time": moment, "icon": icons.show}
+	functions := template.FuncMap{"asset": assets.url, "time": moment, "date": date, "day": day, "clock": clock, "icon": icons.show}
 	engine.AddFuncMap(functions)
 	if err := engine.Load(); err != nil { // later renders would not tell
 		return nil, ReadError(err)
@@ -135,10 +135,24 @@ func (i icons) show(name string) (template.HTML, error) {
 	return icon, nil
 }
 
-// moment is the template function time. It writes UTC; the script shows it in the
-// reader's time zone and language.
-func moment(at models.Time) template.HTML {
-	return template.HTML(`<time datetime="` + at.Format(time.RFC3339) + `">` + at.Format("2 Jan 2006, 15:04 MST") + `</time>`)
+// moment is the template function time. It writes UTC, as date, day and clock do; the
+// script shows it in the reader's time zone, as the browser's language writes it, with
+// words such as "5 minutes ago" beside it.
+func moment(at models.Time) template.HTML { return timeElement(at, "", "2 Jan 2006, 15:04 MST") }
+
+// date shows the day of a moment, where the time of day doesn't matter.
+func date(at models.Time) template.HTML { return timeElement(at, "date", "2 Jan 2006") }
+
+// day is the heading of a day of a list, whose rows show the time of day by clock.
+func day(at models.Time) template.HTML { return timeElement(at, "day", "Monday, 2 January 2006") }
+
+func clock(at models.Time) template.HTML { return timeElement(at, "clock", "15:04 MST") }
+
+func timeElement(at models.Time, show, layout string) template.HTML {
+	if show != "" {
+		show = ` data-show="` + show + `"`
+	}
+	return template.HTML(`<time datetime="` + at.Format(time.RFC3339) + `"` + show + `>` + at.Format(layout) + `</time>`)
 }
 
 // fold puts the value of each call of asset or icon with a constant in the place
