@@ -35,6 +35,6 @@ func (a *App) system(c *fiber.Ctx) error {
 	return a.render(c, "admin", &AdminPage{
 		Page: render.Page{Title: "System"}, Version: a.Version, Go: runtime.Version(), System: system,
 		Uptime: strings.TrimSpace(humanize.RelTime(a.started, time.Now(), "", "")), Size: humanize.IBytes(uint64(system.Size)),
-		Chart: render.SignInChart("Sign-ins, last 24 hours, UTC", "Hour", "15", counted),
+		Chart: signInChart("Sign-ins, last 24 hours", "Hour (UTC)", "15:04", counted),
 	})
 }

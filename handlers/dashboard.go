@@ -56,7 +56,7 @@ func (a *App) dashboard(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	page.Chart = render.SignInChart("Your sign-ins, last 14 days, UTC", "Day", "2 Jan", counted)
+	page.Chart = signInChart("Your sign-ins, last 14 days", "Day (UTC)", "2 Jan", counted)
 	return a.render(c, "dashboard", page)
 }
 

@@ -118,8 +118,9 @@
 //
 // # A chart
 //
-// [render.SignInChart] makes a [render.Chart] of counted sign-ins, which
-// partials/chart shows as bars and, for screen readers, as a table.
+// A [render.Chart] counts anything by anything: it has named series, and a slot
+// for each day, country or what you count by. {{template "partials/chart" .Chart}}
+// shows it as bars and as a table.
 //
 // # Its tests
 //

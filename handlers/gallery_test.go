@@ -84,7 +84,7 @@ func tabbed(title string) render.Page {
 	return page
 }
 
-var someChart = render.SignInChart("Sign-ins", "Day", "2 Jan", []models.SignInCount{{From: someTime, Succeeded: 3, Failed: 1}, {From: someTime}})
+var someChart = signInChart("Sign-ins", "Day (UTC)", "2 Jan", []models.SignInCount{{From: someTime, Succeeded: 3, Failed: 1}, {From: someTime}})
 
 func flashed(title string) render.Page {
 	page := signedIn(title)

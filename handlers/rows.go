@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"daypass/handlers/render"
 	"daypass/models"
 )
 
@@ -85,4 +86,13 @@ func newEventRows(events []models.Event) []EventRow {
 		shown = append(shown, look)
 	}
 	return shown
+}
+
+// signInChart makes a chart of counted sign-ins; layout is how a slot is labelled.
+func signInChart(title, unit, layout string, counted []models.SignInCount) render.Chart {
+	chart := render.Chart{Title: title, Unit: unit, Series: []render.Series{{Name: "Signed in"}, {Name: "Failed", Tone: "bad"}}}
+	for _, count := range counted {
+		chart.Slots = append(chart.Slots, render.Slot{Label: count.From.Format(layout), Values: []int{count.Succeeded, count.Failed}})
+	}
+	return chart
 }

@@ -3,48 +3,93 @@ package render
 import (
 	"fmt"
 	"strings"
-
-	"daypass/models"
 )
 
-// Chart shows sign-ins over time as bars, for partials/chart: a picture for
-// those who see, and the same figures as a table for screen readers.
+// Chart shows counts as bars, for partials/chart: a picture whose slots say their
+// figures when they are pointed at, tapped or chosen with the arrow keys, and all
+// figures as a table.
+//
+//	page.Chart = render.Chart{Title: "Orders a month", Unit: "Month", Series: []render.Series{{Name: "Orders"}}, Slots: []render.Slot{
+//		{Label: "Oct", Values: []int{12}},
+//		{Label: "Nov", Values: []int{31}},
+//	}}
 type Chart struct {
-	Title string
-	Unit  string // of a slot: Day or Hour
-	Width int    // of the picture: ten to a slot
-	Most  int    // the count at the top of the picture
-	Slots []Slot
-	// The bars, as SVG paths. The picture is 100 units high.
-	SucceededBars, FailedBars string
+	Title  string // what is counted
+	Unit   string // what a slot is, such as Month, or a day with its time zone: Day (UTC)
+	Series []Series
+	Slots  []Slot
 }
 
-// Slot is one span of time.
+// Series is one of the things that are counted in each slot.
+type Series struct {
+	Name string
+	Tone string // of its bars: empty, good, bad or note
+}
+
+// Slot is a part of the horizontal axis, such as a month or a country.
 type Slot struct {
-	Label             string
-	Succeeded, Failed int
+	Label  string
+	Values []int // one for each series
 }
 
-// SignInChart draws counted sign-ins; layout is how a slot is labelled.
-func SignInChart(title, unit, layout string, counted []models.SignInCount) Chart {
-	chart := Chart{Title: title, Unit: unit, Width: 10 * len(counted), Most: 1}
-	for _, count := range counted {
-		chart.Most = max(chart.Most, count.Succeeded, count.Failed)
+// The picture is as wide as its slots, and as high as this. The browser stretches it.
+const (
+	slotWidth   = 10
+	chartHeight = 100
+	barsWidth   = 6 // of the bars of a slot; the rest parts it from its neighbours
+)
+
+// Width returns the width of the picture.
+func (c Chart) Width() int { return slotWidth * len(c.Slots) }
+
+// Half returns the count at the line in the middle: a number that is easily read,
+// and no less than half of the highest count.
+func (c Chart) Half() int {
+	most := 1
+	for _, slot := range c.Slots {
+		for _, value := range slot.Values {
+			most = max(most, value)
+		}
 	}
-	var succeeded, failed strings.Builder
-	for i, count := range counted {
-		chart.Slots = append(chart.Slots, Slot{count.From.Format(layout), count.Succeeded, count.Failed})
-		chart.draw(&succeeded, 10*i+2, count.Succeeded)
-		chart.draw(&failed, 10*i+5, count.Failed)
+	half := (most + 1) / 2
+	for tens := 1; ; tens *= 10 {
+		for _, tenths := range []int{10, 15, 20, 25, 30, 40, 50, 60, 80} {
+			if round := tenths * tens / 10; round >= half && 10*round == tenths*tens {
+				return round
+			}
+		}
 	}
-	chart.SucceededBars, chart.FailedBars = succeeded.String(), failed.String()
-	return chart
 }
 
-// draw adds a bar whose left edge is at x. Even the smallest can be seen.
-func (c *Chart) draw(bars *strings.Builder, x, count int) {
-	if count > 0 {
-		height := max(2, 100*count/c.Most)
-		fmt.Fprintf(bars, "M%d 100v-%dh3v%dz", x, height, height)
+// Top returns the count at the upper edge.
+func (c Chart) Top() int { return 2 * c.Half() }
+
+// Bars are the bars of one series, as an SVG path.
+type Bars struct {
+	Series
+	Path string
+}
+
+// Bars draws the bars of all series. Even the smallest can be seen.
+func (c Chart) Bars() ([]Bars, error) {
+	top := c.Top()
+	paths := make([]strings.Builder, len(c.Series))
+	for i, slot := range c.Slots {
+		if len(slot.Values) != len(c.Series) {
+			return nil, fmt.Errorf("the slot %q of the chart %q has %d values for %d series", slot.Label, c.Title, len(slot.Values), len(c.Series))
+		}
+		width := float64(barsWidth) / float64(len(c.Series))
+		for s, value := range slot.Values {
+			if value > 0 {
+				left := float64(slotWidth*i+(slotWidth-barsWidth)/2) + width*float64(s)
+				height := max(2, chartHeight*value/top)
+				fmt.Fprintf(&paths[s], "M%.5g %dv-%dh%.3gv%dz", left, chartHeight, height, width, height)
+			}
+		}
 	}
+	var bars []Bars
+	for s, series := range c.Series {
+		bars = append(bars, Bars{series, paths[s].String()})
+	}
+	return bars, nil
 }

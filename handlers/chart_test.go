@@ -1,0 +1,67 @@
+package handlers_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/input"
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+
+	"daypass/handlers/sitetest"
+)
+
+// TestAChartSaysItsFigures to a mouse, the keyboard and a finger, without the script.
+func TestAChartSaysItsFigures(t *testing.T) {
+	t.Parallel()
+	site := sitetest.Start(t)
+	site.Life("ada")
+	w := sitetest.Chromium(t, 390, 800, false)
+	sitetest.Call(w, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
+	w.Open(site.URL + "/login")
+	w.Press("ada\t" + sitetest.Password)
+	w.Enter()
+	w.Shows(site.URL+"/dashboard", "")
+	center := func(selector string) (x, y float64) {
+		t.Helper()
+		place := sitetest.Evaluate[[]float64](w, `(() => {
+			const slot = document.querySelector("`+selector+`");
+			slot.scrollIntoView({block: "center"});
+			const box = slot.getBoundingClientRect();
+			return [box.x + box.width / 2, box.y + box.height / 2];
+		})()`)
+		return place[0], place[1]
+	}
+	nthLast := func(n string) string { return ".chart label:nth-last-child(" + n + ")" }
+	says := func(n string) {
+		t.Helper()
+		w.WaitFor(`[...document.querySelectorAll(".chart .figure")].filter(figure => getComputedStyle(figure).opacity != 0).map(figure => figure.textContent).join() ==
+			document.querySelector("` + nthLast(n) + ` .figure").textContent`)
+	}
+	if figure := sitetest.Evaluate[string](w, `document.querySelector(".chart label:last-of-type .figure").textContent`); !strings.Contains(figure, " · Signed in ") || !strings.Contains(figure, " · Failed ") {
+		t.Errorf("the last slot says %q", figure)
+	}
+	x, y := center(nthLast("2"))
+	sitetest.Call(w, input.DispatchMouseEvent, input.DispatchMouseEventParams{Type: input.DispatchMouseEventTypeMouseMoved, X: x, Y: y})
+	says("2")
+	sitetest.Call(w, input.DispatchMouseEvent, input.DispatchMouseEventParams{Type: input.DispatchMouseEventTypeMouseMoved, X: 1, Y: 1})
+	w.WaitFor(`[...document.querySelectorAll(".chart .figure")].every(figure => getComputedStyle(figure).opacity == 0)`)
+
+	sitetest.Must(t, chromedp.Do(w.Ctx, chromedp.Focus(nthLast("2")+" input"), chromedp.KeyEvent(kb.ArrowRight)))
+	says("1")
+	w.Press(kb.ArrowLeft + kb.ArrowLeft)
+	says("3")
+
+	sitetest.Call(w, emulation.SetTouchEmulationEnabled, emulation.SetTouchEmulationEnabledParams{Enabled: true})
+	x, y = center(nthLast("5"))
+	sitetest.Call(w, input.DispatchTouchEvent, input.DispatchTouchEventParams{Type: input.DispatchTouchEventTypeTouchStart, TouchPoints: []*input.TouchPoint{{X: x, Y: y}}})
+	sitetest.Call(w, input.DispatchTouchEvent, input.DispatchTouchEventParams{Type: input.DispatchTouchEventTypeTouchEnd, TouchPoints: []*input.TouchPoint{}})
+	says("5")
+
+	w.Click(".chart summary", false)
+	table := sitetest.Evaluate[string](w, `document.querySelector(".chart table").innerText`)
+	if !strings.Contains(table, "Day (UTC)") || !strings.Contains(table, "Signed in") || strings.Count(table, "\n") != 14 {
+		t.Errorf("the figures are\n%s", table)
+	}
+}
