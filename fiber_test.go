@@ -31,6 +31,7 @@ func TestMain(m *testing.M) { sitetest.Main(m) }
 // TestTheSequenceOfEvents is a sign-in from the first visit to the last, as a
 // browser lives it.
 func TestTheSequenceOfEvents(t *testing.T) {
+	t.Parallel()
 	site := sitetest.Start(t)
 	ada := site.Visitor()
 
@@ -71,6 +72,7 @@ var forStrangers = map[string]int{
 }
 
 func TestS1AnonymousRequestsWriteNothing(t *testing.T) {
+	t.Parallel()
 	site := sitetest.Start(t)
 	site.SignIn("ada")
 	site.StopClock()
@@ -100,6 +102,7 @@ func TestS1AnonymousRequestsWriteNothing(t *testing.T) {
 }
 
 func TestS2ASignInGivesOneCookieAndANewID(t *testing.T) {
+	t.Parallel()
 	site := sitetest.Start(t)
 	seen := map[string]bool{}
 	for range 3 {
@@ -130,6 +133,7 @@ func TestS2ASignInGivesOneCookieAndANewID(t *testing.T) {
 }
 
 func TestS3RefusalsLookAlike(t *testing.T) {
+	t.Parallel()
 	site := sitetest.Start(t)
 	for _, name := range []string{"bob", "kim"} {
 		site.AddUser(name, models.Member)
@@ -170,6 +174,7 @@ func TestS3RefusalsLookAlike(t *testing.T) {
 }
 
 func TestS4NoIDFromBeforeTheSignInCountsAfterIt(t *testing.T) {
+	t.Parallel()
 	site := sitetest.Start(t)
 	ada := site.SignIn("ada")
 	first := ada.Cookie()
@@ -192,6 +197,7 @@ func TestS4NoIDFromBeforeTheSignInCountsAfterIt(t *testing.T) {
 }
 
 func TestS5OnlyWhatWasSignedHereOpensASession(t *testing.T) {
+	t.Parallel()
 	site := sitetest.Start(t)
 	cookie := site.SignIn("ada").Cookie()
 	id, signature, _ := strings.Cut(strings.TrimPrefix(cookie, "s:"), ".")
@@ -232,6 +238,7 @@ func TestS5OnlyWhatWasSignedHereOpensASession(t *testing.T) {
 }
 
 func TestS6ACookieOfAnOldSecretIsSignedAnew(t *testing.T) {
+	t.Parallel()
 	file := filepath.Join(t.TempDir(), "daypass.db")
 	before := sitetest.StartOn(t, file)
 	before.AddUser("ada", models.Admin)
@@ -257,6 +264,7 @@ func TestS6ACookieOfAnOldSecretIsSignedAnew(t *testing.T) {
 }
 
 func TestS7NeitherTheDatabaseNorTheLogHoldsAnID(t *testing.T) {
+	t.Parallel()
 	site := sitetest.Start(t)
 	ada := site.SignIn("ada")
 	ada.Get("/dashboard").Answers(200)
@@ -288,6 +296,7 @@ func TestS7NeitherTheDatabaseNorTheLogHoldsAnID(t *testing.T) {
 }
 
 func TestS8ASessionLastsOneDayWhateverIsDoneWithIt(t *testing.T) {
+	t.Parallel()
 	site := sitetest.Start(t)
 	site.StopClock()
 	ada := site.SignIn("ada")
@@ -308,6 +317,7 @@ func TestS8ASessionLastsOneDayWhateverIsDoneWithIt(t *testing.T) {
 }
 
 func TestS8AnIdleSessionEnds(t *testing.T) {
+	t.Parallel()
 	site := sitetest.Start(t)
 	site.DB.Idle = 30 * time.Minute
 	used, left := site.SignIn("ada"), site.SignIn("ada")
@@ -320,6 +330,7 @@ func TestS8AnIdleSessionEnds(t *testing.T) {
 }
 
 func TestS9AnEndIsFinal(t *testing.T) {
+	t.Parallel()
 	for name, end := range map[string]func(site *sitetest.Site, ada *sitetest.Browser){
 		"sign-out": func(_ *sitetest.Site, ada *sitetest.Browser) {
 			answer := ada.Post("/logout").LeadsTo("/login?left=1")
@@ -363,6 +374,7 @@ func TestS9AnEndIsFinal(t *testing.T) {
 }
 
 func TestS10ReadingWritesNothing(t *testing.T) {
+	t.Parallel()
 	site := sitetest.Start(t)
 	site.StopClock()
 	ada := site.SignIn("ada")
@@ -402,6 +414,7 @@ func TestS10ReadingWritesNothing(t *testing.T) {
 // TestS11WithoutTheDatabaseThereIsAnAnswer: its pages are damaged, as by a
 // failing disk. When they were mended, a restart finds all that was kept.
 func TestS11WithoutTheDatabaseThereIsAnAnswer(t *testing.T) {
+	t.Parallel()
 	site := sitetest.Start(t)
 	ada := site.SignIn("ada")
 	mend := site.Damage()
@@ -424,6 +437,7 @@ func TestS11WithoutTheDatabaseThereIsAnAnswer(t *testing.T) {
 }
 
 func TestS12AChangeCountsFromTheNextRequestOn(t *testing.T) {
+	t.Parallel()
 	site := sitetest.Start(t)
 	eve := site.AddUser("eve", models.Admin)
 	browser := site.SignIn("eve")
@@ -441,6 +455,7 @@ func TestS12AChangeCountsFromTheNextRequestOn(t *testing.T) {
 }
 
 func TestS13ChangesComeFromThisSiteAlone(t *testing.T) {
+	t.Parallel()
 	site := sitetest.Start(t, func(c *handlers.Config) { c.URL = &url.URL{Scheme: "http", Host: "intranet.test"} })
 	for _, test := range []struct {
 		what    string
@@ -485,6 +500,7 @@ func TestS13ChangesComeFromThisSiteAlone(t *testing.T) {
 // TestS14EveryAnswerCarriesTheHeaders: all of them, with exactly these values, on
 // every page in every state, whoever asks.
 func TestS14EveryAnswerCarriesTheHeaders(t *testing.T) {
+	t.Parallel()
 	for name, public := range map[string]*url.URL{
 		"https":                        {Scheme: "https", Host: "dash.example.org"},
 		"http on this machine":         {Scheme: "http", Host: "localhost"},
@@ -592,6 +608,7 @@ func TestS14EveryAnswerCarriesTheHeaders(t *testing.T) {
 }
 
 func TestS15NextStaysOnThisSite(t *testing.T) {
+	t.Parallel()
 	site := sitetest.Start(t)
 	ada := site.SignIn("ada")
 	for next, leads := range map[string]string{

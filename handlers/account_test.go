@@ -13,6 +13,7 @@ import (
 )
 
 func TestANameCanBeSeen(t *testing.T) {
+	t.Parallel()
 	site := sitetest.Start(t)
 	eve := site.AddUser("eve", models.Member)
 	ada, hers := site.SignIn("ada"), site.SignIn("eve")
@@ -35,6 +36,7 @@ func TestANameCanBeSeen(t *testing.T) {
 // TestNobodySeesWhatIsSomebodyElses: two users with browsers and names of their
 // own, on every page that is not of the administration, and on each other's there.
 func TestNobodySeesWhatIsSomebodyElses(t *testing.T) {
+	t.Parallel()
 	site := sitetest.Start(t)
 	agents := map[string]string{"Firefox on Linux": "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0", "Safari on iOS": "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 Mobile/15E148 Safari/604.1"}
 	site.AddUser("quentin", models.Member)
@@ -81,6 +83,7 @@ func TestNobodySeesWhatIsSomebodyElses(t *testing.T) {
 }
 
 func TestOnesOwnAccount(t *testing.T) {
+	t.Parallel()
 	site := sitetest.Start(t)
 	site.AddUser("eve", models.Member)
 	eve := site.SignIn("eve")
@@ -120,6 +123,7 @@ func TestOnesOwnAccount(t *testing.T) {
 
 // TestAPasswordThatIsNotChangedWritesNothing: neither when a field is refused nor when it is too early for another try.
 func TestAPasswordThatIsNotChangedWritesNothing(t *testing.T) {
+	t.Parallel()
 	site := sitetest.Start(t)
 	ada := site.SignIn("ada")
 	db, err := sql.Open("sqlite3", site.File)

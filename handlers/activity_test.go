@@ -24,6 +24,7 @@ import (
 )
 
 func TestActivityIsFilteredPagedAndDownloaded(t *testing.T) {
+	t.Parallel()
 	site := sitetest.Start(t)
 	site.AddUser("eve", models.Member)
 	ada, eve := site.SignIn("ada"), site.SignIn("eve")
@@ -83,6 +84,9 @@ func TestActivityIsFilteredPagedAndDownloaded(t *testing.T) {
 // TestLargeFilesAreDownloadedWhole, in memory that does not grow with them, while
 // the database goes on; and one that breaks off is known to be broken.
 func TestLargeFilesAreDownloadedWhole(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes 5 s")
+	}
 	const events, notes = 60_000, 1_234
 	file := filepath.Join(t.TempDir(), "daypass.db")
 	first := sitetest.StartOn(t, file)
@@ -199,6 +203,7 @@ func TestLargeFilesAreDownloadedWhole(t *testing.T) {
 // TestWhatRepeatsWithinAMinuteIsCountedInOneRow, on pages and in files, and stays
 // bounded when the browser calls itself something else each time.
 func TestWhatRepeatsWithinAMinuteIsCountedInOneRow(t *testing.T) {
+	t.Parallel()
 	site := sitetest.Start(t)
 	site.StopClock()
 	eve := site.Visitor()
@@ -258,6 +263,7 @@ func TestWhatRepeatsWithinAMinuteIsCountedInOneRow(t *testing.T) {
 }
 
 func TestAnEventOfAnotherVersionIsShownByItsName(t *testing.T) {
+	t.Parallel()
 	site := sitetest.Start(t)
 	ada := site.SignIn("ada")
 	site.Change(`INSERT INTO events (id, user_id, kind, at, address, browser) SELECT 'x', id, 'passkey <added>', unixepoch(), '', '' FROM users`)
@@ -276,6 +282,7 @@ func kinds(events []map[string]any) (kinds []any) {
 }
 
 func TestTheDashboardSaysWhatNeedsAttention(t *testing.T) {
+	t.Parallel()
 	site := sitetest.Start(t)
 	site.SignIn("ada").Post("/logout")
 	site.Advance(time.Hour)

@@ -15,6 +15,7 @@ import (
 )
 
 func TestAdministeringUsers(t *testing.T) {
+	t.Parallel()
 	site := sitetest.Start(t)
 	eve := site.AddUser("eve", models.Member)
 	ada, hers := site.SignIn("ada"), site.SignIn("eve")
@@ -68,6 +69,7 @@ func TestAdministeringUsers(t *testing.T) {
 }
 
 func TestTheLastAdministratorStaysWhoWasAMemberWhenTheFormWasSent(t *testing.T) {
+	t.Parallel()
 	site := sitetest.Start(t)
 	site.AddUser("eve", models.Member)
 	eve := site.SignIn("eve")
@@ -77,6 +79,7 @@ func TestTheLastAdministratorStaysWhoWasAMemberWhenTheFormWasSent(t *testing.T) 
 }
 
 func TestWhoIsNoAdministratorAnyMoreActsOnNobody(t *testing.T) {
+	t.Parallel()
 	site := sitetest.Start(t)
 	eve := site.AddUser("eve", models.Admin)
 	site.AddUser("bob", models.Admin)
@@ -105,6 +108,7 @@ func TestWhoIsNoAdministratorAnyMoreActsOnNobody(t *testing.T) {
 // TestNobodyIsTakenForWhoseNameTheyChose: a full name is what its owner says, so
 // the username stands beside it wherever administrators see it.
 func TestNobodyIsTakenForWhoseNameTheyChose(t *testing.T) {
+	t.Parallel()
 	site := sitetest.Start(t)
 	eve := site.AddUser("eve", models.Member)
 	ada, hers := site.SignIn("ada"), site.SignIn("eve")
@@ -144,6 +148,7 @@ func TestNobodyIsTakenForWhoseNameTheyChose(t *testing.T) {
 // TestTheNameOfARemovedUserStandsNowhere: not even as whose act something was, in
 // pages that others have open already.
 func TestTheNameOfARemovedUserStandsNowhere(t *testing.T) {
+	t.Parallel()
 	site := sitetest.Start(t)
 	eve, bob := site.AddUser("eve", models.Member), site.AddUser("bobby", models.Admin)
 	hers, his, ada := site.SignIn("eve"), site.SignIn("bobby"), site.SignIn("ada")
@@ -172,6 +177,7 @@ func TestTheNameOfARemovedUserStandsNowhere(t *testing.T) {
 }
 
 func TestUsersAreFoundAndPaged(t *testing.T) {
+	t.Parallel()
 	site := sitetest.Start(t)
 	site.Change(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 120)
 		INSERT INTO users (id, name, name_key, full_name, search_key, role, disabled, created, password)
@@ -211,6 +217,7 @@ func TestUsersAreFoundAndPaged(t *testing.T) {
 }
 
 func TestASearchForWhatCannotBeThereFindsNothing(t *testing.T) {
+	t.Parallel()
 	site := sitetest.Start(t)
 	ada := site.SignIn("ada")
 	for _, text := range []string{strings.Repeat("a", 257), "\x00", "ada\x00", "ada\n", "\xff"} {
@@ -222,6 +229,7 @@ func TestASearchForWhatCannotBeThereFindsNothing(t *testing.T) {
 }
 
 func TestNamesOfAllScriptsAreFoundWordByWord(t *testing.T) {
+	t.Parallel()
 	site := sitetest.Start(t)
 	ada := site.SignIn("ada")
 	for name, full := range map[string]string{"ivan": "Иван Петров", "mesut": "Mesut Özil", "greta": "Greta Weiß", "kim": "ＫＩＭ Ｍinsu", "eve": ""} {
@@ -260,6 +268,7 @@ func TestNamesOfAllScriptsAreFoundWordByWord(t *testing.T) {
 }
 
 func TestSensitiveChangesAskForThePasswordAgain(t *testing.T) {
+	t.Parallel()
 	site := sitetest.Start(t)
 	eve := site.AddUser("eve", models.Member)
 	ada := site.SignIn("ada")

@@ -17,6 +17,7 @@ import (
 // takes it, under http and https: a browser refuses a __Host- cookie that lacks one,
 // also when it is to be renewed or taken away.
 func TestEveryCookieHasItsAttributes(t *testing.T) {
+	t.Parallel()
 	const password, next = sitetest.Password, "another walk in the grass"
 	for scheme, set := range map[string]func(*handlers.Config){"http": func(*handlers.Config) {}, "https": func(c *handlers.Config) { c.URL = &url.URL{Scheme: "https", Host: "dash.example.org"} }} {
 		t.Run(scheme, func(t *testing.T) {

@@ -22,6 +22,7 @@ import (
 
 // TestHealthzIsIllWhenPagesAre: whatever of what they read is damaged.
 func TestHealthzIsIllWhenPagesAre(t *testing.T) {
+	t.Parallel()
 	for _, table := range []string{"users", "sessions", "sqlite_autoindex_sessions_1", "session_payloads", "events_user"} {
 		site := sitetest.Start(t)
 		site.AddUser("bob", models.Member)
@@ -42,6 +43,7 @@ func TestHealthzIsIllWhenPagesAre(t *testing.T) {
 // TestAnErrorOfOurOwnIsNotADatabaseThatFails: nobody is told to try again, and
 // the reference leads to the line in the log.
 func TestAnErrorOfOurOwnIsNotADatabaseThatFails(t *testing.T) {
+	t.Parallel()
 	site := sitetest.Start(t)
 	ada := site.SignIn("ada")
 	site.Change(`ALTER TABLE sessions RENAME TO out_of_reach`)
@@ -56,6 +58,7 @@ func TestAnErrorOfOurOwnIsNotADatabaseThatFails(t *testing.T) {
 }
 
 func TestS11ADamagedPayloadEndsThatSessionAlone(t *testing.T) {
+	t.Parallel()
 	site := sitetest.Start(t)
 	for _, damage := range []string{
 		`UPDATE session_payloads SET v = X'00FF00FF' WHERE k = `,
@@ -78,6 +81,7 @@ func TestS11ADamagedPayloadEndsThatSessionAlone(t *testing.T) {
 }
 
 func TestS11ALockedDatabase(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("it waits for a locked database")
 	}
@@ -103,6 +107,7 @@ func TestS11ALockedDatabase(t *testing.T) {
 }
 
 func TestS11ARemovedDatabase(t *testing.T) {
+	t.Parallel()
 	folder := t.TempDir()
 	p := sitetest.LaunchWithUser(t, folder)
 	site := &sitetest.Site{T: t, URL: p.URL, File: filepath.Join(folder, "data/daypass.db")}
@@ -126,6 +131,7 @@ func TestS11ARemovedDatabase(t *testing.T) {
 // TestS11TheLogIsRemoved: what is only in it is saved, and the rest waits for a
 // restart, since no other process would find what is written to it.
 func TestS11TheLogIsRemoved(t *testing.T) {
+	t.Parallel()
 	for _, parts := range [][]string{{"-wal"}, {"-shm"}, {"-wal", "-shm"}} {
 		folder := t.TempDir()
 		p := sitetest.LaunchWithUser(t, folder)
@@ -151,6 +157,7 @@ func TestS11TheLogIsRemoved(t *testing.T) {
 // TestS11TheDatabaseIsReplacedUnderLoad puts another database in the place of
 // the open one, while people use the program.
 func TestS11TheDatabaseIsReplacedUnderLoad(t *testing.T) {
+	t.Parallel()
 	rounds := 3
 	if testing.Short() {
 		rounds = 1
@@ -240,6 +247,7 @@ func TestS11TheDatabaseIsReplacedUnderLoad(t *testing.T) {
 
 // TestACommandBesideAServerWhoseDatabaseWasReplaced works on the new file alone.
 func TestACommandBesideAServerWhoseDatabaseWasReplaced(t *testing.T) {
+	t.Parallel()
 	folder := t.TempDir()
 	p := sitetest.LaunchWithUser(t, folder)
 	site := &sitetest.Site{T: t, URL: p.URL, File: filepath.Join(folder, "data/daypass.db")}
@@ -272,6 +280,7 @@ func TestACommandBesideAServerWhoseDatabaseWasReplaced(t *testing.T) {
 
 // TestACopyIsWrittenOverTheOpenDatabase is what the README asks not to do.
 func TestACopyIsWrittenOverTheOpenDatabase(t *testing.T) {
+	t.Parallel()
 	folder := t.TempDir()
 	p := sitetest.LaunchWithUser(t, folder)
 	site := &sitetest.Site{T: t, URL: p.URL, File: filepath.Join(folder, "data/daypass.db")}
@@ -303,6 +312,7 @@ func TestACopyIsWrittenOverTheOpenDatabase(t *testing.T) {
 // TestACopyRestoredIntoTheOpenDatabaseRevivesNothing: sqlite3 can restore a copy while
 // the program runs, and a copy by .backup can be written over the file unnoticed by SQLite.
 func TestACopyRestoredIntoTheOpenDatabaseRevivesNothing(t *testing.T) {
+	t.Parallel()
 	tool := func(t *testing.T, args ...string) {
 		t.Helper()
 		if out, err := exec.Command(args[0], args[1:]...).CombinedOutput(); err != nil {
@@ -358,6 +368,7 @@ func TestACopyRestoredIntoTheOpenDatabaseRevivesNothing(t *testing.T) {
 
 // TestACopyPutInPlaceRevivesNothing: what ended after the copy was made stays ended.
 func TestACopyPutInPlaceRevivesNothing(t *testing.T) {
+	t.Parallel()
 	checkpoint := func(s *sitetest.Site) { s.Change(`PRAGMA wal_checkpoint(TRUNCATE)`) }
 	copies := map[string]func(*sitetest.Site, string){
 		"vacuumed": func(s *sitetest.Site, to string) { s.Change(`VACUUM INTO '` + to + `'`) },
@@ -456,6 +467,7 @@ func TestACopyPutInPlaceRevivesNothing(t *testing.T) {
 }
 
 func TestS11AFullDisk(t *testing.T) {
+	t.Parallel()
 	disk := t.TempDir()
 	sitetest.Mount(t, disk, "size=2m")
 	site := sitetest.StartOn(t, filepath.Join(disk, "daypass.db"))
@@ -497,6 +509,7 @@ func TestS11AFullDisk(t *testing.T) {
 }
 
 func TestS11GuessesOnAFullDiskAreCounted(t *testing.T) {
+	t.Parallel()
 	disk := t.TempDir()
 	sitetest.Mount(t, disk, "size=2m")
 	site := sitetest.StartOn(t, filepath.Join(disk, "daypass.db"))
@@ -529,6 +542,7 @@ func TestS11GuessesOnAFullDiskAreCounted(t *testing.T) {
 // TestS11AReadOnlyDatabase makes the whole disk read-only, as a kernel does
 // that has seen it fail.
 func TestS11AReadOnlyDatabase(t *testing.T) {
+	t.Parallel()
 	disk := t.TempDir()
 	sitetest.Mount(t, disk, "size=8m")
 	file := filepath.Join(disk, "daypass.db")
@@ -545,6 +559,7 @@ func TestS11AReadOnlyDatabase(t *testing.T) {
 // TestS11KilledAgainAndAgain kills the program in the middle of a load of
 // sign-ins and sign-outs. What was answered holds afterwards.
 func TestS11KilledAgainAndAgain(t *testing.T) {
+	t.Parallel()
 	rounds := 5
 	if testing.Short() {
 		rounds = 1

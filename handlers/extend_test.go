@@ -16,6 +16,7 @@ import (
 // a copy of the tree by hand, as that tells to, builds the copy and uses the page.
 // What the command writes is the same to the letter.
 func TestTheReadmesPageWorks(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("it builds and tests a copy of the program")
 	}

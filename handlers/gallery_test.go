@@ -167,6 +167,7 @@ func TestEveryKindOfFieldKeepsWhatWasTyped(t *testing.T) {
 }
 
 func TestTheGallery(t *testing.T) {
+	t.Parallel()
 	app := newApp(t)
 	shown := map[string]bool{}
 	for name, page := range gallery {
@@ -201,6 +202,7 @@ func TestTheGallery(t *testing.T) {
 // TestEveryTemplateFitsItsPage looks into every branch of every template, also
 // those that no state of the gallery takes, for fields that its page lacks.
 func TestEveryTemplateFitsItsPage(t *testing.T) {
+	t.Parallel()
 	app := newApp(t)
 	said := map[string]bool{}
 	for name, page := range gallery {
@@ -220,6 +222,7 @@ func TestEveryTemplateFitsItsPage(t *testing.T) {
 
 // TestEveryRenderNamesAView reads the handlers for views that are not there.
 func TestEveryRenderNamesAView(t *testing.T) {
+	t.Parallel()
 	files, err := filepath.Glob("*.go")
 	if err != nil || len(files) == 0 {
 		t.Fatal(files, err)
@@ -252,6 +255,7 @@ func TestEveryRenderNamesAView(t *testing.T) {
 // TestEveryButtonThatPostsHasANameAndAValue: Lynx sends a form without fields by
 // GET, and a button without a name is no field.
 func TestEveryButtonThatPostsHasANameAndAValue(t *testing.T) {
+	t.Parallel()
 	forms := regexp.MustCompile(`(?s)<form[^>]*method="post".*?</form>`)
 	buttons := regexp.MustCompile(`<button[^>]*>`)
 	field := regexp.MustCompile(` name="[^"]+" value="[^"]+"`)
@@ -284,6 +288,7 @@ func TestEveryButtonThatPostsHasANameAndAValue(t *testing.T) {
 // TestNoPageDefinesATemplate: all files share one namespace, and the last
 // definition of a name would show on every page.
 func TestNoPageDefinesATemplate(t *testing.T) {
+	t.Parallel()
 	for _, pattern := range []string{"*.html", "*/*.html"} {
 		files, err := filepath.Glob("../views/" + pattern)
 		if err != nil || len(files) == 0 {
@@ -305,6 +310,7 @@ func TestNoPageDefinesATemplate(t *testing.T) {
 
 // TestEveryKindOfEventIsShown: a kind without a look would show as an empty row.
 func TestEveryKindOfEventIsShown(t *testing.T) {
+	t.Parallel()
 	for _, event := range newEventRows(allEvents()) {
 		if event.Label == "" || event.Icon == "" {
 			t.Errorf("%q is shown as nothing", event.Kind)
@@ -355,6 +361,7 @@ var (
 // models know no HTTP, the packages that pages stand on know no page, and handlers
 // write no SQL.
 func TestTheImportsRunOneWay(t *testing.T) {
+	t.Parallel()
 	layerOf := make(map[string]int)
 	for i, layer := range layers {
 		for _, name := range layer.packages {
@@ -408,6 +415,7 @@ func TestTheImportsRunOneWay(t *testing.T) {
 
 // TestEveryErrorHasAPage names the statuses that a person can meet.
 func TestEveryErrorHasAPage(t *testing.T) {
+	t.Parallel()
 	app := newApp(t)
 	for _, status := range []int{400, 403, 404, 405, 408, 413, 429, 431, 500, 503} {
 		c := app.AcquireCtx(&fasthttp.RequestCtx{})
@@ -441,6 +449,7 @@ func FuzzNext(f *testing.F) {
 }
 
 func TestFormsAreReadFromTheBodyAlone(t *testing.T) {
+	t.Parallel()
 	app := newApp(t)
 	c := app.AcquireCtx(&fasthttp.RequestCtx{})
 	defer app.ReleaseCtx(c)

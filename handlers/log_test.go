@@ -12,6 +12,7 @@ import (
 // TestTheLogTellsNoSecret looks through all that a busy site logs, in both
 // forms, for what must not be there.
 func TestTheLogTellsNoSecret(t *testing.T) {
+	t.Parallel()
 	for _, form := range []string{"text", "json"} {
 		folder := t.TempDir()
 		p := sitetest.Launch(t, folder, "--log", form)

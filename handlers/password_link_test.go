@@ -16,6 +16,7 @@ import (
 )
 
 func TestInvitationsAndLinks(t *testing.T) {
+	t.Parallel()
 	site := sitetest.Start(t)
 	ada := site.SignIn("ada")
 	link := func(posted *sitetest.Answer) string {
@@ -90,6 +91,7 @@ func TestInvitationsAndLinks(t *testing.T) {
 // TestAPasswordLinkEndsWithTheSessions: who took over an account may have asked
 // for a link, too. It must not outlive what the owner does about it.
 func TestAPasswordLinkEndsWithTheSessions(t *testing.T) {
+	t.Parallel()
 	site := sitetest.Start(t)
 	site.AddUser("eve", models.Member)
 	const next = "another walk in the grass"
@@ -141,6 +143,7 @@ func TestAPasswordLinkEndsWithTheSessions(t *testing.T) {
 // TestS12ALinkEndsWithTheRoleOfItsAuthor: an administrator who may need to be
 // locked out may have created links for other accounts, and not passed them on.
 func TestS12ALinkEndsWithTheRoleOfItsAuthor(t *testing.T) {
+	t.Parallel()
 	linkAt := regexp.MustCompile(`/link\?token=(\w+)`)
 	for _, act := range []struct{ name, path string }{
 		{"made a member", "/make-member"}, {"disabled", "/disable"}, {"removed", "/remove"},
@@ -164,6 +167,7 @@ func TestS12ALinkEndsWithTheRoleOfItsAuthor(t *testing.T) {
 // TestALinkStaysWhereItIsShown: loading its page again, or going back to it, must
 // not make another link and so end the one that was passed on.
 func TestALinkStaysWhereItIsShown(t *testing.T) {
+	t.Parallel()
 	site := sitetest.Start(t)
 	ada, other := site.SignIn("ada"), site.SignIn("ada")
 	ada.Post("/admin/users/new", "username", "eve", "role", "member")

@@ -39,6 +39,7 @@ func prefixes(t *testing.T, networks ...string) (parsed []netip.Prefix) {
 }
 
 func TestAProxyIsBelievedOnlyWhenTrusted(t *testing.T) {
+	t.Parallel()
 	claim := func(site *sitetest.Site, forwarded string) string {
 		ada := site.Visitor()
 		ada.Header["X-Forwarded-For"] = strings.Split(forwarded, " & ")
@@ -106,6 +107,7 @@ var proxies = map[string]struct {
 }
 
 func TestBehindARealProxy(t *testing.T) {
+	t.Parallel()
 	certificate, key := selfSigned(t)
 	for name, proxy := range proxies {
 		t.Run(name, func(t *testing.T) {

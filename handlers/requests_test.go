@@ -30,6 +30,7 @@ var public = []string{
 
 // TestS13NoOtherSiteChangesAnything: each form of the site, as whoever is there.
 func TestS13NoOtherSiteChangesAnything(t *testing.T) {
+	t.Parallel()
 	site := sitetest.Start(t)
 	site.AddUser("eve", models.Member)
 	site.StopClock()
@@ -68,6 +69,7 @@ func TestS13NoOtherSiteChangesAnything(t *testing.T) {
 // TestS13ReadingChangesNothing: every page, twice by GET and by HEAD, as whoever is
 // there. The message that waits for the next page is not taken by a HEAD.
 func TestS13ReadingChangesNothing(t *testing.T) {
+	t.Parallel()
 	site := sitetest.Start(t)
 	site.AddUser("eve", models.Member)
 	site.StopClock()
@@ -109,6 +111,7 @@ func TestS13ReadingChangesNothing(t *testing.T) {
 // is a lot to write: a message waits, it was not seen for a while, and another
 // secret signs its cookie.
 func TestS13AHeadChangesNothing(t *testing.T) {
+	t.Parallel()
 	twoSecrets := func(config *handlers.Config) { config.Secrets = []string{sitetest.SecretB, sitetest.SecretA} }
 	site := sitetest.Start(t, twoSecrets)
 	user := site.User("ada")
@@ -183,6 +186,7 @@ func TestS13AHeadChangesNothing(t *testing.T) {
 }
 
 func TestEveryOtherPageIsForTheSignedIn(t *testing.T) {
+	t.Parallel()
 	site := sitetest.Start(t)
 	guarded := 0
 	for _, route := range site.App.GetRoutes(true) {
@@ -199,6 +203,7 @@ func TestEveryOtherPageIsForTheSignedIn(t *testing.T) {
 }
 
 func TestABadRequestIsAnsweredAndWritesNothing(t *testing.T) {
+	t.Parallel()
 	site := sitetest.Start(t)
 	ada := site.SignIn("ada")
 	before := site.Rows()
@@ -230,6 +235,7 @@ func TestABadRequestIsAnsweredAndWritesNothing(t *testing.T) {
 
 // TestRawRequests sends what no well-behaved client sends.
 func TestRawRequests(t *testing.T) {
+	t.Parallel()
 	site := sitetest.Start(t)
 	for what, raw := range map[string]string{
 		"no HTTP at all":            "hello\r\n\r\n",
@@ -263,6 +269,7 @@ func TestRawRequests(t *testing.T) {
 }
 
 func TestWhatIsNoFormChangesNothing(t *testing.T) {
+	t.Parallel()
 	site := sitetest.Start(t)
 	ada := site.SignIn("ada")
 	ada.Post("/account/name", "full_name", "Ada Lovelace").LeadsTo("/account")
@@ -302,6 +309,7 @@ func TestWhatIsNoFormChangesNothing(t *testing.T) {
 }
 
 func TestHeadIsGetWithoutBody(t *testing.T) {
+	t.Parallel()
 	site := sitetest.Start(t)
 	ada := site.SignIn("ada")
 	for _, path := range []string{"/dashboard", "/login", "/nothing", "/healthz"} {
@@ -322,6 +330,7 @@ func TestHeadIsGetWithoutBody(t *testing.T) {
 // TestTheAddressOfAFormLeadsToItsPage: people load it again, or find it in their
 // history.
 func TestTheAddressOfAFormLeadsToItsPage(t *testing.T) {
+	t.Parallel()
 	site := sitetest.Start(t)
 	ada := site.SignIn("ada")
 	for path, page := range map[string]string{
@@ -342,6 +351,7 @@ func TestTheAddressOfAFormLeadsToItsPage(t *testing.T) {
 }
 
 func TestARequestWithoutHostIsRefused(t *testing.T) {
+	t.Parallel()
 	site := sitetest.Start(t)
 	connection, err := net.Dial("tcp", strings.TrimPrefix(site.URL, "http://"))
 	sitetest.Must(t, err)
@@ -354,10 +364,10 @@ func TestARequestWithoutHostIsRefused(t *testing.T) {
 }
 
 func TestASlowRequestIsCutOff(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("it takes as long as the server is patient")
 	}
-	t.Parallel()
 	site := sitetest.Start(t)
 	connection, err := net.Dial("tcp", strings.TrimPrefix(site.URL, "http://"))
 	sitetest.Must(t, err)
@@ -386,6 +396,7 @@ func TestASlowRequestIsCutOff(t *testing.T) {
 }
 
 func TestEveryLinkLeadsSomewhere(t *testing.T) {
+	t.Parallel()
 	ada := sitetest.Start(t).SignIn("ada")
 	links := regexp.MustCompile(`(?:href|src)="(/[^"#]*)`)
 	seen := map[string]bool{}
@@ -414,6 +425,7 @@ func TestEveryLinkLeadsSomewhere(t *testing.T) {
 }
 
 func TestAssetsAreKeptForEverAndCompressed(t *testing.T) {
+	t.Parallel()
 	site := sitetest.Start(t)
 	page := site.Visitor().Get("/login")
 	sheet := regexp.MustCompile(`/public/app\.[0-9a-f]{12}\.css`).FindString(page.Body)
@@ -436,6 +448,7 @@ func TestAssetsAreKeptForEverAndCompressed(t *testing.T) {
 }
 
 func TestAPanicIsAPageAndALine(t *testing.T) {
+	t.Parallel()
 	site := sitetest.Start(t)
 	ada := site.SignIn("ada")
 	site.Broken.Store(true)
@@ -452,6 +465,7 @@ func TestAPanicIsAPageAndALine(t *testing.T) {
 }
 
 func TestNamesAreShownAsTyped(t *testing.T) {
+	t.Parallel()
 	site := sitetest.Start(t)
 	for i, full := range []string{"x", strings.Repeat("W", 200), "<script>alert(1)</script>", "שרה כהן", "🙂🙃", `"'&`} {
 		name := fmt.Sprint("user", i)

@@ -8,6 +8,7 @@ import (
 )
 
 func TestAWrongTableOfRoutesIsRefused(t *testing.T) {
+	t.Parallel()
 	for what, table := range map[string]struct {
 		routes []route
 		said   string
@@ -26,6 +27,7 @@ func TestAWrongTableOfRoutesIsRefused(t *testing.T) {
 }
 
 func TestTheOrderOfRoutesMeansNothing(t *testing.T) {
+	t.Parallel()
 	table := []route{page("/x/:id", Anyone, nil), page("/:any", Anyone, nil), page("/x/new", Anyone, nil), page("/x/:id/y", Anyone, nil), page("/x/new/z", Anyone, nil)}
 	want := fmt.Sprint(paths(bySpecificity(table)))
 	slices.Reverse(table)

@@ -11,6 +11,7 @@ import (
 )
 
 func TestTheFirstStart(t *testing.T) {
+	t.Parallel()
 	site := sitetest.StartEmpty(t)
 	first := site.Visitor()
 	for _, path := range []string{"/", "/login", "/dashboard", "/nothing"} {

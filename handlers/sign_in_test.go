@@ -17,6 +17,7 @@ import (
 )
 
 func TestFailedSignInsSlowDownFurtherOnes(t *testing.T) {
+	t.Parallel()
 	site := sitetest.Start(t)
 	site.StopClock()
 	owner := site.SignIn("ada")
@@ -92,6 +93,7 @@ func TestAMadeUpCookieCostsNothing(t *testing.T) {
 }
 
 func TestOneBrowserOfSeveralPeople(t *testing.T) {
+	t.Parallel()
 	site := sitetest.Start(t)
 	kiosk := site.Visitor()
 	for i := range 12 {
@@ -113,6 +115,7 @@ func TestOneBrowserOfSeveralPeople(t *testing.T) {
 }
 
 func TestUsernamesAreComparedAsPeopleDo(t *testing.T) {
+	t.Parallel()
 	site := sitetest.Start(t)
 	site.AddUser("Zoë", models.Member)
 	for _, typed := range []string{"zoë", "ZOË", "Zoe\u0308", "ｚｏë", "  zoë "} {
@@ -125,6 +128,7 @@ func TestUsernamesAreComparedAsPeopleDo(t *testing.T) {
 }
 
 func TestTheSignInSaysWhatIsMisconfigured(t *testing.T) {
+	t.Parallel()
 	https := func(c *handlers.Config) { c.URL = &url.URL{Scheme: "https", Host: "dash.example.org"} }
 	trusting := func(c *handlers.Config) { https(c); c.TrustedProxies = prefixes(t, "127.0.0.0/8") }
 	for _, test := range []struct {
@@ -169,6 +173,7 @@ func TestTheSignInSaysWhatIsMisconfigured(t *testing.T) {
 }
 
 func TestOnesOwnMistypingRaisesNoAlarm(t *testing.T) {
+	t.Parallel()
 	site := sitetest.Start(t)
 	eve := site.AddUser("eve", models.Member)
 	mine := site.SignIn("ada")
@@ -201,6 +206,7 @@ func TestOnesOwnMistypingRaisesNoAlarm(t *testing.T) {
 // TestTheAlarmRingsForWhoeverWasInside: a stolen cookie of a session, or a browser that knew
 // an earlier password or an earlier user of that name, makes no failure a trusted one.
 func TestTheAlarmRingsForWhoeverWasInside(t *testing.T) {
+	t.Parallel()
 	const next = "another walk in the grass"
 	alarms := func(site *sitetest.Site) int {
 		return site.Count(`SELECT COALESCE(SUM(count), 0) FROM events WHERE kind = 'failed sign-in' AND NOT known`)

@@ -19,6 +19,7 @@ import (
 // another connection, and by another process. Whoever asks after a change was
 // acknowledged sees it, or a later one.
 func TestS12WhatIsKeptIsNeverStale(t *testing.T) {
+	t.Parallel()
 	site := sitetest.Start(t)
 	eve := site.AddUser("eve", models.Member)
 	other := site.AnotherWriter()
@@ -68,6 +69,7 @@ func TestS12WhatIsKeptIsNeverStale(t *testing.T) {
 // show it are kept: by somebody else's browser, over another connection, by another process, and by the
 // command line.
 func TestS12EveryChangeIsSeenAtOnce(t *testing.T) {
+	t.Parallel()
 	site := sitetest.Start(t)
 	eve := site.AddUser("eve", models.Member)
 	other := site.AnotherWriter()

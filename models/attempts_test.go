@@ -16,6 +16,7 @@ import (
 
 // TestASuccessLeavesTheCountOfItsAddress to those who try from there at that moment.
 func TestASuccessLeavesTheCountOfItsAddress(t *testing.T) {
+	t.Parallel()
 	db, _ := clockwork(t)
 	from := ClientInfo{Address: "203.0.113.9"}
 	for i := range DefaultThrottle.Address - 2 {
@@ -34,6 +35,7 @@ func TestASuccessLeavesTheCountOfItsAddress(t *testing.T) {
 
 // TestABoundedNumberWaitsAtOneAccount: in the queue of the limiter, and before it.
 func TestABoundedNumberWaitsAtOneAccount(t *testing.T) {
+	t.Parallel()
 	db, _ := clockwork(t)
 	added(t, db, "ada")
 	db.limiter.Capacity = 8
@@ -74,6 +76,7 @@ func TestABoundedNumberWaitsAtOneAccount(t *testing.T) {
 }
 
 func TestTriesAtOneMomentAreCounted(t *testing.T) {
+	t.Parallel()
 	db, _ := clockwork(t)
 	var free, slowed atomic.Int32
 	var wg sync.WaitGroup
@@ -93,6 +96,7 @@ func TestTriesAtOneMomentAreCounted(t *testing.T) {
 }
 
 func TestWhoWasTurnedAwayAtTheLimiterIsNotToBlame(t *testing.T) {
+	t.Parallel()
 	db, _ := clockwork(t)
 	db.limiter.Capacity = 0
 	for range 10 {
@@ -107,6 +111,7 @@ func TestWhoWasTurnedAwayAtTheLimiterIsNotToBlame(t *testing.T) {
 }
 
 func TestNoPasswordIsLookedAtWhileAFailureIsUnwritten(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("it waits for a locked database")
 	}

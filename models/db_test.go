@@ -24,6 +24,7 @@ func open(t *testing.T) *DB {
 // TestTheFilesAreTheirOwnersAlone: so is a folder that the program makes. One
 // that was there keeps its mode.
 func TestTheFilesAreTheirOwnersAlone(t *testing.T) {
+	t.Parallel()
 	made, there := filepath.Join(t.TempDir(), "data"), filepath.Join(t.TempDir(), "data")
 	check(t, os.Mkdir(there, 0o700))
 	check(t, os.Chmod(there, 0o775))
@@ -75,6 +76,7 @@ func openAt(t *testing.T, version int64, fill ...string) *DB {
 }
 
 func TestAuthorsByNameBecomeAuthorsByID(t *testing.T) {
+	t.Parallel()
 	db := openAt(t, 6,
 		`INSERT INTO users (id, name, name_key, full_name, role, disabled, created, password) VALUES
 			('A', 'Ada', 'ada', '', 'admin', FALSE, 100, ''), ('E', 'eve', 'eve', '', 'member', FALSE, 100, '')`,
@@ -94,6 +96,7 @@ func TestAuthorsByNameBecomeAuthorsByID(t *testing.T) {
 }
 
 func TestUsersOfBeforeAreFound(t *testing.T) {
+	t.Parallel()
 	db := openAt(t, 6, `INSERT INTO users (id, name, name_key, full_name, role, disabled, created, password) VALUES
 		('I', 'Ivan', 'ivan', 'Иван Петров', 'admin', FALSE, 100, ''), ('E', 'eve', 'eve', '', 'member', FALSE, 100, '')`)
 	for text, want := range map[string]string{"иван": "I", "ПЕТРОВ ivan": "I", "EVE": "E"} {
@@ -114,6 +117,7 @@ func check(t *testing.T, err error) {
 
 // TestACopyWhoseMarkCannotBeWrittenIsLeftAsItIs: nothing ends by a start that fails.
 func TestACopyWhoseMarkCannotBeWrittenIsLeftAsItIs(t *testing.T) {
+	t.Parallel()
 	db := open(t)
 	check(t, db.CheckRestored(t.Context()))
 	aSession(t, db)

@@ -39,6 +39,7 @@ func TestEventsAreTheirOwnersAlone(t *testing.T) {
 // TestListsOfEventsAreReadFromAnIndex: a page of a long list costs no more than
 // one of a short list, and a user's list does not depend on what others did.
 func TestListsOfEventsAreReadFromAnIndex(t *testing.T) {
+	t.Parallel()
 	db := open(t)
 	for name, list := range map[string]struct {
 		filter EventFilter

@@ -7,6 +7,7 @@ import (
 )
 
 func TestASessionSeenDuringAWriteIsWrittenAgain(t *testing.T) {
+	t.Parallel()
 	seen := newLastSeen()
 	session := &Session{ID: "one", Seen: database.UnixTime(1000)}
 	if seen.touch(session, database.UnixTime(1059)); len(seen.unwritten()) != 0 {

@@ -19,6 +19,7 @@ import (
 
 // TestAnOldHashDoesNotReplaceANewPassword that was set while the old one was verified.
 func TestAnOldHashDoesNotReplaceANewPassword(t *testing.T) {
+	t.Parallel()
 	db := open(t)
 	added(t, db, "ada")
 	weak := argon2.IDKey([]byte(goodPassword), []byte("0123456789abcdef"), 1, 64, 1, 32)
@@ -37,6 +38,7 @@ func TestAnOldHashDoesNotReplaceANewPassword(t *testing.T) {
 }
 
 func TestAPasswordHashIsShownToNobody(t *testing.T) {
+	t.Parallel()
 	db := open(t)
 	user, err := db.AddUser(t.Context(), NewUser{Name: "ada", Password: goodPassword, Role: Admin}, CommandLine)
 	check(t, err)
@@ -69,6 +71,7 @@ func TestAPasswordHashIsShownToNobody(t *testing.T) {
 }
 
 func TestAnOldHashIsMadeAnewAtSignIn(t *testing.T) {
+	t.Parallel()
 	db := open(t)
 	const plaintext = goodPassword
 	_, err := db.AddUser(t.Context(), NewUser{Name: "ada", Password: plaintext, Role: Admin}, CommandLine)
@@ -93,6 +96,7 @@ func TestAnOldHashIsMadeAnewAtSignIn(t *testing.T) {
 }
 
 func TestTheStrengthIsJudgedAfterTheCurrentPassword(t *testing.T) {
+	t.Parallel()
 	db := open(t)
 	user, err := db.AddUser(t.Context(), NewUser{Name: "ada", Password: goodPassword, Role: Admin}, CommandLine)
 	check(t, err)

@@ -35,6 +35,7 @@ func fail(t *testing.T, db *DB, name string, from ClientInfo) time.Duration {
 }
 
 func TestDelaysGrow(t *testing.T) {
+	t.Parallel()
 	throttle := Throttle{Account: 3, Delay: time.Second, Longest: time.Minute}
 	for count, want := range []time.Duration{0, 0, 0, 1e9, 2e9, 4e9, 8e9, 16e9, 32e9, 60e9, 60e9} {
 		if got := throttle.delay(count, 3); got != want {
@@ -48,6 +49,7 @@ func TestDelaysGrow(t *testing.T) {
 
 // TestTheLimitsAreWhatIsPromised, in figures.
 func TestTheLimitsAreWhatIsPromised(t *testing.T) {
+	t.Parallel()
 	if DefaultThrottle != (Throttle{Account: 5, Address: 20, Delay: time.Second, Longest: 15 * time.Minute}) {
 		t.Errorf("the defaults are %+v", DefaultThrottle)
 	}
@@ -62,6 +64,7 @@ func TestTheLimitsAreWhatIsPromised(t *testing.T) {
 
 // TestASuccessClearsWhatIsItsOwn: a known browser's count, and an account's without an address.
 func TestASuccessClearsWhatIsItsOwn(t *testing.T) {
+	t.Parallel()
 	for what, from := range map[string]ClientInfo{"a known browser": {Address: "203.0.113.9", Device: "laptop"}, "no address": {}} {
 		db, _ := clockwork(t)
 		added(t, db, "ada")
@@ -81,6 +84,7 @@ func TestASuccessClearsWhatIsItsOwn(t *testing.T) {
 }
 
 func TestManyAddressesAtOneAccountAreSlowed(t *testing.T) {
+	t.Parallel()
 	for _, name := range []string{"ada", "nobody"} { // it does not tell who exists
 		t.Run(name, func(t *testing.T) {
 			db, later := clockwork(t)
@@ -142,6 +146,7 @@ func guesses(t *testing.T, db *DB, later func(time.Duration), from ClientInfo, s
 }
 
 func TestAllTheWorldTriesAnAccountAHundredTimesADay(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("it guesses for two days")
 	}
@@ -154,6 +159,7 @@ func TestAllTheWorldTriesAnAccountAHundredTimesADay(t *testing.T) {
 }
 
 func TestYesterdaysTypingErrorCostsNothing(t *testing.T) {
+	t.Parallel()
 	db, later := clockwork(t)
 	office := ClientInfo{Address: "203.0.113.9"}
 	for day := range 60 { // each by somebody else
@@ -188,6 +194,7 @@ func TestYesterdaysTypingErrorCostsNothing(t *testing.T) {
 }
 
 func TestAClockThatIsSetBackLocksNobodyOut(t *testing.T) {
+	t.Parallel()
 	for what, from := range map[string]ClientInfo{"a stranger": {Address: "203.0.113.9"}, "a known browser": {Device: "laptop"}} {
 		t.Run(what, func(t *testing.T) {
 			db, later := clockwork(t)
@@ -214,6 +221,7 @@ func TestAClockThatIsSetBackLocksNobodyOut(t *testing.T) {
 }
 
 func TestOneAddressAtManyAccountsIsSlowed(t *testing.T) {
+	t.Parallel()
 	for _, address := range []string{"203.0.113.9", "2001:db8:1:2::%d"} {
 		db, _ := clockwork(t)
 		tries := 0
@@ -236,6 +244,7 @@ func TestOneAddressAtManyAccountsIsSlowed(t *testing.T) {
 }
 
 func TestSuccessClearsTheAccountAndNotTheAddress(t *testing.T) {
+	t.Parallel()
 	db, _ := clockwork(t)
 	_, err := db.AddUser(t.Context(), NewUser{Name: "ada", Password: goodPassword, Role: Admin}, CommandLine)
 	check(t, err)
@@ -262,6 +271,7 @@ func TestSuccessClearsTheAccountAndNotTheAddress(t *testing.T) {
 }
 
 func TestAKnownBrowserIsNotLockedOut(t *testing.T) {
+	t.Parallel()
 	db, _ := clockwork(t)
 	_, err := db.AddUser(t.Context(), NewUser{Name: "ada", Password: goodPassword, Role: Admin}, CommandLine)
 	check(t, err)
@@ -284,6 +294,7 @@ func TestAKnownBrowserIsNotLockedOut(t *testing.T) {
 }
 
 func TestARestartClearsNothing(t *testing.T) {
+	t.Parallel()
 	db, _ := clockwork(t)
 	for i := range 6 {
 		fail(t, db, "ada", ClientInfo{Address: fmt.Sprintf("203.0.113.%d", i)})
@@ -307,6 +318,7 @@ func TestARestartClearsNothing(t *testing.T) {
 }
 
 func TestFailuresOfNobodyAreCountedByTheHour(t *testing.T) {
+	t.Parallel()
 	db, later := clockwork(t)
 	for i := range 100 { // 50 minutes long, each by another address at another name
 		if wait := fail(t, db, fmt.Sprint("nobody", i), ClientInfo{Address: fmt.Sprintf("203.0.113.%d", i)}); wait != 0 {
@@ -329,6 +341,7 @@ func TestFailuresOfNobodyAreCountedByTheHour(t *testing.T) {
 }
 
 func TestMadeUpNamesFillNoTable(t *testing.T) {
+	t.Parallel()
 	db, _ := clockwork(t)
 	for range 6 {
 		fail(t, db, "ada", ClientInfo{})

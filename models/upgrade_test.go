@@ -14,6 +14,7 @@ import (
 // TestVersionsChangeWithWhatRefersToUsers: also the rows of a table that somebody
 // added to the product.
 func TestVersionsChangeWithWhatRefersToUsers(t *testing.T) {
+	t.Parallel()
 	file := filepath.Join(t.TempDir(), "daypass.db")
 	db, err := Open(t.Context(), file)
 	check(t, err)
@@ -55,6 +56,7 @@ func TestVersionsChangeWithWhatRefersToUsers(t *testing.T) {
 
 // TestSessionsOfTheVersionBeforeGoOn: their keys were longer.
 func TestSessionsOfTheVersionBeforeGoOn(t *testing.T) {
+	t.Parallel()
 	file := filepath.Join(t.TempDir(), "daypass.db")
 	db, err := Open(t.Context(), file)
 	check(t, err)
@@ -83,6 +85,7 @@ func TestSessionsOfTheVersionBeforeGoOn(t *testing.T) {
 // TestAnUpgradeKeepsEverybodySignedIn: a version that kept no mark beside the
 // database served it before. A copy from then ends everything once there is one.
 func TestAnUpgradeKeepsEverybodySignedIn(t *testing.T) {
+	t.Parallel()
 	file := filepath.Join(t.TempDir(), "daypass.db")
 	old, err := sql.Open("sqlite3", file+"?_journal_mode=WAL")
 	check(t, err)

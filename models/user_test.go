@@ -16,6 +16,7 @@ import (
 func encodeForTest(b []byte) string { return base64.RawStdEncoding.EncodeToString(b) }
 
 func TestUsernames(t *testing.T) {
+	t.Parallel()
 	for typed, want := range map[string]string{
 		"ada": "ada", "Ada": "ada", " ada ": "ada", "ADA.LOVELACE@example.org": "ada.lovelace@example.org",
 		"Zoe\u0308": "zoë", "ｆｕｌｌ": "full", "שרה": "שרה", "x": "x", "Straße": "straße", "李小龙": "李小龙",
@@ -33,6 +34,7 @@ func TestUsernames(t *testing.T) {
 }
 
 func TestTheLastAdministratorStays(t *testing.T) {
+	t.Parallel()
 	db := open(t)
 	ada, err := db.AddUser(t.Context(), NewUser{Name: "ada", Password: "a walk in the wet grass", Role: Admin}, CommandLine)
 	check(t, err)
@@ -100,6 +102,7 @@ func sessionIn(t *testing.T, db *DB, user *User) *Session {
 }
 
 func TestTheLastAdministratorStaysWhoWasAMemberWhenHisRemovalBegan(t *testing.T) {
+	t.Parallel()
 	db := open(t)
 	ada, err := db.AddUser(t.Context(), NewUser{Name: "ada", Password: goodPassword, Role: Admin}, CommandLine)
 	check(t, err)
@@ -125,6 +128,7 @@ func TestTheLastAdministratorStaysWhoWasAMemberWhenHisRemovalBegan(t *testing.T)
 }
 
 func TestARemovalThatWaitedDoesNotOutliveWhatEndsTheSession(t *testing.T) {
+	t.Parallel()
 	for name, meanwhile := range map[string]func(*DB, *Session) error{
 		"disabled":       func(db *DB, mine *Session) error { return db.SetDisabled(t.Context(), &mine.User, true, CommandLine) },
 		"signed out":     func(db *DB, mine *Session) error { return db.EndSession(t.Context(), mine, CommandLine) },
@@ -149,6 +153,7 @@ func TestARemovalThatWaitedDoesNotOutliveWhatEndsTheSession(t *testing.T) {
 }
 
 func TestWhoIsNoAdministratorAnyMoreDoesNothingToOthers(t *testing.T) {
+	t.Parallel()
 	db := open(t)
 	bob, err := db.AddUser(t.Context(), NewUser{Name: "bob", Password: goodPassword, Role: Admin}, CommandLine)
 	check(t, err)
@@ -184,6 +189,7 @@ func TestWhoIsNoAdministratorAnyMoreDoesNothingToOthers(t *testing.T) {
 }
 
 func TestNobodyWhoWasRemovedGetsALink(t *testing.T) {
+	t.Parallel()
 	db := open(t)
 	eve, err := db.AddUser(t.Context(), NewUser{Name: "eve", Password: goodPassword, Role: Member}, CommandLine)
 	check(t, err)
@@ -195,6 +201,7 @@ func TestNobodyWhoWasRemovedGetsALink(t *testing.T) {
 
 // TestTwoWhoMakeTheFirstAccountAtOnce: both have been let in before there was one.
 func TestTwoWhoMakeTheFirstAccountAtOnce(t *testing.T) {
+	t.Parallel()
 	db := open(t)
 	release := occupy(t, db.limiter)
 	var wg sync.WaitGroup
@@ -224,6 +231,7 @@ func TestTwoWhoMakeTheFirstAccountAtOnce(t *testing.T) {
 }
 
 func TestAMemberIsRemovedWhereNobodyAdministers(t *testing.T) {
+	t.Parallel()
 	db := open(t)
 	eve, err := db.AddUser(t.Context(), NewUser{Name: "eve", Password: goodPassword, Role: Member}, CommandLine)
 	check(t, err)
@@ -232,6 +240,7 @@ func TestAMemberIsRemovedWhereNobodyAdministers(t *testing.T) {
 }
 
 func TestSweepingForgetsWhatWasKeptLongEnough(t *testing.T) {
+	t.Parallel()
 	db, later := clockwork(t)
 	ada, err := db.AddUser(t.Context(), NewUser{Name: "ada", Password: goodPassword, Role: Admin}, CommandLine)
 	check(t, err)

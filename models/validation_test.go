@@ -6,6 +6,7 @@ import (
 )
 
 func TestValidationErrorRefusesFields(t *testing.T) {
+	t.Parallel()
 	text := func(e ValidationError, typed *string) { e.Text("x", typed, 5) }
 	number := func(e ValidationError, typed *string) { e.Number("x", typed) }
 	date := func(e ValidationError, typed *string) { e.Date("x", typed) }

@@ -21,6 +21,7 @@ func aSession(t *testing.T, db *DB) *Session {
 }
 
 func TestS10ValuesOfOneSessionDoNotUndoEachOther(t *testing.T) {
+	t.Parallel()
 	db := open(t)
 	session := aSession(t, db)
 	var wg sync.WaitGroup
@@ -56,6 +57,7 @@ func TestS10ValuesOfOneSessionDoNotUndoEachOther(t *testing.T) {
 
 // TestS10ValuesAreTheirSessionsAlone: also those of another session of the same user.
 func TestS10ValuesAreTheirSessionsAlone(t *testing.T) {
+	t.Parallel()
 	db := open(t)
 	one := aSession(t, db)
 	two := begun(t, db, "two", &one.User, time.Hour)
@@ -75,6 +77,7 @@ func TestS10ValuesAreTheirSessionsAlone(t *testing.T) {
 }
 
 func TestS10OfTwoThatTakeAValueOneGetsIt(t *testing.T) {
+	t.Parallel()
 	db := open(t)
 	session := aSession(t, db)
 	for round := range 50 {
@@ -100,6 +103,7 @@ func TestS10OfTwoThatTakeAValueOneGetsIt(t *testing.T) {
 }
 
 func TestS9ValuesGoWithTheirSession(t *testing.T) {
+	t.Parallel()
 	db := open(t)
 	session := aSession(t, db)
 	check(t, db.SetValue(t.Context(), session, "name", "value"))
@@ -118,6 +122,7 @@ func TestS9ValuesGoWithTheirSession(t *testing.T) {
 }
 
 func TestS11ADamagedRowHarmsItsSessionAlone(t *testing.T) {
+	t.Parallel()
 	db := open(t)
 	session := aSession(t, db)
 	for _, damage := range []string{`expires = 'never'`, `seen = X'00'`, `created = 'x'`} {

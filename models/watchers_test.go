@@ -3,6 +3,7 @@ package models
 import "testing"
 
 func TestWatchersOfOneSessionAreToldOfItsEnd(t *testing.T) {
+	t.Parallel()
 	w := newWatchers()
 	mine, other := &Session{ID: "mine", User: User{ID: "ada"}}, &Session{ID: "other", User: User{ID: "ada"}}
 	first, stop, ok := w.add(mine)
@@ -30,6 +31,7 @@ func TestWatchersOfOneSessionAreToldOfItsEnd(t *testing.T) {
 }
 
 func TestWatchersAreBoundedBySessionAndUser(t *testing.T) {
+	t.Parallel()
 	w := newWatchers()
 	var stops []func()
 	for i := range MaxWatchersPerUser {

@@ -15,6 +15,7 @@ import (
 )
 
 func TestUsersFromTheCommandLine(t *testing.T) {
+	t.Parallel()
 	site := sitetest.Start(t)
 	on := func(args ...string) []string { return append(args, "--database", site.File) }
 	for _, test := range []struct {
@@ -74,6 +75,7 @@ func TestUsersFromTheCommandLine(t *testing.T) {
 }
 
 func TestListsOfProgramsHaveOneForm(t *testing.T) {
+	t.Parallel()
 	file := filepath.Join(t.TempDir(), "daypass.db")
 	list := func(args ...string) (rows []map[string]any) {
 		t.Helper()
@@ -100,6 +102,7 @@ func TestListsOfProgramsHaveOneForm(t *testing.T) {
 }
 
 func TestCommandsBesideARunningServer(t *testing.T) {
+	t.Parallel()
 	site := sitetest.Start(t)
 	beside := func(args ...string) string {
 		t.Helper()

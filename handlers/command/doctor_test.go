@@ -89,6 +89,7 @@ func TestTheDoctor(t *testing.T) {
 // TestTheDoctorOfANewInstallation finds nothing to do, before the first start and
 // after it.
 func TestTheDoctorOfANewInstallation(t *testing.T) {
+	t.Parallel()
 	checkout := t.TempDir()
 	sitetest.Must(t, os.Mkdir(filepath.Join(checkout, "data"), 0o755)) // as git makes it
 	sitetest.Must(t, os.WriteFile(filepath.Join(checkout, "data/.gitignore"), nil, 0o644))
@@ -115,6 +116,7 @@ func TestTheDoctorOfANewInstallation(t *testing.T) {
 // TestAFolderOfSomebodyElse, such as the volume of a container, can be used. The
 // doctor says who else may write there.
 func TestAFolderOfSomebodyElse(t *testing.T) {
+	t.Parallel()
 	if os.Geteuid() != 0 {
 		t.Skip("only root can be somebody else")
 	}

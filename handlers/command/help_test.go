@@ -35,6 +35,7 @@ func TestHelpListsTheTopicsAndShowsEach(t *testing.T) {
 }
 
 func TestAnUnknownTopicIsAnsweredWithTheList(t *testing.T) {
+	t.Parallel()
 	for _, unknown := range []string{"nonsense", "../help.go", ""} {
 		status, out, errs := sitetest.Typed(t, "", "help", unknown)
 		if unknown == "" {
@@ -58,6 +59,7 @@ func TestHelpIsThereWhenAVariableIsMisspelt(t *testing.T) {
 
 // TestTopicsFitATerminal: what has to be one line, tables and code, may be longer.
 func TestTopicsFitATerminal(t *testing.T) {
+	t.Parallel()
 	texts := sitetest.Documents(t)
 	if hasOwnName(texts) {
 		t.Skip("a name of another length makes lines of another length")

@@ -22,6 +22,7 @@ import (
 )
 
 func TestTheReadmeNamesEveryFlagAndVariable(t *testing.T) {
+	t.Parallel()
 	content, err := os.ReadFile("../../README.md")
 	sitetest.Must(t, err)
 	readme := string(content)
@@ -74,6 +75,7 @@ func TestTheReadmeNamesEveryFlagAndVariable(t *testing.T) {
 }
 
 func TestTheReadmeIsShortAndLeadsToTheTopics(t *testing.T) {
+	t.Parallel()
 	texts := sitetest.Documents(t)
 	if lines := strings.Count(texts["README.md"], "\n"); lines > 300 {
 		t.Errorf("the README has %d lines: what is longer than a screen goes into a help topic", lines)
@@ -104,6 +106,7 @@ func hasOwnName(documents map[string]string) bool {
 // TestCommandsInTheReadmeAndTheTopicsExist parses each daypass command, and looks
 // for what each go test command names.
 func TestCommandsInTheReadmeAndTheTopicsExist(t *testing.T) {
+	t.Parallel()
 	root := os.DirFS(sitetest.Root(t))
 	tests := map[string][]string{} // names by package
 	for _, pattern := range []string{"*_test.go", "handlers/*_test.go", "handlers/*/*_test.go", "models/*_test.go"} {
@@ -167,6 +170,7 @@ func TestCommandsInTheReadmeAndTheTopicsExist(t *testing.T) {
 // is written there, in a copy of the tree. A block that no line of this test is
 // about fails it.
 func TestBlocksOfTheReadmeAndTheTopics(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("it builds the program several times")
 	}

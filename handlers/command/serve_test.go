@@ -25,6 +25,7 @@ import (
 
 // TestS8ARestartOfTheProgramAppliesTheLimitBefore it takes the one it is told now.
 func TestS8ARestartOfTheProgramAppliesTheLimitBefore(t *testing.T) {
+	t.Parallel()
 	folder := t.TempDir()
 	file := filepath.Join(folder, "data", "daypass.db")
 	_, _, errs := sitetest.Typed(t, sitetest.Password+"\n", "--database", file, "user", "add", "ada", "--admin")
@@ -44,6 +45,7 @@ func TestS8ARestartOfTheProgramAppliesTheLimitBefore(t *testing.T) {
 }
 
 func TestTheProgramFromTheFirstStartOn(t *testing.T) {
+	t.Parallel()
 	folder := t.TempDir()
 	first := sitetest.Launch(t, folder)
 	link := regexp.MustCompile(`http://localhost:\d+/setup\?token=(\w+)`).FindStringSubmatch(first.Out.String())
@@ -78,6 +80,7 @@ func TestTheProgramFromTheFirstStartOn(t *testing.T) {
 // TestManyConnectionsShutNobodyOut: a program that may open 300 files gets 2,000
 // connections, some of which begin a request. Who is signed in still gets through.
 func TestManyConnectionsShutNobodyOut(t *testing.T) {
+	t.Parallel()
 	if sitetest.OpenFiles(3000) < 3000 {
 		t.Skip("too few files may be open here")
 	}
@@ -131,6 +134,7 @@ func TestManyConnectionsShutNobodyOut(t *testing.T) {
 // TestAClientThatReadsNothingShutsNobodyOut: it asks for much at once on each of its
 // connections, so that all of them are in use, while those of others wait for a request.
 func TestAClientThatReadsNothingShutsNobodyOut(t *testing.T) {
+	t.Parallel()
 	if sitetest.OpenFiles(3000) < 3000 {
 		t.Skip("too few files may be open here")
 	}
@@ -182,6 +186,7 @@ func TestAClientThatReadsNothingShutsNobodyOut(t *testing.T) {
 // TestASignalRightAfterTheStartEndsTheServer, also when it comes before the
 // server has begun to accept.
 func TestASignalRightAfterTheStartEndsTheServer(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("it starts the server 300 times")
 	}
@@ -211,6 +216,7 @@ func TestASignalRightAfterTheStartEndsTheServer(t *testing.T) {
 // TestASecondCtrlCEndsTheProgramAtOnce, although a request is under way for which
 // the first one waits.
 func TestASecondCtrlCEndsTheProgramAtOnce(t *testing.T) {
+	t.Parallel()
 	p := sitetest.Launch(t, t.TempDir())
 	address := strings.Replace(strings.TrimPrefix(p.URL, "http://"), "localhost", "127.0.0.1", 1)
 	slow, err := net.Dial("tcp", address)
@@ -238,6 +244,7 @@ func TestASecondCtrlCEndsTheProgramAtOnce(t *testing.T) {
 // TestAStrangerCannotFillTheLog sends what is refused, again and again, with as
 // much in it as a request may have.
 func TestAStrangerCannotFillTheLog(t *testing.T) {
+	t.Parallel()
 	folder := t.TempDir()
 	p := sitetest.Launch(t, folder)
 	site := &sitetest.Site{T: t, URL: p.URL}

@@ -49,6 +49,7 @@ func columns(t *testing.T, table string) []Column {
 // TestNewViewsWork: what is written is formatted, passes vet, and the tests that
 // are written with it pass, as do those that look at all pages.
 func TestNewViewsWork(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("it builds a copy of the program")
 	}
@@ -76,6 +77,7 @@ func TestNewViewsWork(t *testing.T) {
 }
 
 func TestSingular(t *testing.T) {
+	t.Parallel()
 	for many, one := range map[string]string{
 		"notes": "note", "price-lists": "price-list", "entries": "entry", "boxes": "box", "classes": "class", "branches": "branch",
 		"news": "news-item", "people": "people-item", "status": "status-item", "access": "access-item", "s": "s-item",
@@ -89,6 +91,7 @@ func TestSingular(t *testing.T) {
 // TestRefusedViewsWriteNothing: names that are taken, that Go or SQL has for
 // itself, or that are none.
 func TestRefusedViewsWriteNothing(t *testing.T) {
+	t.Parallel()
 	checkout := copied(t)
 	before := state(t, checkout)
 	text := columns(t, "title:text")
@@ -172,6 +175,7 @@ func state(t *testing.T, checkout Checkout) string {
 // TestANewAppIsItsOwn: no word of the old name is left but where the copy itself
 // makes copies, and what is built from it has the new one. CI runs all tests of such a copy.
 func TestANewAppIsItsOwn(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("it builds a copy of the program")
 	}

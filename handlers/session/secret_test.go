@@ -9,6 +9,7 @@ import (
 )
 
 func TestSecrets(t *testing.T) {
+	t.Parallel()
 	for secret, part := range map[string]string{
 		"": "bytes", "short": "bytes", "keyboard cat": "tutorial", "Keyboard Cat": "tutorial", "changeme": "tutorial",
 		"thisismysecrctekeyfhrgfgrfrty84fwir767": "tutorial",
@@ -33,6 +34,7 @@ func TestSecrets(t *testing.T) {
 
 // TestSecretsThatAreMadeHave256Bits: every letter of base32 differs from file to file.
 func TestSecretsThatAreMadeHave256Bits(t *testing.T) {
+	t.Parallel()
 	letters := map[int]map[byte]bool{}
 	for range 16 {
 		secrets, err := SecretFile(filepath.Join(t.TempDir(), "secret"))
@@ -55,6 +57,7 @@ func TestSecretsThatAreMadeHave256Bits(t *testing.T) {
 }
 
 func TestTheSecretFile(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "secret")
 	made := make([]string, 8)
 	var wg sync.WaitGroup

@@ -14,6 +14,7 @@ import (
 
 // TestS5WhatExpressSigns holds the known answers of Express's cookie-signature.
 func TestS5WhatExpressSigns(t *testing.T) {
+	t.Parallel()
 	var vectors struct {
 		Sign    []struct{ Value, Secret, Signed string }
 		Reject  []string `json:"reject_under_keyboard_cat"`
@@ -50,6 +51,7 @@ func TestS5WhatExpressSigns(t *testing.T) {
 }
 
 func TestS6AllSecretsVerifyAndTheFirstSigns(t *testing.T) {
+	t.Parallel()
 	before, after := newSigner([]string{"old"}), newSigner([]string{"new", "old"})
 	if id, place, ok := after.idIn(before.cookie("x")); !ok || id != "x" || place != 1 {
 		t.Error("what the old secret signed is refused")
@@ -64,6 +66,7 @@ func TestS6AllSecretsVerifyAndTheFirstSigns(t *testing.T) {
 
 // TestAKeyMayBeTyped: in "daypass session end KEY" a dash would begin a flag.
 func TestAKeyMayBeTyped(t *testing.T) {
+	t.Parallel()
 	for range 1000 {
 		if key := keyOf(newID()); !regexp.MustCompile(`^[A-Z2-7]{26}$`).MatchString(key) {
 			t.Fatalf("the key %q", key)
@@ -73,6 +76,7 @@ func TestAKeyMayBeTyped(t *testing.T) {
 
 // TestIDsDiffer in each of their 256 bits.
 func TestIDsDiffer(t *testing.T) {
+	t.Parallel()
 	seen := map[string]bool{}
 	var set, unset [32]byte
 	for range 10_000 {
@@ -96,6 +100,7 @@ func TestIDsDiffer(t *testing.T) {
 // TestADeviceMarkIsNoSessionCookie, nor the other way round: a mark has a key of
 // its own, derived from the secret.
 func TestADeviceMarkIsNoSessionCookie(t *testing.T) {
+	t.Parallel()
 	secret := "3Yx1dQ8mVt0sGpB7nKcJ5wLhRzE2aUfI"
 	s := newSigner([]string{secret})
 	browser, account := "BROWSER", "ada"
@@ -113,6 +118,7 @@ func TestADeviceMarkIsNoSessionCookie(t *testing.T) {
 
 // TestAFingerprintIsNoPlainHash: a table of hashes of known secrets finds none by it.
 func TestAFingerprintIsNoPlainHash(t *testing.T) {
+	t.Parallel()
 	const secret = "3Yx1dQ8mVt0sGpB7nKcJ5wLhRzE2aUfI"
 	sum := sha256.Sum256([]byte("daypass fingerprint\x00" + secret))
 	if got, want := Fingerprint(secret), hex.EncodeToString(sum[:])[:8]; got != want {

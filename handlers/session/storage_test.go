@@ -40,6 +40,7 @@ func (f *failing) Set(key string, value []byte, lifetime time.Duration) error {
 // TestS11AFailingStorageEndsNoSession, and begins none: what can't be read now
 // may be there later, and what was not stored must not be promised.
 func TestS11AFailingStorageEndsNoSession(t *testing.T) {
+	t.Parallel()
 	db, err := models.Open(t.Context(), filepath.Join(t.TempDir(), "daypass.db"))
 	if err != nil {
 		t.Fatal(err)

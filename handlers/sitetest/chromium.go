@@ -25,11 +25,14 @@ type Window struct {
 	Ctx context.Context // chromedp's, of this tab
 }
 
-// Chromium opens a window of a real browser with a profile of its own. Without
-// Chromium the test is skipped, and fails in CI. Whatever the browser complains
-// about fails the test: scripts, the policy, requests.
+// Chromium opens a window of a real browser with a profile of its own. With -short
+// and without Chromium the test is skipped; without Chromium it fails in CI. Whatever the
+// browser complains about fails the test: scripts, the policy, requests.
 func Chromium(t *testing.T, width, height int64, dark bool) *Window {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("starts a browser")
+	}
 	var path string
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
 		if found, err := exec.LookPath(name); err == nil && path == "" {

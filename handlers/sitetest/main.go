@@ -1,8 +1,11 @@
 package sitetest
 
 import (
+	"flag"
 	"os"
+	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -12,6 +15,9 @@ import (
 
 // realHashes is the variable with which [RealHashes] reaches the programs that a test starts.
 const realHashes = "REAL_HASHES"
+
+// testsPerCore run at a time: most of them wait for the disk, a program or a browser.
+const testsPerCore = 3
 
 // Main lets the test binary be the program, for tests that need a process
 // of their own, and makes passwords cheap to hash. TestMain of every package
@@ -29,6 +35,8 @@ func Main(m *testing.M) {
 		writeWhatIsTold(file)
 		os.Exit(0)
 	}
+	flag.Parse()
+	flag.Set("test.parallel", strconv.Itoa(testsPerCore*runtime.GOMAXPROCS(0)))
 	os.Exit(m.Run())
 }
 

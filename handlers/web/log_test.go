@@ -38,6 +38,7 @@ func (b *lockedBuffer) Reset() {
 }
 
 func TestTheLogIsBounded(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var text lockedBuffer
 		log := slog.New(NewLogHandler(slog.NewTextHandler(&text, nil)))

@@ -8,6 +8,7 @@ import (
 // TestTheDataVersionChangesWithEveryCommit of this process, over whatever connection,
 // and with nothing else.
 func TestTheDataVersionChangesWithEveryCommit(t *testing.T) {
+	t.Parallel()
 	file := filepath.Join(t.TempDir(), "daypass.db")
 	db, err := Open(t.Context(), file)
 	check(t, err)

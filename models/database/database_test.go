@@ -21,6 +21,7 @@ func open(t *testing.T) *DB {
 }
 
 func TestWhatIsWrongWithThePathIsASentence(t *testing.T) {
+	t.Parallel()
 	folder := t.TempDir()
 	text := filepath.Join(folder, "text")
 	check(t, os.WriteFile(text, []byte("This is a letter and not a database.\n"), 0o600))
@@ -45,6 +46,7 @@ func TestWhatIsWrongWithThePathIsASentence(t *testing.T) {
 }
 
 func TestAFullDiskIsASentence(t *testing.T) {
+	t.Parallel()
 	folder := t.TempDir()
 	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder).CombinedOutput(); err != nil {
 		missing := fmt.Sprintf("this test needs a small disk; run it as root: %v %s", err, out)
@@ -65,6 +67,7 @@ func TestAFullDiskIsASentence(t *testing.T) {
 }
 
 func TestADatabaseOfANewerVersionIsRefused(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "daypass.db")
 	db, err := Open(t.Context(), path)
 	check(t, err)
@@ -77,6 +80,7 @@ func TestADatabaseOfANewerVersionIsRefused(t *testing.T) {
 }
 
 func TestSeveralProcessesMayStartAtOnce(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "daypass.db")
 	var wg sync.WaitGroup
 	for range 8 {
@@ -93,6 +97,7 @@ func TestSeveralProcessesMayStartAtOnce(t *testing.T) {
 }
 
 func TestEveryConnectionHasTheSettings(t *testing.T) {
+	t.Parallel()
 	db := open(t)
 	var held []*sql.Conn
 	for range 4 {

@@ -10,6 +10,7 @@ const goodPassword = "a walk in the wet grass"
 func parse(phc string) (Parameters, error) { return Parse(Hash{&phc}) }
 
 func TestAHashIsInPHCForm(t *testing.T) {
+	t.Parallel()
 	hash := PHC(New("a walk in the wet grass"))
 	if !strings.HasPrefix(hash, "$argon2id$v=19$m=19456,t=2,p=1$") {
 		t.Error(hash)
@@ -28,6 +29,7 @@ func TestAHashIsInPHCForm(t *testing.T) {
 
 // TestHashesOfOnePasswordDiffer: a copy of the database does not tell who has the same one.
 func TestHashesOfOnePasswordDiffer(t *testing.T) {
+	t.Parallel()
 	seen := map[string]bool{}
 	var both [2][saltBytes]byte // bits that were set, and bits that were not
 	for range 24 {
@@ -51,6 +53,7 @@ func TestHashesOfOnePasswordDiffer(t *testing.T) {
 
 // TestAHashOfOtherCostsIsOutdated: each cost alone.
 func TestAHashOfOtherCostsIsOutdated(t *testing.T) {
+	t.Parallel()
 	for what, change := range map[string]func(*Parameters){
 		"less memory":    func(p *Parameters) { p.Memory-- },
 		"more memory":    func(p *Parameters) { p.Memory++ },
@@ -71,6 +74,7 @@ func TestAHashOfOtherCostsIsOutdated(t *testing.T) {
 }
 
 func TestAPlantedHashDoesNotExhaustTheServer(t *testing.T) {
+	t.Parallel()
 	good := PHC(New("a walk in the wet grass"))
 	for _, hash := range []string{
 		"", "$", "$$$$$", "plain", good + "$", good[1:],

@@ -9,6 +9,7 @@ import (
 )
 
 func TestTheLimiterRefusesWhatItCannotCheckInGoodTime(t *testing.T) {
+	t.Parallel()
 	l := NewLimiter()
 	l.Capacity = 2
 	hold, entered := make(chan struct{}), make(chan struct{}, 1000)

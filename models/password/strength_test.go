@@ -8,6 +8,7 @@ import (
 )
 
 func TestPasswordsThatAreRefused(t *testing.T) {
+	t.Parallel()
 	for password, part := range map[string]string{
 		"":                             "Choose",
 		"fourteen chars":               "at least 15",
