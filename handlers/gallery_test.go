@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -129,7 +130,7 @@ var gallery = map[string]render.Framed{
 	"admin-user: refused":   &AdminUserPage{Page: signedIn("Ada"), Whose: &someUsers[0], Self: true, Problem: "Ada is the last administrator."},
 	"set-password: form":    &SetPasswordPage{Page: render.Page{Title: "Set your password"}, Token: "x", Whose: "ada", Fields: someFields},
 	"set-password: used":    &SetPasswordPage{Page: render.Page{Title: "This link no longer works"}},
-	"dashboard: one failed": &DashboardPage{Page: tabbed("Dashboard"), Session: &someSession, Attention: models.Attention{Failed: 1}},
+	"dashboard: one failed": &DashboardPage{Page: tabbed("Dashboard"), Session: &someSession, Chart: someChart, Attention: models.Attention{Failed: 1}},
 	"admin: system":         &AdminPage{Page: tabbed("System"), Version: "1", Go: "go", Uptime: "1 day", Size: "1 MiB", System: models.System{Disabled: 1}, Chart: someChart},
 	"confirm: first":        &ConfirmPage{Page: signedIn("Confirm it's you"), Action: "/admin/x", Hidden: []HiddenField{{"role", "<admin>"}}, Fields: someFields},
 	"admin-sessions: none":  &AdminSessionsPage{Page: signedIn("All sessions"), Text: "x"},
@@ -166,27 +167,46 @@ func TestEveryKindOfFieldKeepsWhatWasTyped(t *testing.T) {
 	}
 }
 
-func TestTheGallery(t *testing.T) {
-	t.Parallel()
+var galleryMutex sync.Mutex // rendering fills in the frame of a page
+
+// GalleryPages renders the gallery as if each page were asked for at its own address.
+func GalleryPages(t *testing.T) map[string]string {
+	t.Helper()
 	app := newApp(t)
-	shown := map[string]bool{}
+	galleryMutex.Lock()
+	defer galleryMutex.Unlock()
+	pages := make(map[string]string)
 	for name, page := range gallery {
 		view, _, _ := strings.Cut(name, ":")
-		shown[view] = true
 		c := app.AcquireCtx(&fasthttp.RequestCtx{})
+		c.Request().SetRequestURI("/" + strings.Replace(view, "-", "/", 1))
 		if err := app.render(c, view, page); err != nil {
 			t.Errorf("%s: %v", name, err)
-			continue
 		}
-		body := string(c.Response().Body())
-		if !strings.Contains(body, "<title>"+html.EscapeString(page.Frame().Title)+" · Daypass</title>") || !strings.HasSuffix(strings.TrimSpace(body), "</html>") ||
+		pages[name] = string(c.Response().Body())
+		app.ReleaseCtx(c)
+	}
+	return pages
+}
+
+// TestTheGallery also writes the pages to its artifacts, for what checks them outside of Go.
+func TestTheGallery(t *testing.T) {
+	t.Parallel()
+	shown := map[string]bool{}
+	for name, body := range GalleryPages(t) {
+		view, _, _ := strings.Cut(name, ":")
+		shown[view] = true
+		if !strings.Contains(body, "<title>"+html.EscapeString(gallery[name].Frame().Title)+" · Daypass</title>") || !strings.HasSuffix(strings.TrimSpace(body), "</html>") ||
 			strings.Contains(body, "<no value>") || strings.Contains(body, "ZgotmplZ") {
 			t.Errorf("%s: the page is not whole:\n%s", name, body)
 		}
 		if slots := strings.Count(body, "<main"); slots != 1 || strings.Count(body, "<h1") != 1 {
 			t.Errorf("%s has %d mains and %d titles", name, slots, strings.Count(body, "<h1"))
 		}
-		app.ReleaseCtx(c)
+		file := strings.NewReplacer(": ", "-", " ", "-", "'", "").Replace(name) + ".html"
+		if err := os.WriteFile(filepath.Join(t.ArtifactDir(), file), []byte(body), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	templates, err := filepath.Glob("../views/*.html")
 	if err != nil || len(templates) < 4 {
