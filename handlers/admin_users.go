@@ -150,7 +150,7 @@ func (a *App) renderUser(c *fiber.Ctx, whose *models.User, problem string) error
 		shown.End = "/admin/sessions/" + session.ID + "/end"
 		page.Sessions = append(page.Sessions, shown)
 	}
-	events, err := a.db.EventsOf(c.UserContext(), whose, activityShown)
+	events, err := a.db.Events(c.UserContext(), models.EventFilter{UserID: whose.ID}, activityShown)
 	if err != nil {
 		return err
 	}

@@ -44,7 +44,7 @@ func (a *App) dashboard(c *fiber.Ctx) error {
 	for _, other := range others {
 		page.Others = append(page.Others, newSessionRow(other, session))
 	}
-	events, err := a.db.EventsOf(c.UserContext(), &session.User, activityShown)
+	events, err := a.db.Events(c.UserContext(), models.EventFilter{UserID: session.User.ID}, activityShown)
 	if err != nil {
 		return err
 	}

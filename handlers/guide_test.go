@@ -22,7 +22,7 @@ func TestTheGuideShowsWhatTheCommandWrites(t *testing.T) {
 		t.Skip("the guide's page was added to this checkout")
 	}
 	folder := t.TempDir()
-	if err := here.Copy(folder, scaffold.AsIs); err != nil {
+	if err := here.Copy(folder, nil); err != nil {
 		t.Fatal(err)
 	}
 	guide, err := os.ReadFile("doc.go")

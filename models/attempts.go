@@ -65,25 +65,25 @@ func (a *attempts) begin(ctx context.Context, limits []limit) error {
 			}
 			continue
 		}
-		tallies, now := make([]*counter, len(limits)), a.db.Now()
+		counters, now := make([]*counter, len(limits)), a.db.Now()
 		var wait time.Duration
 		full := false
 		for i, limit := range limits {
-			t, err := a.counter(ctx, limit)
+			c, err := a.counter(ctx, limit)
 			if err != nil {
 				return err
 			}
-			tallies[i] = t
-			wait = max(wait, a.throttle.wait(t.failures, limit.free, now))
-			full = full || t.underWay >= max(1, limit.free-a.throttle.count(t.failures, Time{Time: now}))
+			counters[i] = c
+			wait = max(wait, a.throttle.wait(c.failures, limit.free, now))
+			full = full || c.underWay >= max(1, limit.free-a.throttle.count(c.failures, Time{Time: now}))
 		}
 		switch {
 		case wait > 0:
 			return &ThrottledError{After: wait}
 		case !full:
-			for i, t := range tallies {
-				t.underWay++
-				a.open[limits[i].key] = t
+			for i, c := range counters {
+				c.underWay++
+				a.open[limits[i].key] = c
 			}
 			return nil
 		case a.waiting >= int(a.limiter.Capacity):
@@ -97,8 +97,8 @@ func (a *attempts) begin(ctx context.Context, limits []limit) error {
 
 // counter returns the count of a limit: the one in use, or else the stored one.
 func (a *attempts) counter(ctx context.Context, limit limit) (*counter, error) {
-	if t, ok := a.open[limit.key]; ok {
-		return t, nil
+	if c, ok := a.open[limit.key]; ok {
+		return c, nil
 	}
 	stored, err := storedFailures(ctx, a.db.SQL, limit)
 	return &counter{failures: stored}, err
@@ -128,15 +128,15 @@ func (a *attempts) end(limits []limit, how outcome) {
 	a.Lock()
 	defer a.Unlock()
 	for _, limit := range limits {
-		t := a.open[limit.key]
-		t.underWay--
+		c := a.open[limit.key]
+		c.underWay--
 		switch {
 		case how == failed || how == unwritten:
-			t.failures = a.throttle.add(t.failures, limit.free, a.db.Time())
+			c.failures = a.throttle.add(c.failures, limit.free, a.db.Time())
 		case how == succeeded && !limit.shared:
-			t.failures = failures{}
+			c.failures = failures{}
 		}
-		if t.underWay == 0 {
+		if c.underWay == 0 {
 			delete(a.open, limit.key)
 		}
 	}

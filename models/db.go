@@ -159,7 +159,7 @@ func (db *DB) Ready(ctx context.Context) error {
 	if err == nil {
 		var session *Session
 		if session, err = db.Session(ctx, id); err == nil {
-			_, err = db.EventsOf(ctx, &session.User, 20)
+			_, err = db.Events(ctx, EventFilter{UserID: session.User.ID}, 20)
 		}
 	}
 	if err != nil && !errors.Is(err, sql.ErrNoRows) && !errors.Is(err, ErrNotFound) {

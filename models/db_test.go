@@ -83,7 +83,7 @@ func TestAuthorsByNameBecomeAuthorsByID(t *testing.T) {
 		`INSERT INTO events (id, user_id, kind, at, address, browser, author) VALUES
 			('1', 'E', 'user added', 50, '', '', 'Ada'), ('2', 'E', 'user added', 150, '', '', 'Ada'), ('3', 'E', 'user added', 150, '', '', 'bob'),
 			('4', 'E', 'user added', 150, '', '', 'command line'), ('5', 'E', 'sign-in', 150, '', '', '')`)
-	events, err := db.EventsOf(t.Context(), &User{ID: "E"}, 10)
+	events, err := db.Events(t.Context(), EventFilter{UserID: "E"}, 10)
 	check(t, err)
 	var authors []string
 	for _, event := range events {

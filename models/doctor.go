@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/dustin/go-humanize"
@@ -65,18 +64,18 @@ func DiagnoseFiles(path string) []Finding {
 
 func (db *DB) diagnoseContent(ctx context.Context) Finding {
 	about := "database"
-	var said []string
-	if err := db.SQL.SelectContext(ctx, &said, `PRAGMA quick_check(1)`); err != nil {
+	damage, err := db.Damage(ctx)
+	if err != nil {
 		return Finding{Failed, about, database.Explain(db.Path(), err).Error(), "restore a copy"}
 	}
-	if len(said) != 1 || said[0] != "ok" {
-		return Finding{Failed, about, db.Path() + " is damaged: " + strings.Join(said, " "), "restore a copy, or save what is left with: sqlite3 FILE .recover"}
+	if damage != "" {
+		return Finding{Failed, about, db.Path() + " is damaged: " + damage, "restore a copy, or save what is left with: sqlite3 FILE .recover"}
 	}
 	if db.IsCopy() {
 		return Finding{Warning, about, db.Path() + " is a copy that was put in place", "expect the next start to end all sessions and password links in it"}
 	}
-	var version int
-	if err := db.SQL.GetContext(ctx, &version, `SELECT MAX(version_id) FROM goose_db_version`); err != nil {
+	version, err := db.SchemaVersion(ctx)
+	if err != nil {
 		return Finding{Failed, about, err.Error(), "restore a copy"}
 	}
 	return Finding{OK, about, fmt.Sprintf("%s is whole, schema version %d", db.Path(), version), ""}
@@ -84,16 +83,14 @@ func (db *DB) diagnoseContent(ctx context.Context) Finding {
 
 func (db *DB) diagnoseSettings(ctx context.Context) Finding {
 	const about = "durability"
-	var journal, synchronous, foreign string
-	for pragma, value := range map[string]*string{"journal_mode": &journal, "synchronous": &synchronous, "foreign_keys": &foreign} {
-		if err := db.SQL.GetContext(ctx, value, `PRAGMA `+pragma); err != nil {
-			return Finding{Failed, about, err.Error(), "see what the disk and the system's log say"}
-		}
+	settings, safe, err := db.Settings(ctx)
+	switch {
+	case err != nil:
+		return Finding{Failed, about, err.Error(), "see what the disk and the system's log say"}
+	case !safe:
+		return Finding{Failed, about, settings, "put the database on a local disk: network file systems can't keep it safe"}
 	}
-	if journal != "wal" || synchronous != "2" || foreign != "1" {
-		return Finding{Failed, about, fmt.Sprintf("journal_mode=%s synchronous=%s foreign_keys=%s", journal, synchronous, foreign), "put the database on a local disk: network file systems can't keep it safe"}
-	}
-	return Finding{OK, about, "journal_mode=wal synchronous=full foreign_keys=on", ""}
+	return Finding{OK, about, settings, ""}
 }
 
 func diagnoseSpace(folder string) Finding {
@@ -145,7 +142,7 @@ func openToOthers(name string, info fs.FileInfo) Finding {
 func DiagnoseSecretFile(path string) Finding {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return Finding{OK, "secret file", path + " is not there yet: the start makes it", ""}
+		return Finding{OK, "secret file", path + " does not exist yet: created at the start", ""}
 	}
 	if err != nil {
 		return Finding{Failed, "secret file", err.Error(), "put it back, or remove it to have a new one made"}

@@ -45,25 +45,15 @@ type Event struct {
 	Author   string  `db:"author"`    // the author's username, or "removed user"
 	Known    bool    `db:"known"`     // of a failed sign-in: with a browser with which this account has signed in before
 	Count    int     `db:"count"`     // how many events within a minute this row counts
-	Name     string  `db:"name"`      // username of the user; EventsOf leaves it empty
+	Name     string  `db:"name"`      // username of the user
 }
 
-// eventColumns and eventTables read an event with the name of its author. The name
-// is stored only with the author, so that it is gone once that user is removed.
-const (
-	eventColumns = `e.id, e.user_id, e.kind, e.at, e.address, e.browser, e.author_id, e.known, e.count,
-		CASE WHEN e.author_id IN ('', '` + byCommandLine + `') THEN e.author_id ELSE COALESCE(a.name, 'removed user') END AS author`
-	eventTables = ` FROM events e LEFT JOIN users a ON a.id = e.author_id`
-)
-
-// EventsOf returns the latest events of a user, newest first, at most limit,
-// without the user's name.
-func (db *DB) EventsOf(ctx context.Context, user *User, limit int) ([]Event, error) {
-	var events []Event
-	err := db.SQL.SelectContext(ctx, &events,
-		`SELECT `+eventColumns+eventTables+` WHERE e.user_id = $1 ORDER BY e.id DESC LIMIT $2`, user.ID, limit)
-	return events, err
-}
+// selectEvents reads events with the names of their users and authors. A name is
+// stored only with its user, so that it is gone once that user is removed.
+const selectEvents = `SELECT e.id, e.user_id, e.kind, e.at, e.address, e.browser, e.author_id, e.known, e.count,
+		CASE WHEN e.author_id IN ('', '` + byCommandLine + `') THEN e.author_id ELSE COALESCE(a.name, 'removed user') END AS author,
+		COALESCE(u.name, '') AS name
+	FROM events e LEFT JOIN users a ON a.id = e.author_id LEFT JOIN users u ON u.id = e.user_id`
 
 // Lists are read one page at a time, after a cursor: the sort key of the last row of
 // the previous page, not its number, so that the last page is as fast as the first.
@@ -90,8 +80,7 @@ func (f EventFilter) statement(limit int) (statement string, args []any) {
 	where.Add(f.Kind != "", `e.kind = `, f.Kind)
 	where.Add(f.Before != "", `e.id < `, f.Before)
 	where.AddText(f.Name, `u.search_key`)
-	return `SELECT ` + eventColumns + `, COALESCE(u.name, '') AS name` + eventTables + ` LEFT JOIN users u ON u.id = e.user_id` + where.Where() +
-		` ORDER BY e.id DESC LIMIT ` + where.Place(limit), where.Values
+	return selectEvents + where.Where() + ` ORDER BY e.id DESC LIMIT ` + where.Place(limit), where.Values
 }
 
 // rowsAtATime is how many rows one query reads where all are needed.

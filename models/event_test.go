@@ -21,7 +21,7 @@ func TestEventsAreTheirOwnersAlone(t *testing.T) {
 		}
 	}
 	for name, user := range users {
-		events, err := db.EventsOf(t.Context(), user, 10)
+		events, err := db.Events(t.Context(), EventFilter{UserID: user.ID}, 10)
 		check(t, err)
 		if len(events) != 2 || events[0].Kind != NameChanged || events[1].Kind != UserAdded {
 			t.Fatalf("the events of %s are %+v", name, events)
@@ -30,7 +30,7 @@ func TestEventsAreTheirOwnersAlone(t *testing.T) {
 		if e.Address != want.Address || e.Browser != want.Browser || e.AuthorID != want.Author || *e.UserID != user.ID || !e.At.Equal(db.Time().Time) {
 			t.Errorf("the event of %s is %+v", name, e)
 		}
-		if newest, err := db.EventsOf(t.Context(), user, 1); err != nil || len(newest) != 1 || newest[0].ID != e.ID {
+		if newest, err := db.Events(t.Context(), EventFilter{UserID: user.ID}, 1); err != nil || len(newest) != 1 || newest[0].ID != e.ID {
 			t.Errorf("the newest event of %s is %+v, %v", name, newest, err)
 		}
 	}

@@ -89,7 +89,7 @@ func inStandardLibrary(path string) bool {
 }
 
 // Copy copies the files that belong to the source of the checkout to a folder,
-// each as change returns it.
+// each as change returns it; change may be nil.
 func (c Checkout) Copy(folder string, change func(file string, content []byte) ([]byte, error)) error {
 	files, err := c.source()
 	if err != nil {
@@ -104,8 +104,10 @@ func (c Checkout) Copy(folder string, change func(file string, content []byte) (
 		if err != nil {
 			return err
 		}
-		if content, err = change(file, content); err != nil {
-			return err
+		if change != nil {
+			if content, err = change(file, content); err != nil {
+				return err
+			}
 		}
 		target := Checkout(folder).path(file)
 		if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
@@ -117,9 +119,6 @@ func (c Checkout) Copy(folder string, change func(file string, content []byte) (
 	}
 	return nil
 }
-
-// AsIs leaves a file as it is.
-func AsIs(_ string, content []byte) ([]byte, error) { return content, nil }
 
 // renamed tells whether a checkout has a name of its own, so that there is none
 // to be replaced.

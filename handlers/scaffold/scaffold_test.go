@@ -16,7 +16,7 @@ func copied(t *testing.T) Checkout {
 		t.Fatal(err)
 	}
 	copy := Checkout(t.TempDir())
-	if err := here.Copy(string(copy), AsIs); err != nil {
+	if err := here.Copy(string(copy), nil); err != nil {
 		t.Fatal(err)
 	}
 	if files, err := copy.source(); err != nil || len(files) < 50 {

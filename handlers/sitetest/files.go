@@ -31,6 +31,6 @@ func CopyOfTheTree(t *testing.T) string {
 	here, err := scaffold.Open(Root(t))
 	Must(t, err)
 	tree := t.TempDir()
-	Must(t, here.Copy(tree, scaffold.AsIs))
+	Must(t, here.Copy(tree, nil))
 	return tree
 }
