@@ -50,7 +50,7 @@ func main() {
 	files := flag.String("files", "", "files to change, separated by commas, instead of those that guard")
 	list := flag.Bool("list", false, "print the sample and try nothing")
 	workers := flag.Int("workers", 2, "how many to try at once")
-	limit := flag.Duration("timeout", 3*time.Minute, "for the tests of one change; a change that hangs counts as noticed")
+	limit := flag.Duration("timeout", 10*time.Minute, "for the tests of one change; a change that hangs counts as noticed")
 	least := flag.Float64("least", 0.95, "the score below which this fails")
 	flag.Parse()
 
@@ -126,7 +126,8 @@ func check(err error) {
 	}
 }
 
-// try runs the tests on a change: those of its package first, then all others.
+// try runs the tests on a change: the short ones of its package first, then all
+// short ones, and at last the long ones.
 func try(m *mutant, limit time.Duration) string {
 	folder, err := os.MkdirTemp("", "mutant-")
 	check(err)
@@ -154,8 +155,8 @@ func try(m *mutant, limit time.Duration) string {
 		return "does not compile"
 	}
 	own := "./" + filepath.ToSlash(filepath.Dir(m.file))
-	for _, packages := range [][]string{{own}, {"."}, {"./handlers/...", "./models/..."}} {
-		if _, err := run(append([]string{"test", "-short", "-vet=off", "-failfast", "-overlay", overlayFile}, packages...)...); err != nil {
+	for _, packages := range [][]string{{"-short", own}, {"-short", "."}, {"-short", "./handlers/...", "./models/..."}, {"./..."}} {
+		if _, err := run(append([]string{"test", "-vet=off", "-failfast", "-overlay", overlayFile}, packages...)...); err != nil {
 			return "killed"
 		}
 	}
