@@ -5,37 +5,48 @@ import (
 
 	"daypass/handlers/render"
 	"daypass/handlers/web"
+	"daypass/models"
 )
 
 // AdminSessionsPage lists the sessions of all users.
 type AdminSessionsPage struct {
 	render.Page
 	Text     string // search text
+	Days     DaysField
+	Sort     string // as the address has it
+	Found    int
+	Table    render.Table
 	Sessions []SessionRow
-	Most     int // how many are listed, if there are more
+	Pages    web.Pages
 }
 
 func (a *App) allSessions(c *fiber.Ctx) error {
-	text := web.Search(c, "text")
-	all, err := a.db.Sessions(c.UserContext(), text, adminSessionsShown+1)
+	ctx := c.UserContext()
+	filter := models.SessionFilter{Text: web.Search(c, "text"), Created: web.Days(c, "from", "through"), Sort: models.Sort(web.Query(c, "sort"))}
+	page := &AdminSessionsPage{Page: render.Page{Title: "All sessions"}, Text: filter.Text, Days: daysField(c, "Signed in"), Sort: web.Query(c, "sort")}
+	var err error
+	if page.Found, err = a.db.CountSessions(ctx, filter); err != nil {
+		return err
+	}
+	sessions, pages, err := web.ReadPage(c, func(from models.Cursor, limit int) ([]models.Session, error) {
+		filter.Cursor = from
+		return a.db.SearchSessions(ctx, filter, limit)
+	}, func(session models.Session) models.Cursor { return session.Place })
 	if err != nil {
 		return err
 	}
-	page := &AdminSessionsPage{Page: render.Page{Title: "All sessions"}, Text: text}
-	if len(all) > adminSessionsShown {
-		all, page.Most = all[:adminSessionsShown], adminSessionsShown
-	}
-	for _, session := range all {
+	page.Pages = pages
+	for _, session := range sessions {
 		shown := newSessionRow(session, sessionOf(c))
 		shown.Whose = &session.User
 		shown.End = "/admin/sessions/" + session.ID + "/end"
 		page.Sessions = append(page.Sessions, shown)
 	}
+	page.Table = render.SortedTable(c, "Sessions", "-seen", []render.Column{
+		{Label: "User", Sort: "user"}, {Label: "Browser"}, {Label: "Address"}, {Label: "Signed in", Sort: "-created"}, {Label: "Last active", Sort: "-seen"}, {Label: "Ends"}, {Label: "Action", Hidden: true},
+	})
 	return a.render(c, "admin-sessions", page)
 }
-
-// adminSessionsShown is how many sessions the page lists, last active first.
-const adminSessionsShown = 200
 
 func (a *App) endAnySession(c *fiber.Ctx) error {
 	session, err := a.db.Session(c.UserContext(), c.Params("id"))

@@ -184,24 +184,19 @@ func TestUsersAreFoundAndPaged(t *testing.T) {
 		SELECT printf('id%03d', i), printf('User%03d', i), printf('user%03d', i), CASE WHEN i % 2 THEN 'Odd_100%' ELSE 'Even' END,
 			printf('user%03d', i) || CASE WHEN i % 2 THEN ' odd_100%' ELSE ' even' END, 'member', FALSE, i / 7, 'x' FROM n`)
 	ada := site.SignIn("ada")
-	for _, sort := range []string{"", "newest"} {
-		seen, pages := map[string]bool{}, 0
-		for path := "/admin/users?sort=" + sort; path != ""; pages++ {
-			page := ada.Get(path).Answers(200)
-			for _, found := range regexp.MustCompile(`href="/admin/users/(id\d+)"`).FindAllStringSubmatch(page.Body, -1) {
-				if seen[found[1]] {
-					t.Fatalf("%s is shown twice", found[1])
-				}
-				seen[found[1]] = true
-			}
-			path = ""
-			if more := regexp.MustCompile(`href="(/admin/users\?[^"]+)" rel="next"`).FindStringSubmatch(page.Body); more != nil {
-				path = html.UnescapeString(more[1])
-			}
+	site.Change(`UPDATE users SET last_active = 1 + length(name) + created % 3 WHERE id LIKE 'id0%'`)
+	for _, sort := range []string{"", "name", "-name", "added", "-added", "active", "-active", "nonsense"} {
+		pages := walk(ada, "/admin/users?sort="+sort, `href="/admin/users/(id\d+)"`)
+		seen := map[string]bool{}
+		for _, name := range slices.Concat(pages...) {
+			seen[name] = true
 		}
-		if len(seen) != 120 || pages != 3 {
-			t.Errorf("sorted %q: %d users on %d pages", sort, len(seen), pages)
+		if len(seen) != 120 || len(slices.Concat(pages...)) != 120 || len(pages) != 3 {
+			t.Errorf("sorted %q: %d users on %d pages", sort, len(seen), len(pages))
 		}
+	}
+	if pages := walk(ada, "/admin/users?sort=-name", `href="/admin/users/(id\d+)"`); pages[0][0] != "id120" || pages[2][len(pages[2])-1] != "id001" {
+		t.Errorf("sorted by name, last first: %q", pages)
 	}
 	for text, want := range map[string]int{"user00": 9, "USER005": 1, "odd_100%": 50, "100%": 50, "_": 50, "%": 50, "nobody": 0, `\`: 0} {
 		page := ada.Get("/admin/users?text=" + url.QueryEscape(text)).Answers(200)
@@ -210,10 +205,97 @@ func TestUsersAreFoundAndPaged(t *testing.T) {
 		}
 	}
 	ada.Get("/admin/users?role=admin").Says("ada")
-	ada.Get("/admin/users?after=nobody").Answers(404)
+	ada.Get("/admin/users?after=nobody").Answers(200)
+	ada.Get("/admin/users?before=nobody.x&sort=added").Answers(200).Says("Everyone with an account: 121 users.")
 	ada.Get("/admin/sessions?text=FIREFOX").Answers(200).Says("Firefox on Linux")
 	ada.Get("/admin/sessions?text=127.0.0").Says("Firefox on Linux")
 	ada.Get("/admin/sessions?text=nobody").Says("No sessions match")
+}
+
+// walk goes through the pages of a list to its end, and back by the links to the
+// previous page, which shows the same again. It returns what the pattern finds on
+// each page.
+func walk(browser *sitetest.Browser, path, pattern string) (pages [][]string) {
+	browser.T.Helper()
+	rows := regexp.MustCompile(pattern)
+	link := func(page *sitetest.Answer, rel string) string {
+		found := regexp.MustCompile(`href="([^"]+)" rel="` + rel + `"`).FindStringSubmatch(page.Body)
+		if found == nil {
+			return ""
+		}
+		return html.UnescapeString(found[1])
+	}
+	read := func(page *sitetest.Answer) (found []string) {
+		for _, row := range rows.FindAllStringSubmatch(page.Body, -1) {
+			found = append(found, row[1])
+		}
+		return found
+	}
+	page := browser.Get(path).Answers(200)
+	pages = append(pages, read(page))
+	for next := link(page, "next"); next != ""; next = link(page, "next") {
+		page = browser.Get(next).Answers(200)
+		pages = append(pages, read(page))
+	}
+	for i := len(pages) - 2; i >= 0; i-- {
+		page = browser.Get(link(page, "prev")).Answers(200)
+		if again := read(page); !slices.Equal(again, pages[i]) {
+			browser.T.Errorf("%s: on the way back page %d has %q, not %q", path, i+1, again, pages[i])
+		}
+	}
+	if more := link(page, "prev"); more != "" {
+		browser.T.Errorf("%s: the first page leads back to %s", path, more)
+	}
+	return pages
+}
+
+func TestTablesSortByTheirHeadings(t *testing.T) {
+	t.Parallel()
+	site := sitetest.Start(t)
+	eve := site.AddUser("eve", models.Member)
+	site.Change(`UPDATE users SET created = unixepoch('2026-01-31T11:30:00Z') WHERE name = 'eve'`)
+	site.SignIn("eve")
+	ada := site.SignIn("ada")
+	users := ada.Get("/admin/users?role=member").Answers(200).
+		Says(`<section class="scroll" aria-label="Users" tabindex="0">`).
+		Says(`<th scope="col" aria-sort="ascending"><a href="/admin/users?role=member&amp;sort=-name">Name</a>`).
+		Says(`<th scope="col" class="number">Sessions`).
+		Says(`<th scope="col"><a href="/admin/users?role=member&amp;sort=-added">Added</a>`).
+		Says(`<td class="number">1</td>`).
+		Says("1 of 2 users.")
+	ada.Get("/admin/users?role=member&sort=-added").
+		Says(`<th scope="col" aria-sort="descending"><a href="/admin/users?role=member&amp;sort=added">Added</a>`).
+		Says(`<input type="hidden" name="sort" value="-added">`)
+	users.SaysNot("Never")
+	site.AddUser("bob", models.Member)
+	ada.Get("/admin/users?text=bob").Says("<td>Never</td>")
+
+	// The days of a filter are those of the reader: half past eleven in UTC is the next
+	// day in Auckland.
+	for query, found := range map[string]bool{
+		"from=2026-01-31&through=2026-01-31": true, "from=2026-01-31": true, "from=2026-02-01&through=2026-02-01": false, "through=2026-01-30": false,
+		"from=2026-02-01&through=2026-02-01&zone=Pacific/Auckland": true, "through=2026-01-31&zone=Pacific/Auckland": false,
+		"from=2026-01-31&through=2026-01-31&zone=No/Where": true, "through=nonsense": true,
+	} {
+		if body := ada.Get("/admin/users?" + query).Answers(200).Body; strings.Contains(body, "/admin/users/"+eve.ID) != found {
+			t.Errorf("%s finds eve: %t", query, !found)
+		}
+	}
+
+	site.Change(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 70)
+		INSERT INTO sessions (id, user_id, signer, address, browser, created, seen, expires)
+		SELECT printf('s%03d', i), (SELECT id FROM users WHERE name = 'bob'), '', '203.0.113.9', 'Firefox on Linux', unixepoch() - i / 5, unixepoch() - i / 7, unixepoch() + 9999 FROM n`)
+	ada.Get("/admin/sessions").Says("Everywhere people are signed in: 72 sessions.").Says(`aria-sort="descending"><a href="/admin/sessions?sort=seen">Last active</a>`)
+	for _, sort := range []string{"", "user", "-user", "created", "-created", "seen", "-seen"} {
+		pages := walk(ada, "/admin/sessions?sort="+sort, `action="/admin/sessions/(\w+)/end"`)
+		all := slices.Concat(pages...)
+		if len(pages) != 2 || len(all) != 72 || len(slices.Compact(slices.Sorted(slices.Values(all)))) != 72 {
+			t.Errorf("sorted %q: %d sessions on %d pages", sort, len(all), len(pages))
+		}
+	}
+	tomorrow := time.Now().Add(48 * time.Hour).Format(time.DateOnly)
+	ada.Get("/admin/sessions?from=" + tomorrow).Says("No sessions match.").Says("Clear filters")
+	ada.Get("/admin/sessions?text=bob&through=" + tomorrow).Says("70 sessions")
 }
 
 func TestASearchForWhatCannotBeThereFindsNothing(t *testing.T) {

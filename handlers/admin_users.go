@@ -2,7 +2,6 @@ package handlers
 
 import (
 	"errors"
-	"net/url"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -15,32 +14,45 @@ import (
 // AdminUsersPage lists users.
 type AdminUsersPage struct {
 	render.Page
-	Filter models.UserFilter
-	Users  []models.User
-	More   string // address of the next page, or nothing
+	Filter     models.UserFilter
+	Days       DaysField
+	Sort       string // as the address has it
+	Filtered   bool
+	Found, All int // users that the filter selects, and all
+	Table      render.Table
+	Users      []models.ListedUser
+	Pages      web.Pages
 }
 
 func (a *App) users(c *fiber.Ctx) error {
-	filter := models.UserFilter{Text: web.Search(c, "text"), Role: models.Role(web.Query(c, "role")), State: web.Query(c, "state"), Newest: web.Query(c, "sort") == "newest"}
-	if after := web.Query(c, "after"); after != "" {
-		user, err := a.db.UserByID(c.UserContext(), after)
-		if err != nil {
-			return err
-		}
-		filter.After = user
+	ctx := c.UserContext()
+	filter := models.UserFilter{
+		Text: web.Search(c, "text"), Role: models.Role(web.Query(c, "role")), State: web.Query(c, "state"), Added: web.Days(c, "from", "through"), Sort: models.Sort(web.Query(c, "sort")),
 	}
-	users, err := a.db.SearchUsers(c.UserContext(), filter, web.RowsPerPage+1)
+	page := &AdminUsersPage{Page: render.Page{Title: "Users"}, Filter: filter, Days: daysField(c, "Added"), Sort: web.Query(c, "sort")}
+	page.Filtered = filter.Text != "" || filter.Role != "" || filter.State != "" || filter.Added != models.Span{}
+	var err error
+	if page.Found, page.All, err = a.db.CountUsers(ctx, filter); err != nil {
+		return err
+	}
+	page.Users, page.Pages, err = web.ReadPage(c, func(from models.Cursor, limit int) ([]models.ListedUser, error) {
+		filter.Cursor = from
+		return a.db.SearchUsers(ctx, filter, limit)
+	}, func(user models.ListedUser) models.Cursor { return user.Place })
 	if err != nil {
 		return err
 	}
-	page := &AdminUsersPage{Page: render.Page{Title: "Users"}, Filter: filter, Users: users}
-	if len(users) > web.RowsPerPage {
-		page.Users = users[:web.RowsPerPage]
-		page.More = "/admin/users?" + url.Values{
-			"text": {filter.Text}, "role": {string(filter.Role)}, "state": {filter.State}, "sort": {web.Query(c, "sort")}, "after": {page.Users[web.RowsPerPage-1].ID},
-		}.Encode()
-	}
+	page.Table = render.SortedTable(c, "Users", "name", []render.Column{
+		{Label: "Name", Sort: "name"}, {Label: "Role"}, {Label: "State"}, {Label: "Sessions", Number: true}, {Label: "Added", Sort: "-added"}, {Label: "Last active", Sort: "-active"},
+	})
 	return a.render(c, "admin-users", page)
+}
+
+// DaysField is the part of a filter that asks for a span of days, for partials/days.
+type DaysField struct{ Label, From, Through string }
+
+func daysField(c *fiber.Ctx, label string) DaysField {
+	return DaysField{label, web.Query(c, "from"), web.Query(c, "through")}
 }
 
 // InvitePage is the form for a new user.

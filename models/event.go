@@ -55,9 +55,6 @@ const selectEvents = `SELECT e.id, e.user_id, e.kind, e.at, e.address, e.browser
 		COALESCE(u.name, '') AS name
 	FROM events e LEFT JOIN users a ON a.id = e.author_id LEFT JOIN users u ON u.id = e.user_id`
 
-// Lists are read one page at a time, after a cursor: the sort key of the last row of
-// the previous page, not its number, so that the last page is as fast as the first.
-
 // EventFilter selects events. The zero value selects all.
 type EventFilter struct {
 	UserID string

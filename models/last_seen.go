@@ -62,6 +62,12 @@ func (db *DB) Touch(session *Session) {
 	db.lastSeen.touch(session, db.Time())
 }
 
+// setLastActive writes when the user of a session was last seen.
+func setLastActive(ctx context.Context, tx *sqlx.Tx, session string, at Time) error {
+	_, err := tx.ExecContext(ctx, `UPDATE users SET last_active = CAST($1 AS BIGINT) WHERE id = (SELECT user_id FROM sessions WHERE id = $2) AND last_active < $1`, at, session)
+	return err
+}
+
 // writeLastSeen writes when sessions were last seen, all in one transaction. It is
 // an UPDATE: a session that has ended meanwhile stays ended.
 func (db *DB) writeLastSeen(ctx context.Context) error {
@@ -72,6 +78,9 @@ func (db *DB) writeLastSeen(ctx context.Context) error {
 	err := db.Write(ctx, func(tx *sqlx.Tx) error {
 		for id, at := range seen {
 			if _, err := tx.ExecContext(ctx, `UPDATE sessions SET seen = $1 WHERE id = $2 AND seen < $1`, at, id); err != nil {
+				return err
+			}
+			if err := setLastActive(ctx, tx, id, at); err != nil {
 				return err
 			}
 		}

@@ -42,6 +42,8 @@ const (
 	// MaxSessions is how many sessions a user can have. A further sign-in ends the
 	// one that was not used for the longest time.
 	MaxSessions = 100
+	// MaxCounted is how far the rows of a list are counted: a page says "10,000 or more".
+	MaxCounted = 10_000
 	// MaxValue is how long a value in a session may be, in bytes.
 	MaxValue = 16 << 10
 	// lastSeenInterval is how precisely the database knows when a session was last

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -24,10 +26,13 @@ type Session struct {
 	Expires Time   `db:"expires"`
 	Flash   bool   `db:"flash"` // a message is among its values, for the next page
 	User    User   `db:"user"`
+	Place   Cursor `db:"-"` // in the list, of SearchSessions
 
 	// Only Session fills these in:
 	Payload []byte `db:"payload"`  // what Fiber's store keeps for it
 	NextEnd Time   `db:"next_end"` // when the first of the user's sessions expires
+
+	stored Time // when it was last seen as far as the database knows
 }
 
 // FlashValue is the name of the value that is shown once, on the next page.
@@ -36,7 +41,7 @@ const FlashValue = "flash"
 const sessionColumns = `s.id, s.signer, s.address, s.browser, s.created, s.seen, s.expires,
 	EXISTS (SELECT 1 FROM session_values v WHERE v.session_id = s.id AND v.name = '` + FlashValue + `') AS flash,
 	u.id AS "user.id", u.name AS "user.name", u.full_name AS "user.full_name", u.role AS "user.role",
-	u.disabled AS "user.disabled", u.created AS "user.created", u.password AS "user.password", u.version AS "user.version"`
+	u.disabled AS "user.disabled", u.created AS "user.created", u.last_active AS "user.last_active", u.password AS "user.password", u.version AS "user.version"`
 
 const sessionExtraColumns = `,
 	(SELECT p.v FROM ` + database.PayloadTable + ` p WHERE p.k = s.id) AS payload,
@@ -72,6 +77,9 @@ func (db *DB) AddSession(ctx context.Context, in SignIn) (*Session, error) {
 			return ErrRefused
 		}
 		if err != nil {
+			return err
+		}
+		if err := setLastActive(ctx, tx, session.ID, now); err != nil {
 			return err
 		}
 		if in.Replaces != "" {
@@ -151,11 +159,52 @@ func (db *DB) someSessions(ctx context.Context, user *User, except string, limit
 // Sessions returns the valid sessions of all users, last seen first, at most limit.
 // With a text, it returns only those whose user, address or browser contains its words.
 func (db *DB) Sessions(ctx context.Context, text string, limit int) ([]Session, error) {
-	where := database.Conditions{}
-	where.Add(true, `s.expires > `, db.Time())
+	return db.SearchSessions(ctx, SessionFilter{Text: text}, limit)
+}
+
+// SessionFilter selects and sorts sessions. The zero value selects all, last seen first.
+type SessionFilter struct {
+	Text    string // words of the user, the address and the browser
+	Created Span
+	Sort    Sort // by user, created or seen
+	Cursor  Cursor
+}
+
+var sessionOrders = orders{
+	"user":    {Column: `u.name_key`, ID: `s.id`},
+	"created": {Column: `s.created`, ID: `s.id`, Number: true},
+	"seen":    {Column: `s.seen`, ID: `s.id`, Number: true},
+}
+
+func (db *DB) sessionConditions(filter SessionFilter) (where database.Conditions) {
+	db.addLive(&where, `+s.`) // the plus keeps SQLite from sorting all live sessions for one page
 	where.AddIf(true, `NOT u.disabled`)
-	where.AddText(text, `u.search_key`, `s.address`, `lower(s.browser)`)
-	return db.sessions(ctx, where.Where()+` ORDER BY s.seen DESC, s.created DESC LIMIT `+where.Place(limit), where.Values...)
+	filter.Created.addTo(&where, `s.created`)
+	where.AddText(filter.Text, `u.search_key`, `s.address`, `lower(s.browser)`)
+	return where
+}
+
+// SearchSessions returns valid sessions, at most limit.
+func (db *DB) SearchSessions(ctx context.Context, filter SessionFilter, limit int) ([]Session, error) {
+	where := db.sessionConditions(filter)
+	orderBy := where.AddCursor(sessionOrders.named(filter.Sort, "-seen"), filter.Cursor)
+	sessions, err := db.sessions(ctx, where.Where()+orderBy+` LIMIT `+where.Place(limit), where.Values...)
+	for i := range sessions {
+		session := &sessions[i]
+		session.Place = Cursor{ID: session.ID, Value: strconv.FormatInt(session.stored.Unix(), 10)}
+		switch strings.TrimPrefix(string(filter.Sort), "-") {
+		case "user":
+			session.Place.Value = session.User.nameKey()
+		case "created":
+			session.Place.Value = strconv.FormatInt(session.Created.Unix(), 10)
+		}
+	}
+	return inOrder(sessions, filter.Cursor), err
+}
+
+// CountSessions counts the valid sessions that a filter selects, at most MaxCounted.
+func (db *DB) CountSessions(ctx context.Context, filter SessionFilter) (int, error) {
+	return db.count(ctx, sessionTables, db.sessionConditions(filter))
 }
 
 // sessions returns the sessions for which a condition holds and that are not idle. A
@@ -184,6 +233,7 @@ func (db *DB) readSessions(ctx context.Context, selection string, args ...any) (
 		} else if err != nil {
 			return nil, err
 		}
+		session.stored = session.Seen
 		session.Seen = db.lastSeen.later(session.ID, session.Seen)
 		if !db.idle(&session) {
 			valid = append(valid, session)

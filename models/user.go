@@ -6,6 +6,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 
 	"github.com/jmoiron/sqlx"
 
@@ -30,6 +32,7 @@ type User struct {
 	Role     Role          `db:"role" json:"role"`
 	Disabled bool          `db:"disabled" json:"disabled"`
 	Created  Time          `db:"created" json:"created"`
+	Active   Time          `db:"last_active" json:"last_active"` // when the user was last seen, to a minute; 1970: never
 	Password password.Hash `db:"password" json:"-"`
 	Version  int64         `db:"version" json:"-"` // changes whenever something changes that pages show about the user
 }
@@ -58,13 +61,16 @@ func (u *User) Names() string {
 	return u.Name
 }
 
+// WasActive tells whether the user has ever signed in.
+func (u *User) WasActive() bool { return u.Active.Unix() > 0 }
+
 // nameKey is the form of the username that is compared.
 func (u *User) nameKey() string {
 	_, compared, _ := Username(u.Name)
 	return compared
 }
 
-const userColumns = `id, name, full_name, role, disabled, created, password, version`
+const userColumns = `id, name, full_name, role, disabled, created, last_active, password, version`
 
 // ErrLastAdmin says that a change would leave nobody who administers the site.
 var ErrLastAdmin = errors.New("this is the last administrator")
@@ -116,36 +122,70 @@ func (db *DB) Users(ctx context.Context) ([]User, error) {
 	return users, err
 }
 
-// UserFilter selects users. The zero value selects all.
+// UserFilter selects and sorts users. The zero value selects all, by username.
 type UserFilter struct {
 	Text   string // words of the username and the full name
 	Role   Role
 	State  string // "enabled", "disabled" or "invited"
-	Newest bool   // sorted by when they were added; else by username
-	After  *User  // the last user of the previous page
+	Added  Span
+	Sort   Sort // by name, added or active
+	Cursor Cursor
+}
+
+var userOrders = orders{
+	"name":   {Column: `name_key`, ID: `id`},
+	"added":  {Column: `created`, ID: `id`, Number: true},
+	"active": {Column: `last_active`, ID: `id`, Number: true},
+}
+
+func (f UserFilter) conditions(where *database.Conditions) {
+	where.Add(f.Role != "", `role = `, f.Role)
+	where.AddIf(f.State == "enabled", `NOT disabled AND password <> ''`)
+	where.AddIf(f.State == "disabled", `disabled`)
+	where.AddIf(f.State == "invited", `NOT disabled AND password = ''`)
+	f.Added.addTo(where, `created`)
+	where.AddText(f.Text, `search_key`)
+}
+
+// ListedUser is a user with what a list says of them.
+type ListedUser struct {
+	User
+	Sessions int    // live ones
+	Place    Cursor // in the list
 }
 
 // SearchUsers returns users, at most limit.
-func (db *DB) SearchUsers(ctx context.Context, filter UserFilter, limit int) ([]User, error) {
+func (db *DB) SearchUsers(ctx context.Context, filter UserFilter, limit int) ([]ListedUser, error) {
+	live, where := database.Conditions{}, database.Conditions{}
+	db.addLive(&live, `s.`)
+	where.Values = live.Values
+	filter.conditions(&where)
+	orderBy := where.AddCursor(userOrders.named(filter.Sort, "name"), filter.Cursor)
+	var users []ListedUser
+	err := db.SQL.SelectContext(ctx, &users, `SELECT `+userColumns+`,
+		(SELECT COUNT(*) FROM sessions s WHERE s.user_id = users.id AND NOT users.disabled AND `+live.All()+`) AS sessions FROM users`+
+		where.Where()+orderBy+` LIMIT `+where.Place(limit), where.Values...)
+	for i := range users {
+		users[i].Place = Cursor{ID: users[i].ID, Value: users[i].nameKey()}
+		switch strings.TrimPrefix(string(filter.Sort), "-") {
+		case "added":
+			users[i].Place.Value = strconv.FormatInt(users[i].Created.Unix(), 10)
+		case "active":
+			users[i].Place.Value = strconv.FormatInt(users[i].Active.Unix(), 10)
+		}
+	}
+	return inOrder(users, filter.Cursor), err
+}
+
+// CountUsers counts the users that a filter selects, and all, at most MaxCounted.
+func (db *DB) CountUsers(ctx context.Context, filter UserFilter) (found, all int, err error) {
 	where := database.Conditions{}
-	where.Add(filter.Role != "", `role = `, filter.Role)
-	where.AddIf(filter.State == "enabled", `NOT disabled AND password <> ''`)
-	where.AddIf(filter.State == "disabled", `disabled`)
-	where.AddIf(filter.State == "invited", `NOT disabled AND password = ''`)
-	where.AddText(filter.Text, `search_key`)
-	order := `name_key`
-	if filter.Newest {
-		order = `created DESC, id DESC`
+	filter.conditions(&where)
+	if all, err = db.count(ctx, ` FROM users`, database.Conditions{}); err != nil || len(where.Values) == 0 && filter.State == "" {
+		return all, all, err
 	}
-	if after := filter.After; after != nil && filter.Newest {
-		created := where.Place(after.Created)
-		where.AddIf(true, `(created < `+created+` OR created = `+created+` AND id < `+where.Place(after.ID)+`)`)
-	} else if after != nil {
-		where.Add(true, `name_key > `, after.nameKey())
-	}
-	var users []User
-	err := db.SQL.SelectContext(ctx, &users, `SELECT `+userColumns+` FROM users`+where.Where()+` ORDER BY `+order+` LIMIT `+where.Place(limit), where.Values...)
-	return users, err
+	found, err = db.count(ctx, ` FROM users`, where)
+	return found, all, err
 }
 
 // fillSearchKeys gives a search key to users from before there was one.

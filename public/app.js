@@ -84,6 +84,12 @@ for (const list of document.querySelectorAll(".days")) {
 	list.replaceChildren(...days);
 }
 
+// The days of a filter are the reader's own, too.
+for (const zone of document.querySelectorAll("input[name=zone]")) {
+	zone.value = Intl.DateTimeFormat().resolvedOptions().timeZone;
+	zone.form.querySelector(".zone").remove();
+}
+
 showTimes();
 setInterval(showTimes, 30_000);
 addEventListener("beforeprint", () => showTimes(true));

@@ -13,6 +13,7 @@ import (
 	"text/template/parse"
 	"time"
 
+	"github.com/dustin/go-humanize"
 	"github.com/gofiber/template/html/v2"
 
 	"daypass/models"
@@ -38,7 +39,7 @@ func loadTemplates(templates, files fs.FS, pack packing) (*Templates, error) {
 		return nil, err
 	}
 	engine := html.NewFileSystem(http.FS(templates), ".html")
-	functions := template.FuncMap{"asset": assets.url, "time": moment, "date": date, "day": day, "clock": clock, "icon": icons.show}
+	functions := template.FuncMap{"asset": assets.url, "time": moment, "date": date, "day": day, "clock": clock, "count": count, "icon": icons.show}
 	engine.AddFuncMap(functions)
 	if err := engine.Load(); err != nil { // later renders would not tell
 		return nil, ReadError(err)
@@ -153,6 +154,14 @@ func timeElement(at models.Time, show, layout string) template.HTML {
 		show = ` data-show="` + show + `"`
 	}
 	return template.HTML(`<time datetime="` + at.Format(time.RFC3339) + `"` + show + `>` + at.Format(layout) + `</time>`)
+}
+
+// count shows how many rows a list has, which are not counted to the end.
+func count(rows int) string {
+	if rows >= models.MaxCounted {
+		return humanize.Comma(models.MaxCounted) + " or more"
+	}
+	return humanize.Comma(int64(rows))
 }
 
 // fold puts the value of each call of asset or icon with a constant in the place
