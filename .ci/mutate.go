@@ -38,6 +38,7 @@ type mutant struct {
 	what       string
 	state      string // killed, survived, equivalent or does not compile
 	source     string // the line as it was
+	by         string // the tests that noticed
 }
 
 func (m *mutant) String() string {
@@ -84,6 +85,9 @@ func main() {
 		return
 	}
 
+	if output, err := exec.Command("go", "test", "-short", "./...").CombinedOutput(); err != nil {
+		check(fmt.Errorf("the tests fail without any change:\n%s", output))
+	}
 	same, _ := os.ReadFile(".ci/equivalent.txt")
 	work := make(chan *mutant)
 	var group sync.WaitGroup
@@ -97,7 +101,7 @@ func main() {
 					m.state = try(m, *limit)
 				}
 				printing.Lock()
-				fmt.Printf("%-16s %s\n", m.state, m)
+				fmt.Printf("%-16s %s %s\n", m.state, m, m.by)
 				printing.Unlock()
 			}
 		})
@@ -125,6 +129,9 @@ func check(err error) {
 		os.Exit(2)
 	}
 }
+
+// failed finds the tests that failed in the output of go test.
+var failed = regexp.MustCompile(`(?m)^--- FAIL: (\w+)`)
 
 // try runs the tests on a change: the short ones of its package first, then all
 // short ones, and at last the long ones.
@@ -156,7 +163,10 @@ func try(m *mutant, limit time.Duration) string {
 	}
 	own := "./" + filepath.ToSlash(filepath.Dir(m.file))
 	for _, packages := range [][]string{{"-short", own}, {"-short", "."}, {"-short", "./handlers/...", "./models/..."}, {"./..."}} {
-		if _, err := run(append([]string{"test", "-vet=off", "-failfast", "-overlay", overlayFile}, packages...)...); err != nil {
+		if output, err := run(append([]string{"test", "-vet=off", "-failfast", "-overlay", overlayFile}, packages...)...); err != nil {
+			for _, found := range failed.FindAllStringSubmatch(output, -1) {
+				m.by += " " + found[1]
+			}
 			return "killed"
 		}
 	}
