@@ -60,6 +60,22 @@ func (a *App) changePassword(c *fiber.Ctx) error {
 	return c.Redirect("/account", fiber.StatusSeeOther)
 }
 
+// changeTheme leads back to the page where the theme was chosen.
+func (a *App) changeTheme(c *fiber.Ctx) error {
+	theme := models.Theme(web.Form(c, "theme"))
+	if theme == "system" {
+		theme = models.SystemTheme
+	}
+	err := a.db.SetTheme(c.UserContext(), &sessionOf(c).User, theme)
+	if invalid := (models.ValidationError{}); errors.As(err, &invalid) {
+		return fiber.ErrBadRequest
+	}
+	if err != nil {
+		return err
+	}
+	return c.Redirect(orDashboard(a.nextOf(web.Form(c, "next"))), fiber.StatusSeeOther)
+}
+
 // toAccount redirects to the page with the download button. The download itself adds
 // an event, so it is a POST.
 func (a *App) toAccount(c *fiber.Ctx) error { return c.Redirect("/account", fiber.StatusSeeOther) }

@@ -117,18 +117,19 @@ func (a *App) showLink(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
+	above := []render.NavItem{{Path: "/admin/users/" + whose.ID, Label: whose.Name}}
 	token, err := a.sessions.Secret(c, sessionOf(c), linkValue(whose))
 	if err == nil {
 		_, err = a.db.UserOfPasswordToken(c.UserContext(), token) // used, or replaced by another one
 	}
 	if isNotFound(err) {
 		c.Status(fiber.StatusNotFound)
-		return a.render(c, "admin-link", &LinkPage{Page: render.Page{Title: "No link to show"}, Whose: whose})
+		return a.render(c, "admin-link", &LinkPage{Page: render.Page{Title: "No link to show", Breadcrumbs: above, Crumb: "Link"}, Whose: whose})
 	}
 	if err != nil {
 		return err
 	}
-	return a.render(c, "admin-link", &LinkPage{Page: render.Page{Title: "A link for " + whose.Names()}, Whose: whose, Link: a.URL.String() + "/link?token=" + token})
+	return a.render(c, "admin-link", &LinkPage{Page: render.Page{Title: "A link for " + whose.Names(), Breadcrumbs: above, Crumb: "Link"}, Whose: whose, Link: a.URL.String() + "/link?token=" + token})
 }
 
 // AdminUserPage is a user's page in the administration.
@@ -151,7 +152,7 @@ func (a *App) user(c *fiber.Ctx) error {
 }
 
 func (a *App) renderUser(c *fiber.Ctx, whose *models.User, problem string) error {
-	page := &AdminUserPage{Page: render.Page{Title: whose.Names()}, Whose: whose, Self: whose.ID == sessionOf(c).User.ID, Problem: problem}
+	page := &AdminUserPage{Page: render.Page{Title: whose.Names(), Crumb: whose.Name}, Whose: whose, Self: whose.ID == sessionOf(c).User.ID, Problem: problem}
 	sessions, more, err := a.db.SessionsOf(c.UserContext(), whose, sessionsShown)
 	if err != nil {
 		return err

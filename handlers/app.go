@@ -144,12 +144,24 @@ func (a *App) Serve(ctx context.Context, on net.Listener) error {
 func (a *App) render(c *fiber.Ctx, view string, page render.Framed) error {
 	frame := page.Frame()
 	if session := sessionOf(c); session != nil {
-		frame.User, frame.Watch = &session.User, "/session/watch?session="+session.ID
+		frame.User, frame.Watch, frame.Here = &session.User, "/session/watch?session="+session.ID, a.here(c)
 		if c.Response().StatusCode() == fiber.StatusOK && c.Method() != fiber.MethodHead {
 			frame.Flash = a.takeMessage(c, session)
 		}
 	}
 	return a.renderer.Page(c, view, page)
+}
+
+// here is the address of the page that a request is answered with. A refused form
+// is shown again at an address that can't be asked for.
+func (a *App) here(c *fiber.Ctx) string {
+	if c.Method() == fiber.MethodPost {
+		return a.pageOf(c.Path())
+	}
+	if query := c.Request().URI().QueryString(); len(query) > 0 {
+		return c.Path() + "?" + string(query)
+	}
+	return c.Path()
 }
 
 // outermost wraps all of Fiber: it keeps the process alive when anything panics,

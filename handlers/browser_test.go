@@ -317,6 +317,7 @@ func TestAPageThatSentAFormWaitsForItsAnswer(t *testing.T) {
 	w.Enter()
 	w.Shows(site.URL+"/dashboard", "")
 	sitetest.Evaluate[any](w, "addEventListener('submit', event => event.preventDefault())") // an answer that takes its time
+	w.Click("details.account summary", false)
 	w.Click(`form[action="/logout"] button`, false)
 	// The page tells the others of this browser, and leaves itself, or not.
 	sitetest.Evaluate[any](w, `window.told = window.leaves = false;

@@ -36,9 +36,11 @@
 //
 // Each address is a line in routes.go with its access rule: Public, Anyone,
 // Members or Admins. A route without a rule, or a second one with the same
-// path, stops the program at the start. menu puts the page into the menu, tab
-// into the tabs of its part of the site. Below Admins, every change asks for
-// the password again when it was last entered more than 15 minutes ago.
+// path, stops the program at the start. menu puts the page into the menu,
+// accountMenu into that of the user's account, tab into the tabs of its part of
+// the site. A page below one of these gets breadcrumbs. Below Admins, every
+// change asks for the password again when it was last entered more than 15
+// minutes ago.
 //
 //	page("/notes", Members, a.cached(a.notes)).menu("Notes", "list"),
 //	post("/notes", Members, a.saveNote),

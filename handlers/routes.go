@@ -35,11 +35,12 @@ func (a *App) routes() []route {
 		post("/sessions/:id/end", Members, a.endOwnSession),
 		page("/activity", Members, a.cached(a.activity)).menu("Activity", "history"),
 		file("/activity.csv", Members, a.activityFile),
-		page("/account", Members, a.cached(a.account)).menu("Account", "user"),
+		page("/account", Members, a.cached(a.account)).accountMenu("Account", "user"),
 		file("/account/data.json", Members, a.toAccount),
 		post("/account/data.json", Members, a.accountData),
 		post("/account/name", Members, a.changeName),
 		post("/account/password", Members, a.changePassword),
+		post("/account/theme", Members, a.changeTheme),
 		post("/account/remove", Members, a.removeAccount),
 		post("/logout", Members, a.logout),
 
@@ -81,6 +82,7 @@ type route struct {
 	handler      fiber.Handler
 	isPage       bool            // a person can be led there
 	menuItem     *render.NavItem // its entry in the menu, if it has one
+	accountItem  *render.NavItem // likewise in the menu of the user's account
 	tabItem      *render.NavItem // likewise in the tabs of its part of the site
 }
 
@@ -102,6 +104,12 @@ func post(path string, access Access, handler fiber.Handler) route {
 // menu puts a page into the menu. The icon is one of public/icons.svg.
 func (r route) menu(label, icon string) route {
 	r.menuItem = &render.NavItem{Path: r.path, Label: label, Icon: icon, Admin: r.access == Admins}
+	return r
+}
+
+// accountMenu puts a page into the menu of the user's own account.
+func (r route) accountMenu(label, icon string) route {
+	r.accountItem = &render.NavItem{Path: r.path, Label: label, Icon: icon, Admin: r.access == Admins}
 	return r
 }
 
@@ -230,12 +238,15 @@ func (r route) matches(path string) bool {
 	return fiber.RoutePatternMatch(path, r.path, fiber.Config{CaseSensitive: true})
 }
 
-// navigation is what the menu and the tabs are made from.
+// navigation is what the menus and the tabs are made from.
 func navigation(routes []route) render.Navigation {
 	all := render.Navigation{Tabs: make(map[string][]render.NavItem)}
 	for _, route := range routes {
 		if route.menuItem != nil {
 			all.Menu = append(all.Menu, *route.menuItem)
+		}
+		if route.accountItem != nil {
+			all.Account = append(all.Account, *route.accountItem)
 		}
 		if route.tabItem != nil {
 			part := "/" + strings.Split(route.path, "/")[1]

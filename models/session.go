@@ -41,7 +41,7 @@ const FlashValue = "flash"
 const sessionColumns = `s.id, s.signer, s.address, s.browser, s.created, s.seen, s.expires,
 	EXISTS (SELECT 1 FROM session_values v WHERE v.session_id = s.id AND v.name = '` + FlashValue + `') AS flash,
 	u.id AS "user.id", u.name AS "user.name", u.full_name AS "user.full_name", u.role AS "user.role",
-	u.disabled AS "user.disabled", u.created AS "user.created", u.last_active AS "user.last_active", u.password AS "user.password", u.version AS "user.version"`
+	u.disabled AS "user.disabled", u.created AS "user.created", u.theme AS "user.theme", u.last_active AS "user.last_active", u.password AS "user.password", u.version AS "user.version"`
 
 const sessionExtraColumns = `,
 	(SELECT p.v FROM ` + database.PayloadTable + ` p WHERE p.k = s.id) AS payload,

@@ -33,6 +33,7 @@ type User struct {
 	Disabled bool          `db:"disabled" json:"disabled"`
 	Created  Time          `db:"created" json:"created"`
 	Active   Time          `db:"last_active" json:"last_active"` // when the user was last seen, to a minute; 1970: never
+	Theme    Theme         `db:"theme" json:"theme,omitempty"`
 	Password password.Hash `db:"password" json:"-"`
 	Version  int64         `db:"version" json:"-"` // changes whenever something changes that pages show about the user
 }
@@ -70,7 +71,7 @@ func (u *User) nameKey() string {
 	return compared
 }
 
-const userColumns = `id, name, full_name, role, disabled, created, last_active, password, version`
+const userColumns = `id, name, full_name, role, disabled, created, theme, last_active, password, version`
 
 // ErrLastAdmin says that a change would leave nobody who administers the site.
 var ErrLastAdmin = errors.New("this is the last administrator")

@@ -95,6 +95,41 @@ setInterval(showTimes, 30_000);
 addEventListener("beforeprint", () => showTimes(true));
 addEventListener("afterprint", () => showTimes());
 
+// What was opened closes with Escape, and a menu also with a click elsewhere.
+addEventListener("keydown", (event) => {
+	const open = event.target.closest("details[open]") ?? document.querySelector("details[name][open]");
+	if (event.key === "Escape" && open) {
+		open.open = false;
+		open.querySelector("summary").focus();
+	}
+});
+const menu = document.querySelector("details.account");
+addEventListener("click", (event) => {
+	if (menu && !menu.contains(event.target)) {
+		menu.open = false;
+	}
+});
+
+// The theme changes without another page, so that nothing that was typed is lost.
+const themes = document.querySelector("form[action='/account/theme']");
+themes?.addEventListener("submit", async (event) => {
+	event.preventDefault();
+	const chosen = event.submitter;
+	const answer = await fetch(themes.action, { method: "POST", body: new URLSearchParams({ theme: chosen.value }), redirect: "manual" }).catch(() => {});
+	if (answer?.type !== "opaqueredirect") {
+		location.reload(); // the page says what is wrong
+		return;
+	}
+	if (chosen.value === "system") {
+		delete document.documentElement.dataset.theme;
+	} else {
+		document.documentElement.dataset.theme = chosen.value;
+	}
+	for (const button of themes.querySelectorAll("button")) {
+		button.ariaPressed = button === chosen;
+	}
+});
+
 // A page that is left open leaves when its session ends elsewhere. A browser
 // opens six connections to a host at most, so only visible pages listen, and
 // where the browser has locks (in secure contexts), one of them for all.
@@ -143,7 +178,7 @@ if (watched) {
 	};
 	shared?.addEventListener("message", leave);
 	addEventListener("submit", (event) => {
-		answering = !("download" in event.target.dataset); // a download leaves the page as it is
+		answering = !event.defaultPrevented && !("download" in event.target.dataset); // a download leaves the page as it is
 	});
 	addEventListener("pagehide", () => stop());
 	document.addEventListener("visibilitychange", start);

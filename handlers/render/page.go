@@ -15,9 +15,16 @@ type Page struct {
 	User *models.User
 	// Flash is a message that is shown once.
 	Flash string
-	// Menu are the pages that this user may open, and Tabs those of this part of
-	// the site, if it has several.
-	Menu, Tabs template.HTML
+	// Menu are the pages that this user may open, AccountMenu those about the user,
+	// and Tabs those of this part of the site, if it has several.
+	Menu, AccountMenu, Tabs template.HTML
+	// Breadcrumbs are the pages above this one. A page says those between itself and
+	// the one in the menu or the tabs, if there are any.
+	Breadcrumbs []NavItem
+	// Crumb is what they call this page, when that isn't its title.
+	Crumb string
+	// Here is the address of the page, for forms that lead back to it.
+	Here string
 	// Watch is where the page learns that its session has ended.
 	Watch string
 	// Dev is what the page was made from, under --dev; else nothing.
@@ -41,42 +48,73 @@ type NavItem struct {
 
 // Navigation is what menus are made from.
 type Navigation struct {
-	Menu []NavItem
-	Tabs map[string][]NavItem // the pages of a part of the site, by the path of that part
+	Menu    []NavItem
+	Account []NavItem            // the menu of the user's own account
+	Tabs    map[string][]NavItem // the pages of a part of the site, by the path of that part
 }
 
-// menu shows the menu and the tabs as they stand on a page. They are always the
-// same for the same role and place, and made once.
-func (l *Templates) menu(navigation Navigation, path string, admin bool) (menu, part template.HTML, err error) {
+// menus are the menus and the tabs as they stand on a page, and the page in them
+// that is above it, if it isn't in them itself.
+type menus struct {
+	menu, account, tabs template.HTML
+	above               *NavItem
+}
+
+// menusAt shows the menus of a page. They are always the same for the same role and
+// place, and made once.
+func (l *Templates) menusAt(navigation Navigation, path string, admin bool) (menus, error) {
 	place := place{admin: admin}
-	for _, link := range navigation.Menu {
-		if within(path, link.Path) && (admin || !link.Admin) {
-			place.page = link.Path
+	above := place.find(navigation, path)
+	made, ok := l.menus.Load(place)
+	if !ok {
+		var new menus
+		for _, made := range []struct {
+			to      *template.HTML
+			items   []NavItem
+			current string
+		}{
+			{&new.menu, navigation.Menu, place.page},
+			{&new.account, navigation.Account, place.page},
+			{&new.tabs, navigation.Tabs[place.page], place.tab},
+		} {
+			var err error
+			if *made.to, err = l.links(made.items, made.current, admin); err != nil {
+				return menus{}, err
+			}
 		}
+		l.menus.Store(place, new)
+		made = new
 	}
-	for _, tab := range navigation.Tabs[place.page] {
-		if path == tab.Path || tab.Path != place.page && within(path, tab.Path) {
-			place.tab = tab.Path
-		}
-	}
-	if shown, ok := l.menus.Load(place); ok {
-		both := shown.([2]template.HTML)
-		return both[0], both[1], nil
-	}
-	if menu, err = l.links(navigation.Menu, place.page, admin); err != nil {
-		return "", "", err
-	}
-	if part, err = l.links(navigation.Tabs[place.page], place.tab, admin); err != nil {
-		return "", "", err
-	}
-	l.menus.Store(place, [2]template.HTML{menu, part})
-	return menu, part, nil
+	shown := made.(menus)
+	shown.above = above
+	return shown, nil
 }
 
 // place is what a menu depends on.
 type place struct {
 	admin     bool
 	page, tab string // the current ones
+}
+
+// find says where in the navigation a path is. It returns the item that the path is
+// below of, or nil.
+func (p *place) find(navigation Navigation, path string) (above *NavItem) {
+	for _, items := range [][]NavItem{navigation.Menu, navigation.Account} {
+		for i, item := range items {
+			if within(path, item.Path) && (p.admin || !item.Admin) {
+				p.page, above = item.Path, &items[i]
+			}
+		}
+	}
+	for i, tab := range navigation.Tabs[p.page] {
+		if path == tab.Path || tab.Path != p.page && within(path, tab.Path) {
+			p.tab, above = tab.Path, &navigation.Tabs[p.page][i]
+		}
+	}
+	if above != nil && above.Path == path {
+		return nil
+	}
+	return above
 }
 
 // links shows those links that a role may see.

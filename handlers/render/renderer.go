@@ -8,6 +8,7 @@ import (
 	"html/template"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -37,8 +38,8 @@ func New(dev string) (*Renderer, error) {
 	return &Renderer{built: built, dev: dev, started: time.Now()}, nil
 }
 
-// Page answers with a page. It fills in the menu and the tabs for the page's
-// user and the path of the request.
+// Page answers with a page. It fills in the menus, the tabs and the breadcrumbs
+// for the page's user and its address.
 func (r *Renderer) Page(c *fiber.Ctx, view string, page Framed) error {
 	look, err := r.templates()
 	if err != nil {
@@ -46,8 +47,13 @@ func (r *Renderer) Page(c *fiber.Ctx, view string, page Framed) error {
 	}
 	frame := page.Frame()
 	if frame.User != nil {
-		if frame.Menu, frame.Tabs, err = look.menu(r.Navigation, c.Path(), frame.User.IsAdmin()); err != nil {
+		menus, err := look.menusAt(r.Navigation, strings.Split(frame.Here, "?")[0], frame.User.IsAdmin())
+		if err != nil {
 			return err
+		}
+		frame.Menu, frame.AccountMenu, frame.Tabs = menus.menu, menus.account, menus.tabs
+		if menus.above != nil {
+			frame.Breadcrumbs = append([]NavItem{*menus.above}, frame.Breadcrumbs...)
 		}
 	}
 	frame.Dev = look.state

@@ -161,9 +161,13 @@ func (w *Window) Enter() {
 	Must(w.t, err)
 }
 
-// SignOut clicks the button and waits for the page that comes of it.
+// SignOut opens the menu of the account, clicks the button in it, and waits for the
+// page that comes of it.
 func (w *Window) SignOut() {
 	w.t.Helper()
+	if !Evaluate[bool](w, "document.querySelector('details.account').open") {
+		w.Click("details.account summary", false)
+	}
 	_, err := chromedp.RunResponse(w.Ctx, chromedp.Click(`form[action="/logout"] button`))
 	Must(w.t, err)
 }
@@ -200,7 +204,7 @@ func (w *Window) Look(name string) {
 	Must(w.t, os.WriteFile(filepath.Join(w.t.ArtifactDir(), strings.ReplaceAll(name, " ", "-")+".png"), picture, 0o600))
 	axe, err := os.ReadFile(filepath.Join(Root(w.t), "handlers/testdata/axe.min.js"))
 	Must(w.t, err)
-	Evaluate[any](w, `document.querySelectorAll("details").forEach(details => details.open = true)`)
+	w.OpenAll()
 	complaints := Evaluate[string](w, string(axe)+`;
 		axe.run().then(found => found.violations.map(v => v.id + ": " + v.nodes.map(n => n.html + " " + n.failureSummary).join("\n")).join("\n"))`)
 	if complaints != "" {
@@ -212,6 +216,12 @@ func (w *Window) Look(name string) {
 	if Evaluate[bool](w, `[...document.querySelectorAll("nav")].some(nav => nav.scrollWidth > nav.clientWidth)`) {
 		w.t.Errorf("%s: a menu is cut off", name)
 	}
+}
+
+// OpenAll opens everything that can be opened, also what closes when another one opens.
+func (w *Window) OpenAll() {
+	w.t.Helper()
+	Evaluate[any](w, `document.querySelectorAll("details").forEach(details => { details.removeAttribute("name"); details.open = true })`)
 }
 
 // Click clicks on what a selector names, and waits for the page that comes of it, if one does.
