@@ -74,12 +74,11 @@ func (a *App) listEvents(c *fiber.Ctx, page *ActivityPage, filter models.EventFi
 	}
 	page.File = page.Path + ".csv?" + filters.Encode()
 	events, page.Older = web.CutPage(c, events, func(event models.Event) string { return event.ID })
+	rows := newEventRows
 	if !page.Everyone {
-		for i := range events {
-			events[i].Name = "" // it is always the user's own
-		}
+		rows = rowsOfOneUser
 	}
-	page.Name, page.Days = filter.Name, byDay(newEventRows(events))
+	page.Name, page.Days = filter.Name, byDay(rows(events))
 	page.Filtered = filter.Name != "" || filter.Kind != "" || filter.Before != ""
 	for kind, look := range eventLabels {
 		page.Kinds = append(page.Kinds, KindChoice{kind, look.Label, kind == filter.Kind})

@@ -167,7 +167,7 @@ func (a *App) renderUser(c *fiber.Ctx, whose *models.User, problem string) error
 	if err != nil {
 		return err
 	}
-	page.Activity = newEventRows(events)
+	page.Activity = rowsOfOneUser(events)
 	return a.render(c, "admin-user", page)
 }
 

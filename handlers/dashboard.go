@@ -48,7 +48,7 @@ func (a *App) dashboard(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	page.Activity = newEventRows(events)
+	page.Activity = rowsOfOneUser(events)
 	if page.Attention, err = a.db.NeedsAttention(c.UserContext(), session); err != nil {
 		return err
 	}

@@ -88,6 +88,15 @@ func newEventRows(events []models.Event) []EventRow {
 	return shown
 }
 
+// rowsOfOneUser returns the rows of events that all are of one user, who is not named in each.
+func rowsOfOneUser(events []models.Event) []EventRow {
+	rows := newEventRows(events)
+	for i := range rows {
+		rows[i].Name = ""
+	}
+	return rows
+}
+
 // signInChart makes a chart of counted sign-ins; layout is how a slot is labelled.
 func signInChart(title, unit, layout string, counted []models.SignInCount) render.Chart {
 	chart := render.Chart{Title: title, Unit: unit, Series: []render.Series{{Name: "Signed in"}, {Name: "Failed", Tone: "bad"}}}
