@@ -59,7 +59,11 @@ func (a *App) endAnySession(c *fiber.Ctx) error {
 	if session.ID == sessionOf(c).ID {
 		return a.redirectToSignIn(c)
 	}
-	return a.redirectWithMessage(c, "The session of "+session.User.Names()+" was ended.", "/admin/sessions")
+	back := a.nextOf(web.Form(c, "next"))
+	if back == "" {
+		back = "/admin/sessions"
+	}
+	return a.redirectWithMessage(c, "The session of "+session.User.Names()+" was ended.", back)
 }
 
 // endEverySession signs everyone out, including the administrator who asks.

@@ -139,8 +139,8 @@ func TestNobodyIsTakenForWhoseNameTheyChose(t *testing.T) {
 	}
 	site.SignIn("eve")
 	end := regexp.MustCompile(`action="(/admin/sessions/\w+/end)"`).FindStringSubmatch(ada.Get(at).Body)
-	ada.Post(end[1]).LeadsTo("/admin/sessions")
-	ada.Get("/admin/sessions").Says("The session of eve (root) was ended.")
+	ada.Post(end[1], "next", at).LeadsTo(at) // as the form on that page does
+	ada.Get(at).Says("The session of eve (root) was ended.")
 	ada.Post(at + "/remove").LeadsTo("/admin/users")
 	ada.Get("/admin/users").Says("eve (root) was removed.")
 }
@@ -359,15 +359,42 @@ func TestSensitiveChangesAskForThePasswordAgain(t *testing.T) {
 	ada.Post(at + "/disable").LeadsTo(at)
 	ada.Post(at + "/enable").LeadsTo(at)
 	site.Advance(2 * time.Minute)
-	ada.Post(at+"/make-admin", "extra", `<"carried">`).Answers(403).Says("Confirm it's you").Says(`name="extra" value="&lt;&#34;carried&#34;&gt;"`)
-	ada.Post(at+"/make-admin", "confirm", "").Answers(422)
-	ada.Post(at+"/make-admin", "confirm", "not the password").Answers(422).Says("not your current password")
+	ada.Confirm(ada.Post(at+"/make-admin"), "").Answers(422)
+	ada.Confirm(ada.Post(at+"/make-admin"), "not the password").Answers(422).Says("not your current password")
 	if site.User("eve").IsAdmin() {
 		t.Fatal("it was done without the password")
 	}
-	ada.Post(at+"/make-admin", "confirm", sitetest.Password).LeadsTo(at)
+	asks := ada.Post(at + "/make-admin")
+	ada.Confirm(asks, sitetest.Password).LeadsTo(at)
+	if !site.User("eve").IsAdmin() {
+		t.Fatal("it was not done with the password")
+	}
+	page := asks.Response.Header.Get("Location")
+	ada.Get(page).LeadsTo(at) // going back does nothing again, and asks for nothing
 	ada.Post(at + "/make-member").LeadsTo(at)
 	site.Advance(16 * time.Minute)
-	ada.Post(at + "/make-admin").Answers(403)
+	ada.Post(at + "/make-admin").LeadsToConfirm()
 	ada.Get(at).Answers(200)
+
+	// The form keeps its fields. Another one takes its place; the first no longer continues.
+	first := ada.Post("/admin/users/new", "username", "first", "full_name", "<First>", "role", "member", "do", "Create link")
+	second := ada.Post("/admin/users/new", "username", "second", "full_name", "", "role", "member")
+	ada.Get(first.Response.Header.Get("Location")).LeadsTo("/admin/users/new")
+	ada.Post("/confirm", "form", "guessed", "next", "//evil.example", "current", sitetest.Password).LeadsTo("/dashboard")
+	ada.Confirm(second, sitetest.Password).Answers(303)
+	site.Advance(16 * time.Minute)
+	ada.Confirm(ada.Post("/admin/users/new", "username", "first", "full_name", "<First>", "role", "member"), sitetest.Password).Answers(303)
+	if user := site.User("first"); user.FullName != "<First>" {
+		t.Errorf("the form arrived as %+v", user)
+	}
+	site.User("second")
+
+	// It waits as long as a password counts, and only in its own session.
+	site.Advance(16 * time.Minute)
+	late, other := ada.Post(at+"/make-admin").LeadsToConfirm(), site.SignIn("ada")
+	other.Get(late.Response.Header.Get("Location")).LeadsTo(at)
+	site.Advance(16 * time.Minute)
+	ada.Get(late.Response.Header.Get("Location")).LeadsTo(at)
+	site.Advance(24 * time.Hour)
+	ada.Post("/confirm", "form", "x", "current", sitetest.Password).LeadsToSignIn()
 }

@@ -160,7 +160,7 @@ func (a *App) renderUser(c *fiber.Ctx, whose *models.User, problem string) error
 	page.More = more
 	for _, session := range sessions {
 		shown := newSessionRow(session, sessionOf(c))
-		shown.End = "/admin/sessions/" + session.ID + "/end"
+		shown.End, shown.Back = "/admin/sessions/"+session.ID+"/end", "/admin/users/"+whose.ID
 		page.Sessions = append(page.Sessions, shown)
 	}
 	events, err := a.db.Events(c.UserContext(), models.EventFilter{UserID: whose.ID}, activityShown)

@@ -143,6 +143,9 @@ func (a *App) Serve(ctx context.Context, on net.Listener) error {
 // render shows a page, with who is signed in and the message that waits for them.
 func (a *App) render(c *fiber.Ctx, view string, page render.Framed) error {
 	frame := page.Frame()
+	if status := c.Response().StatusCode(); status >= fiber.StatusBadRequest && web.PrefersJSON(c) {
+		return a.sendProblem(c, problem{Status: status, Detail: sentences[status], Errors: render.Errors(page)})
+	}
 	if session := sessionOf(c); session != nil {
 		frame.User, frame.Watch, frame.Here = &session.User, "/session/watch?session="+session.ID, a.here(c)
 		if c.Response().StatusCode() == fiber.StatusOK && c.Method() != fiber.MethodHead {

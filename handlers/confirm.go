@@ -1,6 +1,12 @@
 package handlers
 
 import (
+	"crypto/rand"
+	"errors"
+	"net/url"
+	"strconv"
+	"time"
+
 	"github.com/gofiber/fiber/v2"
 
 	"daypass/handlers/render"
@@ -8,32 +14,122 @@ import (
 	"daypass/models"
 )
 
-// ConfirmPage asks for the password before a change, and carries the fields of the form that made it necessary.
+// reauthenticateAfter is how long an entered password counts for sensitive changes
+// (ASVS 5.0, 7.5.3), and how long a form waits for it.
+const reauthenticateAfter = 15 * time.Minute
+
+// Values of a session.
+const (
+	confirmedValue = "confirmed"    // when the password was last entered, in Unix seconds
+	waitingValue   = "waiting form" // the form that waits for the password
+)
+
+// errUnconfirmed is what a client that takes JSON gets instead of the page.
+var errUnconfirmed = fiber.NewError(fiber.StatusForbidden, "the password was not entered lately")
+
+// ConfirmPage asks for the password before a change.
 type ConfirmPage struct {
 	render.Page
-	Action string
-	Hidden []HiddenField
+	Form   waitingForm
 	Fields []render.Field
 }
 
 // Window says how long ago the password may have been entered.
 func (*ConfirmPage) Window() string { return web.HumanDuration(reauthenticateAfter) }
 
-// HiddenField is a field of that form.
-type HiddenField struct{ Name, Value string }
+// requireRecent lets a change pass when the password was entered recently. Otherwise
+// the form waits in the session, and a page of its own asks for the password, so that
+// going back and reloading send nothing again.
+func (a *App) requireRecent(c *fiber.Ctx) error {
+	session := sessionOf(c)
+	if c.Method() != fiber.MethodPost || a.db.Now().Sub(session.Created.Time) < reauthenticateAfter {
+		return c.Next()
+	}
+	confirmed, err := a.db.Value(c.UserContext(), session, confirmedValue)
+	if err != nil && !isNotFound(err) {
+		return err
+	}
+	if at, err := strconv.ParseInt(confirmed, 10, 64); err == nil && a.db.Now().Sub(time.Unix(at, 0)) < reauthenticateAfter {
+		return c.Next()
+	}
+	if web.PrefersJSON(c) {
+		return errUnconfirmed
+	}
+	form := a.formOf(c)
+	form.ID = rand.Text()
+	if err := a.sessions.SetSecret(c, session, waitingValue, form.String(), reauthenticateAfter); err != nil {
+		return err
+	}
+	return c.Redirect("/confirm?"+url.Values{"form": {form.ID}, "next": {form.Back}}.Encode(), fiber.StatusSeeOther)
+}
 
-func (a *App) renderConfirm(c *fiber.Ctx, invalid models.ValidationError) error {
-	page := &ConfirmPage{Page: render.Page{Title: "Confirm it's you"}, Action: c.Path(), Fields: render.FocusFirst([]render.Field{
-		{Label: "Current password", Name: confirmField, Type: "password", Autocomplete: "current-password", Error: invalid["current"]},
-	})}
-	for name, value := range c.Request().PostArgs().All() {
-		if string(name) != confirmField {
-			page.Hidden = append(page.Hidden, HiddenField{string(name), string(value)})
-		}
+// waitingFor returns the form with this ID that waits in the session, or ErrNotFound.
+func (a *App) waitingFor(c *fiber.Ctx, id string) (waitingForm, error) {
+	text, err := a.sessions.Secret(c, sessionOf(c), waitingValue)
+	if err != nil {
+		return waitingForm{}, err
 	}
-	c.Status(fiber.StatusForbidden)
-	if invalid != nil {
+	form, ok := parseWaitingForm(text)
+	if !ok || form.ID != id {
+		return waitingForm{}, models.ErrNotFound // another one took its place
+	}
+	return form, nil
+}
+
+// showConfirm asks for the password. When the form waits no longer, such as for those
+// who go back afterwards, it leads to the page that the form was on.
+func (a *App) showConfirm(c *fiber.Ctx) error {
+	form, err := a.waitingFor(c, web.Query(c, "form"))
+	if isNotFound(err) {
+		return c.Redirect(orDashboard(a.nextOf(c.Query("next"))), fiber.StatusSeeOther)
+	}
+	if err != nil {
+		return err
+	}
+	return a.renderConfirm(c, form, nil)
+}
+
+func (a *App) confirm(c *fiber.Ctx) error {
+	ctx, session := c.UserContext(), sessionOf(c)
+	form, err := a.waitingFor(c, web.Form(c, "form"))
+	if isNotFound(err) {
+		return a.redirectWithMessage(c, "Nothing was changed: the form no longer waits for your password. Please send it again.", orDashboard(a.nextOf(web.Form(c, "next"))))
+	}
+	if err != nil {
+		return err
+	}
+	err = a.db.Confirm(ctx, session, web.Form(c, "current"), a.sessionClient(c))
+	if invalid, ok := passwordRefused(c, err); ok {
+		return a.renderConfirm(c, form, invalid)
+	}
+	if err != nil {
+		return err
+	}
+	if err := a.db.SetValue(ctx, session, confirmedValue, strconv.FormatInt(a.db.Now().Unix(), 10)); err != nil {
+		return err
+	}
+	if _, err := a.db.TakeValue(ctx, session, waitingValue); err != nil {
+		return err // sent twice at once: one of them does it
+	}
+	return a.resend(c, form)
+}
+
+func (a *App) renderConfirm(c *fiber.Ctx, form waitingForm, invalid models.ValidationError) error {
+	return a.render(c, "confirm", &ConfirmPage{Page: render.Page{Title: "Confirm it's you"}, Form: form, Fields: render.FocusFirst([]render.Field{
+		{Label: "Current password", Name: "current", Type: "password", Autocomplete: "current-password", Error: invalid["current"], Wait: waitOf(c)},
+	})})
+}
+
+// passwordRefused returns what to say beside the field "current" of a form whose
+// password was refused, or could not be checked yet, and sets the status.
+func passwordRefused(c *fiber.Ctx, err error) (models.ValidationError, bool) {
+	var invalid models.ValidationError
+	if errors.As(err, &invalid) {
 		c.Status(fiber.StatusUnprocessableEntity)
+		return invalid, true
 	}
-	return a.render(c, "confirm", page)
+	if wait, ok := mustWait(c, err); ok {
+		return models.ValidationError{"current": wait}, true
+	}
+	return nil, false
 }

@@ -2,11 +2,13 @@ package handlers
 
 import (
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
 
 	"daypass/handlers/render"
+	"daypass/handlers/web"
 	"daypass/models"
 )
 
@@ -58,6 +60,19 @@ func (a *App) dashboard(c *fiber.Ctx) error {
 	}
 	page.Chart = signInChart("Your sign-ins, last 14 days", "Day (UTC)", "2 Jan", counted)
 	return a.render(c, "dashboard", page)
+}
+
+// acknowledge takes the failures that the dashboard shows for the user's own.
+func (a *App) acknowledge(c *fiber.Ctx) error {
+	shown, _ := strconv.Atoi(web.Form(c, "shown"))
+	err := a.db.Acknowledge(c.UserContext(), sessionOf(c), shown, a.TrustedProxies.Client(c))
+	if isNotFound(err) {
+		return a.redirectWithMessage(c, "This has changed since the page was shown. Please look again.", "/dashboard")
+	}
+	if err != nil {
+		return err
+	}
+	return a.redirectWithMessage(c, "You won't be reminded of that again. It stays in your activity.", "/dashboard")
 }
 
 // percentLeft tells how much of a session's time is left, rounded up.

@@ -15,6 +15,7 @@ import (
 	"daypass/handlers/web"
 	"daypass/models"
 	"daypass/models/database"
+	"daypass/models/password"
 )
 
 // ErrorPage says what happened and what to do next.
@@ -42,6 +43,7 @@ func isNotFound(err error) bool { return errors.Is(err, models.ErrNotFound) }
 // before any middleware ran, so it must not rely on middleware.
 func (a *App) fail(c *fiber.Ctx, err error) error {
 	status := web.StatusOf(err)
+	asJSON := web.PrefersJSON(c)
 	page := &ErrorPage{Page: render.Page{Title: titles[status]}, Status: status, Sentence: sentences[status]}
 	if page.Sentence == "" {
 		page.Title, page.Sentence = http.StatusText(status), "The server can't answer this request."
@@ -49,6 +51,9 @@ func (a *App) fail(c *fiber.Ctx, err error) error {
 	var throttled *models.ThrottledError
 	if errors.As(err, &throttled) {
 		page.Sentence = throttledSentence(throttled)
+	}
+	if errors.Is(err, errUnconfirmed) {
+		page.Sentence = "This change needs the password again. Open the page here and use its form."
 	}
 	if errors.Is(err, errDownloads) {
 		page.Title, page.Sentence = "Too many downloads", "Other downloads are still under way. Wait until they are done, then try again."
@@ -74,10 +79,18 @@ func (a *App) fail(c *fiber.Ctx, err error) error {
 	web.SetHeaders(c, a.headers)
 	if status == fiber.StatusMethodNotAllowed {
 		// Somebody opens the address that a form was sent to.
-		if page := a.pageOf(c.Path()); page != "" && page != c.Path() && (c.Method() == fiber.MethodGet || c.Method() == fiber.MethodHead) {
+		if page := a.pageOf(c.Path()); !asJSON && page != "" && page != c.Path() && (c.Method() == fiber.MethodGet || c.Method() == fiber.MethodHead) {
 			return c.Redirect(page, fiber.StatusSeeOther)
 		}
 		c.Set(fiber.HeaderAllow, a.allowed(c.Path()))
+	}
+	if status == fiber.StatusUnauthorized {
+		c.Set(fiber.HeaderWWWAuthenticate, signInChallenge)
+	}
+	if asJSON {
+		refused := models.ValidationError{}
+		errors.As(err, &refused)
+		return a.sendProblem(c, problem{Status: status, Detail: page.Sentence, Errors: refused, Reference: page.Reference})
 	}
 	c.Status(status)
 	if wrong := a.renderer.ErrorIn(err); wrong != nil {
@@ -93,8 +106,41 @@ func (a *App) fail(c *fiber.Ctx, err error) error {
 	return nil
 }
 
+// signInChallenge says how to sign in: with the form, which sets a cookie. A 401
+// names a way (RFC 9110, section 15.5.2).
+const signInChallenge = `Cookie realm="Daypass", form-action="/login"`
+
 func throttledSentence(err *models.ThrottledError) string {
-	return "Too many failed sign-ins. Please wait " + web.HumanDuration(err.After) + " and try again."
+	return "Too many wrong passwords. You can try again in " + web.HumanDuration(err.After) + "."
+}
+
+type waitKey struct{}
+
+// mustWait returns why a password could not be checked yet, when it is worth trying
+// again later. It sets the status, and how long to wait: see waitOf.
+func mustWait(c *fiber.Ctx, err error) (why string, ok bool) {
+	var throttled *models.ThrottledError
+	var busy *password.BusyError
+	switch {
+	case errors.As(err, &throttled):
+		why = "Too many wrong passwords."
+	case errors.As(err, &busy):
+		why = "The server is busy."
+	default:
+		return "", false
+	}
+	status := web.StatusOf(err)
+	c.Status(status)
+	setRetryAfter(c, err, status)
+	after := web.RetryAfter(err, status)
+	c.Locals(waitKey{}, render.Wait{Seconds: int(math.Ceil(after.Seconds())), Words: web.HumanDuration(after)})
+	return why, true
+}
+
+// waitOf returns how long mustWait asks to wait, or zero.
+func waitOf(c *fiber.Ctx) render.Wait {
+	wait, _ := c.Locals(waitKey{}).(render.Wait)
+	return wait
 }
 
 func setRetryAfter(c *fiber.Ctx, err error, status int) {
@@ -116,12 +162,14 @@ func (a *App) logFailure(c *fiber.Ctx, err error) {
 
 var titles = map[int]string{
 	400: "Bad request",
+	401: "Sign in first",
 	403: "No access",
 	404: "Page not found",
 	405: "Not possible here",
 	408: "That took too long",
 	413: "Too large",
 	415: "Not a form",
+	422: "Some fields were refused",
 	429: "Too many attempts",
 	431: "Too many cookies",
 	500: "Something broke",
@@ -130,12 +178,14 @@ var titles = map[int]string{
 
 var sentences = map[int]string{
 	400: "The server couldn't read what the browser sent. Go back and try again.",
+	401: "This needs somebody who is signed in.",
 	403: "Your account doesn't have access to this page. An administrator can change that.",
 	404: "There is no page at this address, or you don't have access to it.",
 	405: "This address is not a page of its own. Go back, or start from the dashboard.",
 	408: "The request did not arrive in time. Check the connection and try again.",
 	413: "What you sent is larger than " + humanize.IBytes(web.MaxBody) + ", so none of it was stored. Send less and try again.",
 	415: "Only forms are accepted here (application/x-www-form-urlencoded), so nothing was changed. Open the page here and use its form.",
+	422: "Correct the fields that are named and send the form again.",
 	429: "Please wait a little before you try again.",
 	431: "Your browser sent more than this site accepts. Remove this site's cookies and try again.",
 	500: "It's not your fault, and the error has been logged. Please try again.",

@@ -62,7 +62,7 @@ var (
 	}
 	someSession = models.Session{ID: "s", Address: "203.0.113.9", Browser: "Safari on iOS", Created: someTime, Seen: someTime, Expires: someTime, User: *someUser}
 	someFields  = []render.Field{
-		{Label: "Name", Name: "username", Type: "text", Value: "ada", Autocomplete: "username", Error: "This is wrong."},
+		{Label: "Name", Name: "username", Type: "text", Value: "ada", Autocomplete: "username", Error: "This is wrong.", Wait: render.Wait{Seconds: 8, Words: "8 seconds"}},
 		{Label: "Password", Name: "password", Type: "password", Autocomplete: "current-password", Hint: "Long.", Optional: true, Focus: true},
 		{Label: "Done", Name: "done", Type: "checkbox", Checked: true, Hint: "Or not."},
 		{Label: "Status", Name: "status", Type: "select", Value: "paid", Options: []models.Choice{{Value: "open", Label: "Open"}, {Value: "paid", Label: "<Paid>"}}, Hint: "One of them."},
@@ -108,6 +108,9 @@ var gallery = map[string]render.Framed{
 	"login: first":          &LoginPage{Page: render.Page{Title: "Sign in"}, Fields: someFields},
 	"login: with a notice":  &LoginPage{Page: render.Page{Title: "Sign in"}, Notice: "You're signed out.", SignedOut: true, Next: "/dashboard", Fields: someFields},
 	"login: refused":        &LoginPage{Page: render.Page{Title: "Sign in"}, Error: "Wrong username or password.", Fields: someFields},
+	"login: carries":        &LoginPage{Page: render.Page{Title: "Sign in"}, Notice: "Your session has ended.", Next: "/account", Carried: "x", Form: waitingForm{Body: "do=Save+<name>"}, Fields: someFields},
+	"login: must wait":      &LoginPage{Page: render.Page{Title: "Sign in"}, Error: "Too many.", Wait: render.Wait{Seconds: 8, Words: "8 seconds"}, Mistyped: 3, Fields: someFields},
+	"confirm: nameless":     &ConfirmPage{Page: signedIn("Confirm it's you"), Fields: someFields},
 	"setup: form":           &SetupPage{Page: render.Page{Title: "Create the first account"}, Token: "x", Fields: someFields},
 	"setup: no link":        &SetupPage{Page: render.Page{Title: "Almost there"}},
 	"error: anonymous":      &ErrorPage{Page: render.Page{Title: "Page not found"}, Status: 404, Sentence: "There is nothing."},
@@ -134,7 +137,7 @@ var gallery = map[string]render.Framed{
 	"set-password: used":    &SetPasswordPage{Page: render.Page{Title: "This link no longer works"}},
 	"dashboard: one failed": &DashboardPage{Page: tabbed("Dashboard"), Session: &someSession, Chart: someChart, Attention: models.Attention{Failed: 1}},
 	"admin: system":         &AdminPage{Page: tabbed("System"), Version: "1", Go: "go", Uptime: "1 day", Size: "1 MiB", System: models.System{Disabled: 1}, Chart: someChart},
-	"confirm: first":        &ConfirmPage{Page: signedIn("Confirm it's you"), Action: "/admin/x", Hidden: []HiddenField{{"role", "<admin>"}}, Fields: someFields},
+	"confirm: first":        &ConfirmPage{Page: signedIn("Confirm it's you"), Form: waitingForm{ID: "x", Back: "/admin/users", Body: "do=Disable+<bob>"}, Fields: someFields},
 	"admin-sessions: none":  &AdminSessionsPage{Page: signedIn("All sessions"), Text: "x"},
 	"admin-sessions: many":  &AdminSessionsPage{Page: signedIn("All sessions"), Found: 1, Pages: web.Pages{Next: "/admin/sessions?after=x"}, Table: someTable, Sessions: []SessionRow{newSessionRow(someSession, &someSession)}},
 	"sessions: one":         &SessionsPage{Page: signedIn("Your sessions"), Sessions: []SessionRow{newSessionRow(someSession, &someSession)}},

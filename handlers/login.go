@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math"
 	"net/url"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -22,7 +23,11 @@ type LoginPage struct {
 	SignedOut        bool   // one has just signed out
 	Notice           string // why this page is shown
 	Error            string // why the last attempt failed
-	Next             string // where to go afterwards
+	Wait             render.Wait
+	Mistyped         int         // how often the password was wrong in this form
+	Next             string      // where to go afterwards
+	Carried          string      // a form that continues after the sign-in, encrypted
+	Form             waitingForm // the same
 	Misconfiguration *Misconfiguration
 	Fields           []render.Field
 }
@@ -39,13 +44,16 @@ func (a *App) showLogin(c *fiber.Ctx) error {
 
 func (a *App) showLoginForm(c *fiber.Ctx) error {
 	next := a.nextOf(c.Query("next"))
-	if _, err := a.sessions.Load(c); err == nil {
+	again := c.Query("again") != "" // before the session ends
+	if _, err := a.sessions.Load(c); err == nil && !again {
 		return c.Redirect(orDashboard(next), fiber.StatusSeeOther)
-	} else if !isNotFound(err) {
+	} else if err != nil && !isNotFound(err) {
 		return err
 	}
 	page := &LoginPage{Next: next}
 	switch {
+	case again:
+		page.Notice = "Sign in again to continue for longer. Pages that are open stay as they are."
 	case c.Query("left") != "":
 		page.SignedOut, page.Notice = true, "You're signed out."
 	case c.Query("ended") != "":
@@ -56,7 +64,7 @@ func (a *App) showLoginForm(c *fiber.Ctx) error {
 
 func (a *App) login(c *fiber.Ctx) error {
 	name := web.Form(c, "username")
-	next := a.nextOf(web.Form(c, "next"))
+	page := &LoginPage{Next: a.nextOf(web.Form(c, "next")), Carried: web.Form(c, "form"), Mistyped: mistyped(c)}
 	from := a.TrustedProxies.Client(c)
 	credential, err := a.db.Credential(c.UserContext(), name)
 	if err != nil {
@@ -67,35 +75,103 @@ func (a *App) login(c *fiber.Ctx) error {
 		from.Session = session.ID
 	}
 
+	form, continues := a.carriedForm(c, page, credential)
 	user, err := a.db.Authenticate(c.UserContext(), name, web.Form(c, "password"), from)
 	if err == nil {
-		err = a.signIn(c, user, next)
+		err = a.startSession(c, user, page.Mistyped)
 	}
 	var invalid models.ValidationError
-	var throttled *models.ThrottledError
 	switch {
-	case errors.As(err, &throttled):
-		c.Status(fiber.StatusTooManyRequests)
-		setRetryAfter(c, err, fiber.StatusTooManyRequests)
-		return a.renderLogin(c, &LoginPage{Next: next, Error: throttledSentence(throttled)}, name, nil)
+	case err == nil && continues:
+		return a.resend(c, form)
+	case err == nil && page.Carried != "": // whoever sent the form is somebody else
+		return c.Redirect("/dashboard", fiber.StatusSeeOther)
+	case err == nil:
+		return c.Redirect(orDashboard(page.Next), fiber.StatusSeeOther)
 	case errors.Is(err, models.ErrRefused):
 		c.Status(fiber.StatusUnprocessableEntity)
-		return a.renderLogin(c, &LoginPage{Next: next, Error: "Wrong username or password."}, name, nil)
+		page.Error = "Wrong username or password."
+		page.Mistyped++
+		return a.renderLogin(c, page, name, nil)
 	case errors.As(err, &invalid):
 		c.Status(fiber.StatusUnprocessableEntity)
-		return a.renderLogin(c, &LoginPage{Next: next}, name, invalid)
+		return a.renderLogin(c, page, name, invalid)
+	}
+	if why, ok := mustWait(c, err); ok {
+		page.Error, page.Wait = why, waitOf(c)
+		return a.renderLogin(c, page, name, nil)
 	}
 	return err
 }
 
-// signIn starts the session of a user who was just authenticated, and redirects.
-func (a *App) signIn(c *fiber.Ctx, user *models.User, next string) error {
-	session, err := a.sessions.SignIn(c, user)
-	if err != nil {
+// mistyped returns how often the password was wrong in the form that was sent.
+func mistyped(c *fiber.Ctx) int {
+	number, _ := strconv.ParseUint(web.Form(c, "mistyped"), 10, 8)
+	return int(number)
+}
+
+// signIn starts the session of a user who was just authenticated, and leads to the dashboard.
+func (a *App) signIn(c *fiber.Ctx, user *models.User) error {
+	if err := a.startSession(c, user, 0); err != nil {
 		return err
 	}
-	c.Locals(sessionKey{}, session)
-	return c.Redirect(orDashboard(next), fiber.StatusSeeOther)
+	return c.Redirect("/dashboard", fiber.StatusSeeOther)
+}
+
+func (a *App) startSession(c *fiber.Ctx, user *models.User, mistyped int) error {
+	session, err := a.sessions.SignIn(c, user, mistyped)
+	if err == nil {
+		c.Locals(sessionKey{}, session)
+	}
+	return err
+}
+
+// carry answers a form whose session has ended with the sign-in page, which carries it
+// on. It reports false for forms that can't continue: see carriable.
+func (a *App) carry(c *fiber.Ctx) (bool, error) {
+	if !a.carriable(c) {
+		return false, nil
+	}
+	form := a.formOf(c)
+	sealed, ok := a.sessions.SealForm(c, form.String())
+	if !ok {
+		return false, nil
+	}
+	c.Status(fiber.StatusUnauthorized)
+	c.Set(fiber.HeaderWWWAuthenticate, signInChallenge)
+	return true, a.renderLogin(c, &LoginPage{Notice: "Your session has ended. Sign in to continue.", Next: form.Back, Carried: sealed, Form: form}, "", nil)
+}
+
+// carriable tells whether a form may continue after a sign-in. One with a password may
+// not, since the page would carry it; nor a sign-out, or a download, which is no page
+// to arrive at.
+func (a *App) carriable(c *fiber.Ctx) bool {
+	if c.Method() != fiber.MethodPost || !a.routeExists(fiber.MethodPost, c.Path()) || c.Path() == "/logout" || c.Path() == "/confirm" ||
+		a.routeExists(fiber.MethodGet, c.Path()) && !a.pageExists(c.Path()) {
+		return false
+	}
+	for name := range c.Request().PostArgs().All() {
+		if strings.Contains(string(name), "password") || string(name) == "current" {
+			return false
+		}
+	}
+	return true
+}
+
+// carriedForm opens the form that the sign-in page carried, and tells whether it
+// continues for an account with this credential. A form that can't be opened is not
+// carried any further.
+func (a *App) carriedForm(c *fiber.Ctx, page *LoginPage, credential string) (waitingForm, bool) {
+	if page.Carried == "" {
+		return waitingForm{}, false
+	}
+	text, continues := a.sessions.OpenForm(c, page.Carried, credential)
+	form, ok := parseWaitingForm(text)
+	if !ok {
+		page.Carried = ""
+	}
+	page.Form = form
+	return form, ok && continues
 }
 
 // renderLogin renders the sign-in page, with errors when it was refused.

@@ -1,55 +1,13 @@
 package handlers
 
 import (
-	"errors"
 	"net/url"
-	"strconv"
-	"time"
 
 	"github.com/gofiber/fiber/v2"
 
 	"daypass/handlers/web"
 	"daypass/models"
 )
-
-// reauthenticateAfter is how long an entered password counts for sensitive changes
-// (ASVS 5.0, 7.5.3).
-const reauthenticateAfter = 15 * time.Minute
-
-const (
-	confirmedValue = "confirmed" // session value: when the password was last entered, in Unix seconds
-	confirmField   = "confirm"   // field of the form
-)
-
-// requireRecent lets a change pass when the password was entered recently, and
-// otherwise asks for it. The change continues once it is confirmed.
-func (a *App) requireRecent(c *fiber.Ctx) error {
-	session := sessionOf(c)
-	if c.Method() != fiber.MethodPost || a.db.Now().Sub(session.Created.Time) < reauthenticateAfter {
-		return c.Next()
-	}
-	confirmed, err := a.db.Value(c.UserContext(), session, confirmedValue)
-	if err != nil && !isNotFound(err) {
-		return err
-	}
-	if at, err := strconv.ParseInt(confirmed, 10, 64); err == nil && a.db.Now().Sub(time.Unix(at, 0)) < reauthenticateAfter {
-		return c.Next()
-	}
-	if !c.Request().PostArgs().Has(confirmField) {
-		return a.renderConfirm(c, nil)
-	}
-	err = a.db.Confirm(c.UserContext(), session, web.Form(c, confirmField), a.sessionClient(c))
-	if invalid := (models.ValidationError{}); errors.As(err, &invalid) {
-		return a.renderConfirm(c, invalid)
-	}
-	if err != nil {
-		return err
-	}
-	if err := a.db.SetValue(c.UserContext(), session, confirmedValue, strconv.FormatInt(a.db.Now().Unix(), 10)); err != nil {
-		return err
-	}
-	return c.Next()
-}
 
 // secureHeaders sets the security headers. A page may replace Cache-Control when its
 // response is the same for everyone.
@@ -101,8 +59,17 @@ func (a *App) requireUsers(c *fiber.Ctx) error {
 // requireSession lets signed-in users pass. It redirects others to the sign-in page,
 // and from there back to the page they asked for.
 func (a *App) requireSession(c *fiber.Ctx) error {
+	if sessionOf(c) != nil { // a form continues in the session that has just begun
+		return c.Next()
+	}
 	session, err := a.sessions.Load(c)
+	if isNotFound(err) && web.PrefersJSON(c) {
+		return fiber.ErrUnauthorized
+	}
 	if isNotFound(err) {
+		if carried, err := a.carry(c); carried || err != nil {
+			return err
+		}
 		query := url.Values{}
 		switch page := a.pageOf(c.Path()); page {
 		case "", "/":

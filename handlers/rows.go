@@ -16,6 +16,7 @@ type SessionRow struct {
 	Current bool         // the session of this request
 	Whose   *models.User // shown on lists with sessions of several users
 	End     string       // where to post to end it; empty: no button
+	Back    string       // the page to show afterwards, if it is not the list of sessions
 }
 
 func newSessionRow(session models.Session, mine *models.Session) SessionRow {
@@ -59,6 +60,8 @@ func byDay(events []EventRow) (days []Day) {
 var eventLabels = map[models.Kind]EventRow{
 	models.SignedIn:             {Icon: "log-in", Tone: "good", Label: "Signed in"},
 	models.SignInFailed:         {Icon: "triangle-alert", Tone: "bad", Label: "Failed sign-in"},
+	models.PasswordRefused:      {Icon: "triangle-alert", Tone: "bad", Label: "Wrong password entered"},
+	models.FailuresAcknowledged: {Icon: "circle-check", Label: "Failed sign-ins confirmed as own"},
 	models.SignedOut:            {Icon: "log-out", Label: "Signed out"},
 	models.SessionEnded:         {Icon: "circle-x", Label: "Session ended"},
 	models.SessionDisplaced:     {Icon: "circle-x", Label: fmt.Sprintf("Session ended: more than %d", models.MaxSessions)},

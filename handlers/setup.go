@@ -36,7 +36,7 @@ func (a *App) setUp(c *fiber.Ctx) error {
 		if err != nil {
 			return err
 		}
-		return a.signIn(c, user, "")
+		return a.signIn(c, user)
 	})
 }
 

@@ -13,14 +13,14 @@ import (
 	"daypass/models/password"
 )
 
-// recordFailure records and counts a failed sign-in. The user is nil if nobody has
+// recordFailure records and counts a wrong password. The user is nil if nobody has
 // the username. What was entered is not stored, because people enter passwords there.
-func (db *DB) recordFailure(ctx context.Context, user *User, limits []limit, from ClientInfo) error {
+func (db *DB) recordFailure(ctx context.Context, kind Kind, user *User, limits []limit, from ClientInfo) error {
 	return db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, record record) error {
 		if err := db.attempts.countFailure(ctx, tx, limits); err != nil {
 			return err
 		}
-		return record(SignInFailed, user)
+		return record(kind, user)
 	})
 }
 
@@ -52,7 +52,7 @@ func (db *DB) Authenticate(ctx context.Context, name, plaintext string, from Cli
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return nil, err
 	}
-	return user, db.verify(ctx, user, compared, plaintext, from)
+	return user, db.verify(ctx, SignInFailed, user, compared, plaintext, from)
 }
 
 // Credential names the user and the password that a username stands for at the
@@ -81,15 +81,16 @@ func (db *DB) Confirm(ctx context.Context, session *Session, plaintext string, f
 	if complaint := password.Implausible(plaintext); complaint != "" {
 		return ValidationError{"current": complaint}
 	}
-	err := db.verify(ctx, &session.User, session.User.nameKey(), plaintext, from)
+	err := db.verify(ctx, PasswordRefused, &session.User, session.User.nameKey(), plaintext, from)
 	if errors.Is(err, ErrRefused) {
 		return ValidationError{"current": "This is not your current password."}
 	}
 	return err
 }
 
-// verify checks the password of a user. For a nil user it takes the same time.
-func (db *DB) verify(ctx context.Context, user *User, account, plaintext string, from ClientInfo) (err error) {
+// verify checks the password of a user, and records a failure as this kind of event.
+// For a nil user it takes the same time.
+func (db *DB) verify(ctx context.Context, failure Kind, user *User, account, plaintext string, from ClientInfo) (err error) {
 	stored := db.dummyHash
 	if user != nil {
 		if stored, err = password.Parse(user.Password); !user.HasPassword() {
@@ -117,12 +118,14 @@ func (db *DB) verify(ctx context.Context, user *User, account, plaintext string,
 		return err
 	}
 	if !matches || user == nil || user.Disabled {
-		if err := db.recordFailure(ctx, user, limits, from); err != nil {
+		if err := db.recordFailure(ctx, failure, user, limits, from); err != nil {
 			how = unwritten
 			return err
 		}
 		how = failed
-		db.failed.Add(1)
+		if failure == SignInFailed {
+			db.failed.Add(1)
+		}
 		return ErrRefused
 	}
 	if err := db.attempts.forgive(ctx, limits); err != nil {

@@ -17,6 +17,8 @@ type Kind string
 const (
 	SignedIn             Kind = "sign-in"
 	SignInFailed         Kind = "failed sign-in"
+	PasswordRefused      Kind = "wrong password" // where a session asks for it again
+	FailuresAcknowledged Kind = "failures acknowledged"
 	SignedOut            Kind = "sign-out"
 	SessionEnded         Kind = "session ended"
 	SessionDisplaced     Kind = "session displaced"
@@ -33,6 +35,9 @@ const (
 	AllSessionsEnded     Kind = "all sessions ended"
 )
 
+// isFailure tells whether an event is a password that was wrong.
+func (k Kind) isFailure() bool { return k == SignInFailed || k == PasswordRefused }
+
 // Event is something that happened to a user's account.
 type Event struct {
 	ID       string  `db:"id"`
@@ -43,7 +48,7 @@ type Event struct {
 	Browser  string  `db:"browser"`
 	AuthorID string  `db:"author_id"` // who did it to the user; empty: the user
 	Author   string  `db:"author"`    // the author's username, or "removed user"
-	Known    bool    `db:"known"`     // of a failed sign-in: with a browser with which this account has signed in before
+	Known    bool    `db:"known"`     // of a wrong password: with a browser with which this account has signed in before
 	Count    int     `db:"count"`     // how many events within a minute this row counts
 	Name     string  `db:"name"`      // username of the user
 }
@@ -122,7 +127,7 @@ func (db *DB) writeWithEvents(ctx context.Context, from ClientInfo, change func(
 		}
 		return change(tx, func(kind Kind, user *User) error {
 			event := Event{ID: database.NewRowID(), Kind: kind, At: db.Time(), Address: from.Address, Browser: from.Browser, AuthorID: from.Author, Count: 1}
-			event.Known = kind == SignInFailed && from.Device != ""
+			event.Known = kind.isFailure() && from.Device != ""
 			name := "(nobody)"
 			if user != nil {
 				event.UserID, name = &user.ID, user.Name
@@ -158,7 +163,7 @@ func addEvent(ctx context.Context, tx *sqlx.Tx, event Event) error {
 	where.Add(true, `known = `, event.Known)
 	where.Add(true, `at > `, Time{Time: since})
 	where.Add(true, `at <= `, event.At) // the clock may have been set back
-	if event.Kind == SignInFailed && event.UserID != nil {
+	if event.Kind.isFailure() && event.UserID != nil {
 		where.AddIf(true, `at >= (SELECT COALESCE(MAX(s.at), 0) FROM events s WHERE s.user_id = `+where.Place(event.UserID)+` AND s.kind = `+where.Place(SignedIn)+`)`)
 	}
 	var lately []Event
@@ -173,7 +178,11 @@ func addEvent(ctx context.Context, tx *sqlx.Tx, event Event) error {
 	if like >= 0 {
 		return database.ExecOne(ctx, tx, `UPDATE events SET count = count + 1 WHERE id = $1`, lately[like].ID)
 	}
-	_, err = tx.NamedExecContext(ctx,
+	return insertEvent(ctx, tx, event)
+}
+
+func insertEvent(ctx context.Context, tx *sqlx.Tx, event Event) error {
+	_, err := tx.NamedExecContext(ctx,
 		`INSERT INTO events (id, user_id, kind, at, address, browser, author_id, known, count) VALUES (:id, :user_id, :kind, :at, :address, :browser, :author_id, :known, :count)`, event)
 	return err
 }

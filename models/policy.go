@@ -44,8 +44,9 @@ const (
 	MaxSessions = 100
 	// MaxCounted is how far the rows of a list are counted: a page says "10,000 or more".
 	MaxCounted = 10_000
-	// MaxValue is how long a value in a session may be, in bytes.
-	MaxValue = 16 << 10
+	// MaxValue is how long a value in a session may be, in bytes: that is enough for
+	// the largest form (web.MaxBody), encrypted, while it waits for a password.
+	MaxValue = 96 << 10
 	// lastSeenInterval is how precisely the database knows when a session was last
 	// seen: it costs at most one write per minute and session.
 	lastSeenInterval = time.Minute
@@ -66,6 +67,11 @@ const (
 	DefaultKeepEvents = 365 * 24 * time.Hour
 	// repeatWithin is how long after an event a similar one is counted in its row.
 	repeatWithin = time.Minute
+	// mistypingWithin is how long before a sign-in its browser's own failures are
+	// excused, and maxMistyping is how many of them: as many as are free of delay, and
+	// a few after a delay.
+	mistypingWithin = 15 * time.Minute
+	maxMistyping    = 10
 	// eventsPerMinute is how many rows per minute the events of one kind get, by one
 	// author on one user, regardless of address and browser: clients choose the name
 	// of their browser freely.

@@ -58,6 +58,7 @@ type SignIn struct {
 	Signer   string        // fingerprint of the secret that signs the cookie
 	Lifetime time.Duration // from now on, absolute
 	From     ClientInfo
+	Mistyped int // failures of this very browser just before, as its form counts them
 }
 
 // AddSession begins the session of a sign-in, and ends the one it replaces and those
@@ -96,6 +97,9 @@ func (db *DB) AddSession(ctx context.Context, in SignIn) (*Session, error) {
 			if err := record(SessionDisplaced, in.User); err != nil {
 				return err
 			}
+		}
+		if err := excuseMistyping(ctx, tx, in, now); err != nil {
+			return err
 		}
 		return record(SignedIn, in.User)
 	})

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/jmoiron/sqlx"
+
 	"daypass/models/database"
 )
 
@@ -55,25 +57,93 @@ func (db *DB) CountSignIns(ctx context.Context, user *User, span time.Duration, 
 
 // Attention is what a user should check after signing in.
 type Attention struct {
-	Failed     int  // failed sign-ins since the previous sign-in, with browsers with which this account has not signed in
-	NewBrowser bool // the account has not signed in with such a browser before
+	// Failed sign-ins, and wrong passwords where a session asked again, since the
+	// previous sign-in, with browsers with which this account has not signed in.
+	Failed, Refused int
+	NewBrowser      bool // the account has not signed in with such a browser before
+	since           Time // the previous sign-in
+}
+
+// Alarms is how many failures the user has to look at.
+func (a Attention) Alarms() int { return a.Failed + a.Refused }
+
+// excuseMistyping takes the failures of a browser just before it signed in for those of
+// its user. As many are excused as its form counted, with its address and its name: a
+// failure of somebody else's beside them still alarms.
+func excuseMistyping(ctx context.Context, tx *sqlx.Tx, in SignIn, now Time) error {
+	left := min(in.Mistyped, maxMistyping)
+	if left <= 0 {
+		return nil
+	}
+	var failed []Event
+	err := tx.SelectContext(ctx, &failed, `SELECT id, user_id, kind, at, address, browser, author_id, count FROM events
+		WHERE user_id = $1 AND kind = $2 AND address = $3 AND browser = $4 AND at >= $5 AND NOT known ORDER BY id DESC`,
+		in.User.ID, SignInFailed, in.From.Address, in.From.Browser, Time{Time: now.Add(-mistypingWithin)})
+	if err != nil {
+		return err
+	}
+	for _, event := range failed {
+		excused := min(left, event.Count)
+		if left -= excused; excused == event.Count {
+			err = database.ExecOne(ctx, tx, `UPDATE events SET known = TRUE WHERE id = $1`, event.ID)
+		} else if excused > 0 {
+			if err := database.ExecOne(ctx, tx, `UPDATE events SET count = count - $1 WHERE id = $2`, excused, event.ID); err != nil {
+				return err
+			}
+			event.ID, event.Known, event.Count = database.NewRowID(), true, excused
+			err = insertEvent(ctx, tx, event)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Acknowledge takes the failures that NeedsAttention counts for the user's own. It
+// returns ErrNotFound if they are not those that the user was shown.
+func (db *DB) Acknowledge(ctx context.Context, session *Session, shown int, from ClientInfo) error {
+	return db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, record record) error {
+		attention, err := needsAttention(ctx, tx, session)
+		if err != nil {
+			return err
+		}
+		if shown == 0 || shown != attention.Alarms() {
+			return ErrNotFound
+		}
+		_, err = tx.ExecContext(ctx, `UPDATE events SET known = TRUE WHERE user_id = $1 AND kind IN ($2, $3) AND at >= $4 AND NOT known`,
+			session.User.ID, SignInFailed, PasswordRefused, attention.since)
+		if err != nil {
+			return err
+		}
+		return record(FailuresAcknowledged, &session.User)
+	})
 }
 
 // NeedsAttention returns what the user of a session should check.
 func (db *DB) NeedsAttention(ctx context.Context, session *Session) (Attention, error) {
+	return needsAttention(ctx, db.SQL, session)
+}
+
+func needsAttention(ctx context.Context, from sqlx.QueryerContext, session *Session) (Attention, error) {
 	var before struct {
 		Last  Time
 		Known bool
 	}
-	err := db.SQL.GetContext(ctx, &before, `SELECT COALESCE(MAX(at), 0) AS last, COALESCE(MAX(CASE WHEN browser = $1 THEN 1 ELSE 0 END), 0) AS known
+	err := sqlx.GetContext(ctx, from, &before, `SELECT COALESCE(MAX(at), 0) AS last, COALESCE(MAX(CASE WHEN browser = $1 THEN 1 ELSE 0 END), 0) AS known
 		FROM events WHERE user_id = $2 AND kind = $3 AND at < $4`, session.Browser, session.User.ID, SignedIn, session.Created)
 	if err != nil || before.Last.Unix() == 0 { // the first sign-in has nothing to compare with
 		return Attention{}, err
 	}
-	attention := Attention{NewBrowser: !before.Known}
-	err = db.SQL.GetContext(ctx, &attention.Failed, `SELECT CAST(COALESCE(SUM(count), 0) AS BIGINT) FROM events WHERE user_id = $1 AND kind = $2 AND at >= $3 AND NOT known`,
-		session.User.ID, SignInFailed, before.Last)
-	return attention, err
+	attention := Attention{NewBrowser: !before.Known, since: before.Last}
+	for kind, count := range map[Kind]*int{SignInFailed: &attention.Failed, PasswordRefused: &attention.Refused} {
+		err := sqlx.GetContext(ctx, from, count, `SELECT CAST(COALESCE(SUM(count), 0) AS BIGINT) FROM events WHERE user_id = $1 AND kind = $2 AND at >= $3 AND NOT known`,
+			session.User.ID, kind, before.Last)
+		if err != nil {
+			return Attention{}, err
+		}
+	}
+	return attention, nil
 }
 
 // System is the state of the installation.

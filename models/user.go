@@ -306,16 +306,21 @@ func (db *DB) addUser(ctx context.Context, asked NewUser, from ClientInfo, condi
 // administrator would be left.
 func (db *DB) SetDisabled(ctx context.Context, user *User, disabled bool, from ClientInfo) error {
 	return db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, record record) error {
-		err := requireAdminLeft(ctx, tx, func() error {
-			return database.ExecOne(ctx, tx, `UPDATE users SET disabled = $1 WHERE id = $2`, disabled, user.ID)
+		changed := false
+		err := requireAdminLeft(ctx, tx, func() (err error) {
+			changed, err = updateUser(ctx, tx, user, `disabled`, disabled)
+			return err
 		})
-		if err != nil {
+		if err != nil || !changed {
 			return err
 		}
 		if !disabled {
 			return record(UserEnabled, user)
 		}
 		if _, err := endAccess(ctx, tx, user, ""); err != nil {
+			return err
+		}
+		if err := endLinksBy(ctx, tx, user); err != nil {
 			return err
 		}
 		return record(UserDisabled, user)
@@ -329,14 +334,40 @@ func (db *DB) SetRole(ctx context.Context, user *User, role Role, from ClientInf
 		return ValidationError{"role": "A user is a member or an admin."}
 	}
 	return db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, record record) error {
-		err := requireAdminLeft(ctx, tx, func() error {
-			return database.ExecOne(ctx, tx, `UPDATE users SET role = $1 WHERE id = $2`, role, user.ID)
-		})
-		if err != nil {
+		changed := false
+		err := requireAdminLeft(ctx, tx, func() (err error) {
+			changed, err = updateUser(ctx, tx, user, `role`, role)
 			return err
+		})
+		if err != nil || !changed {
+			return err
+		}
+		if role != Admin {
+			if err := endLinksBy(ctx, tx, user); err != nil {
+				return err
+			}
 		}
 		return record(RoleChanged, user)
 	})
+}
+
+// updateUser gives a column of a user another value, and tells whether it had another
+// one before: what changes nothing is no event. It returns ErrNotFound if the user was
+// removed.
+func updateUser(ctx context.Context, tx *sqlx.Tx, user *User, column string, value any) (changed bool, err error) {
+	var found int
+	err = tx.GetContext(ctx, &found, `SELECT COUNT(*) FROM users WHERE id = $1 AND `+column+` = $2`, user.ID, value)
+	if err != nil || found > 0 {
+		return false, err
+	}
+	return true, database.ExecOne(ctx, tx, `UPDATE users SET `+column+` = $1 WHERE id = $2`, value, user.ID)
+}
+
+// endLinksBy deletes the password links that a user created, who is no longer an
+// administrator: they must not work again if that role is given back.
+func endLinksBy(ctx context.Context, tx *sqlx.Tx, author *User) error {
+	_, err := tx.ExecContext(ctx, `DELETE FROM links WHERE author_id = $1`, author.ID)
+	return err
 }
 
 // SetFullName gives a user another full name, or none. It returns a
@@ -347,7 +378,11 @@ func (db *DB) SetFullName(ctx context.Context, user *User, name string, from Cli
 		return ValidationError{"full_name": complaint}
 	}
 	return db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, record record) error {
-		if err := database.ExecOne(ctx, tx, `UPDATE users SET full_name = $1, search_key = $2 WHERE id = $3`, name, database.SearchKey(user.Name, name), user.ID); err != nil {
+		changed, err := updateUser(ctx, tx, user, `full_name`, name)
+		if err != nil || !changed {
+			return err
+		}
+		if _, err := updateUser(ctx, tx, user, `search_key`, database.SearchKey(user.Name, name)); err != nil {
 			return err
 		}
 		return record(NameChanged, user)

@@ -49,8 +49,8 @@ func TestS10ValuesOfOneSessionDoNotUndoEachOther(t *testing.T) {
 	if _, err := db.Value(t.Context(), session, "name1"); !errors.Is(err, ErrNotFound) {
 		t.Error(err)
 	}
-	check(t, db.SetValue(t.Context(), session, "large", string(make([]byte, 16384))))
-	if err := db.SetValue(t.Context(), session, "large", string(make([]byte, 16385))); err == nil {
+	check(t, db.SetValue(t.Context(), session, "large", string(make([]byte, MaxValue))))
+	if err := db.SetValue(t.Context(), session, "large", string(make([]byte, MaxValue+1))); err == nil {
 		t.Error("a value of any size is kept")
 	}
 }

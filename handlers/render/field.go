@@ -1,6 +1,10 @@
 package render
 
-import "daypass/models"
+import (
+	"reflect"
+
+	"daypass/models"
+)
 
 // Field is a labelled control of a form, for partials/field.
 type Field struct {
@@ -16,8 +20,33 @@ type Field struct {
 	Autocomplete string          // HTML autofill field name
 	Hint         string
 	Error        string
+	Wait         Wait // how long until it is worth trying again; part of the error
 	Optional     bool
 	Focus        bool
+}
+
+// Wait is a span of time until something can be tried again, for partials/wait.
+type Wait struct {
+	Seconds int
+	Words   string // the same, as people say it
+}
+
+// Errors returns what is wrong with the fields of a page, by their names.
+func Errors(page Framed) map[string]string {
+	errors := map[string]string{}
+	value := reflect.Indirect(reflect.ValueOf(page))
+	for i := range value.NumField() {
+		if !value.Type().Field(i).IsExported() {
+			continue
+		}
+		fields, _ := value.Field(i).Interface().([]Field)
+		for _, field := range fields {
+			if field.Error != "" {
+				errors[field.Name] = field.Error
+			}
+		}
+	}
+	return errors
 }
 
 // Element is the ID of the input.

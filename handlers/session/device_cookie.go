@@ -51,29 +51,45 @@ func (m *Manager) deviceMarks(c *fiber.Ctx) (marks []string) {
 // credential, or nothing.
 func (m *Manager) TrustedDevice(c *fiber.Ctx, credential string) string {
 	for _, mark := range m.deviceMarks(c) {
-		browser, _, _ := strings.Cut(mark, ".")
-		for _, key := range m.signer.devices {
-			if hmac.Equal([]byte(mark), []byte(deviceMark(browser, credential, key))) {
-				return browser
-			}
+		if m.markedFor(mark, credential) {
+			browser, _, _ := strings.Cut(mark, ".")
+			return browser
 		}
 	}
 	return ""
 }
 
+// markedFor tells whether a mark is that of an account with this credential.
+func (m *Manager) markedFor(mark, credential string) bool {
+	browser, _, _ := strings.Cut(mark, ".")
+	for _, key := range m.signer.devices {
+		if hmac.Equal([]byte(mark), []byte(deviceMark(browser, credential, key))) {
+			return true
+		}
+	}
+	return false
+}
+
 // SetDeviceCookie makes a browser known to an account that was just opened there,
-// or whose password was changed there.
+// or whose password was changed there. Its mark is the first from then on.
 func (m *Manager) SetDeviceCookie(c *fiber.Ctx, user *models.User) {
 	key, credential := m.signer.devices[0], user.Credential()
-	var marks []string
-	for _, mark := range m.deviceMarks(c) {
+	mine, marks := "", []string(nil)
+	for i, mark := range m.deviceMarks(c) {
 		browser, _, _ := strings.Cut(mark, ".")
-		if hmac.Equal([]byte(mark), []byte(deviceMark(browser, credential, key))) {
+		switch known := hmac.Equal([]byte(mark), []byte(deviceMark(browser, credential, key))); {
+		case known && i == 0:
 			return
+		case known:
+			mine = mark
+		default:
+			marks = append(marks, mark)
 		}
-		marks = append(marks, mark)
 	}
-	marks = append([]string{deviceMark(rand.Text(), credential, key)}, marks...)
+	if mine == "" {
+		mine = deviceMark(rand.Text(), credential, key)
+	}
+	marks = append([]string{mine}, marks...)
 	c.Cookie(&fiber.Cookie{
 		Name: m.deviceCookieName(), Value: strings.Join(marks[:min(len(marks), maxDevices)], "~"), Path: "/",
 		HTTPOnly: true, Secure: m.secure, SameSite: fiber.CookieSameSiteStrictMode,

@@ -180,21 +180,23 @@ func (m *Manager) renewSignature(c *fiber.Ctx, session *models.Session) error {
 
 // SignIn makes a new session for a user who was just authenticated, and gives
 // the browser its cookie. The session it had before ends. Either all of it is
-// stored, or there is no session and no cookie.
-func (m *Manager) SignIn(c *fiber.Ctx, user *models.User) (*models.Session, error) {
+// stored, or there is no session and no cookie. Mistyped is how often the password was
+// wrong in this very form before.
+func (m *Manager) SignIn(c *fiber.Ctx, user *models.User, mistyped int) (*models.Session, error) {
 	replaces, _, _ := m.sessionKey(c)
 	cookie, err := m.newPayload(c, user.ID, m.lifetime)
 	if err != nil {
 		return nil, err
 	}
 	session, err := m.db.AddSession(c.UserContext(), models.SignIn{
-		ID: m.keyOfSigned(cookie), Replaces: replaces, User: user, Signer: m.signer.names[0], Lifetime: m.lifetime, From: m.client(c),
+		ID: m.keyOfSigned(cookie), Replaces: replaces, User: user, Signer: m.signer.names[0], Lifetime: m.lifetime, From: m.client(c), Mistyped: mistyped,
 	})
 	if err != nil {
 		m.takeBack(c, cookie)
 		return nil, err
 	}
 	m.SetDeviceCookie(c, user)
+	c.Request().Header.SetCookie(m.cookieName(), cookie) // for a form that continues now
 	return session, nil
 }
 

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"crypto/cipher"
 	"crypto/hkdf"
 	"crypto/hmac"
 	"crypto/rand"
@@ -15,9 +16,10 @@ import (
 // signer signs and verifies the value of the session cookie, byte for byte as
 // the cookie-signature package of Express does.
 type signer struct {
-	secrets [][]byte // the first signs, all verify
-	names   []string // fingerprints of the secrets, in the same order
-	devices [][]byte // keys of the device cookie, in the same order
+	secrets [][]byte      // the first signs, all verify
+	names   []string      // fingerprints of the secrets, in the same order
+	devices [][]byte      // keys of the device cookie, in the same order
+	forms   []cipher.AEAD // those of forms that wait for a sign-in
 }
 
 func newSigner(secrets []string) *signer {
@@ -26,6 +28,7 @@ func newSigner(secrets []string) *signer {
 		s.secrets = append(s.secrets, []byte(secret))
 		s.names = append(s.names, Fingerprint(secret))
 		s.devices = append(s.devices, deviceKey(secret))
+		s.forms = append(s.forms, formSealer(secret))
 	}
 	return s
 }

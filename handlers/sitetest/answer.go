@@ -45,6 +45,15 @@ func (a *Answer) LeadsToSignIn() *Answer {
 	return a
 }
 
+// LeadsToConfirm expects a redirect to the page that asks for the password.
+func (a *Answer) LeadsToConfirm() *Answer {
+	a.T.Helper()
+	if to := a.Answers(http.StatusSeeOther).Response.Header.Get("Location"); !strings.HasPrefix(to, "/confirm?") {
+		a.T.Fatalf("%s leads to %q, not to the page that asks for the password", a.To, to)
+	}
+	return a
+}
+
 // Says expects a text in the page.
 func (a *Answer) Says(text string) *Answer {
 	a.T.Helper()

@@ -34,7 +34,7 @@ func (s *Site) Visitor() *Browser {
 	return &Browser{s.T, s, &http.Client{
 		Jar: jar, Transport: transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}, http.Header{"User-Agent": {"Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"}}}
+	}, http.Header{"User-Agent": {"Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"}, "Accept": {"text/html,*/*;q=0.8"}}}
 }
 
 // SignIn visits the site and signs in through its form.
@@ -144,6 +144,13 @@ func (b *Browser) Login(name, password string) *Answer {
 	return b.Post("/login", "username", name, "password", password)
 }
 
+// Confirm follows an answer to the page that asks for the password, and enters one.
+func (b *Browser) Confirm(answer *Answer, password string) *Answer {
+	b.T.Helper()
+	page := b.Get(answer.Answers(http.StatusSeeOther).Response.Header.Get("Location")).Answers(http.StatusOK).Says("Confirm it&#39;s you")
+	return b.Post("/confirm", "form", page.First(`name="form" value="(\w+)"`), "next", page.First(`name="next" value="([^"]*)"`), "current", password)
+}
+
 // Cookie returns the value of the session cookie that the browser holds.
 func (b *Browser) Cookie() string {
 	b.T.Helper()
@@ -174,3 +181,6 @@ func (b *Browser) NewLink(name string) string {
 
 // TooLarge is the beginning of a form that is larger than the server takes.
 const TooLarge = "POST /login HTTP/1.1\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 70000"
+
+// Address is where the browser's site is.
+func (b *Browser) Address() string { return b.site.URL }

@@ -39,3 +39,16 @@ func CheckForm(c *fiber.Ctx) error {
 	request.Header.SetContentType(fiber.MIMEApplicationForm) // fasthttp compares it case-sensitively
 	return nil
 }
+
+// PrefersJSON tells whether a client wants JSON instead of a page: because its header
+// Accept says so, or because it asks for a path that ends in .json and doesn't say
+// that it takes a page, as browsers do.
+func PrefersJSON(c *fiber.Ctx) bool {
+	switch c.Accepts(fiber.MIMETextHTML, fiber.MIMEApplicationJSON, problemJSON) {
+	case fiber.MIMEApplicationJSON, problemJSON:
+		return true
+	}
+	return strings.HasSuffix(c.Path(), ".json") && !strings.Contains(c.Get(fiber.HeaderAccept), fiber.MIMETextHTML)
+}
+
+const problemJSON = "application/problem+json" // RFC 9457

@@ -21,6 +21,8 @@ func StatusOf(err error) int {
 	switch {
 	case errors.As(err, &throttled):
 		return fiber.StatusTooManyRequests
+	case errors.As(err, new(models.ValidationError)):
+		return fiber.StatusUnprocessableEntity
 	case errors.Is(err, models.ErrNotFound):
 		return fiber.StatusNotFound
 	case errors.Is(err, ErrCrossOrigin), errors.Is(err, models.ErrNotAdmin):

@@ -1,0 +1,136 @@
+package handlers_test
+
+import (
+	"testing"
+	"time"
+
+	"daypass/handlers/sitetest"
+	"daypass/models"
+)
+
+// mistype fails to sign in as people do: the form that is shown again is sent again.
+func mistype(b *sitetest.Browser, name string, times int) (mistyped string) {
+	b.T.Helper()
+	for range times {
+		mistyped = b.Post("/login", "username", name, "password", "not the password", "mistyped", mistyped).Answers(422).First(`name="mistyped" value="(\d+)"`)
+	}
+	return mistyped
+}
+
+// TestOnesOwnTypoJustBeforeIsNoAlarm, in a browser that nobody has signed in with
+// before, and one failure more beside them is.
+func TestOnesOwnTypoJustBeforeIsNoAlarm(t *testing.T) {
+	t.Parallel()
+	for _, others := range []int{0, 1} {
+		site := sitetest.Start(t)
+		site.StopClock()
+		site.SignIn("ada").Post("/logout")
+		site.Advance(time.Hour)
+		fresh := site.Visitor()
+		for range others {
+			site.Visitor().Login("ada", "not the password").Answers(422) // with the same address and browser, in the same minute
+		}
+		mistyped := mistype(fresh, "ada", 2)
+		fresh.Post("/login", "username", "ada", "password", sitetest.Password, "mistyped", mistyped).LeadsTo("/dashboard")
+		page := fresh.Get("/dashboard").Answers(200)
+		if others == 0 {
+			page.SaysNot("since your last visit")
+		} else {
+			page.Says("1 failed sign-in since your last visit")
+		}
+		if failed := site.Count(`SELECT SUM(count) FROM events WHERE kind = 'failed sign-in'`); failed != 2+others {
+			t.Errorf("%d failures are in the activity, not %d", failed, 2+others)
+		}
+	}
+}
+
+// TestWhatAFormClaimsExcusesNobodyElse: no more than a few, none of long ago, of
+// another address or browser, or of another user.
+func TestWhatAFormClaimsExcusesNobodyElse(t *testing.T) {
+	t.Parallel()
+	site := sitetest.Start(t)
+	site.AddUser("eve", models.Member)
+	site.SignIn("ada").Post("/logout")
+	site.SignIn("eve").Post("/logout")
+	site.Advance(time.Hour)
+	phone := site.Visitor()
+	phone.Header.Set("User-Agent", "curl/8")
+	mistype(phone, "ada", 1)
+	mistype(site.Visitor(), "ada", 1)
+	mistype(site.Visitor(), "eve", 1)
+	site.Advance(16 * time.Minute)
+	mistype(phone, "ada", 1)
+	fresh := site.Visitor()
+	fresh.Post("/login", "username", "ada", "password", sitetest.Password, "mistyped", "200").LeadsTo("/dashboard")
+	fresh.Get("/dashboard").Says("3 failed sign-ins since your last visit")
+	for _, nonsense := range []string{"-1", "x", "9999999999", "256"} {
+		site.Visitor().Post("/login", "username", "ada", "password", sitetest.Password, "mistyped", nonsense).LeadsTo("/dashboard")
+	}
+	eve := site.SignIn("eve")
+	eve.Get("/dashboard").Says("1 failed sign-in since your last visit")
+}
+
+// TestThatWasMe answers an alarm, and it is gone in every session; what came in the
+// meantime is shown first.
+func TestThatWasMe(t *testing.T) {
+	t.Parallel()
+	site := sitetest.Start(t)
+	eve := site.AddUser("eve", models.Member)
+	site.SignIn("ada").Post("/logout")
+	site.Advance(time.Hour)
+	site.Visitor().Login("ada", "not the password").Answers(422)
+	ada := site.SignIn("ada")
+	shown := ada.Get("/dashboard").Says("1 failed sign-in since").First(`name="shown" value="(\d+)"`)
+	site.Visitor().Login("ada", "not the password").Answers(422)
+	ada.Post("/activity/mine", "shown", shown).LeadsTo("/dashboard")
+	ada.Get("/dashboard").Says("Please look again").Says("2 failed sign-ins since")
+	shown = ada.Get("/dashboard").First(`name="shown" value="(\d+)"`)
+
+	// Whoever has a copy of a session's cookie enters wrong passwords: an alarm, too.
+	other := site.WithCookie(ada.Cookie())
+	site.Advance(16 * time.Minute)
+	other.Confirm(other.Post("/admin/users/"+eve.ID+"/disable"), "not the password").Answers(422)
+	ada.Get("/dashboard").Says("A wrong password was entered once")
+	ada.Post("/activity/mine", "shown", shown).LeadsTo("/dashboard")
+	shown = ada.Get("/dashboard").Says("Please look again").First(`name="shown" value="(\d+)"`)
+	ada.Post("/activity/mine", "shown", shown).LeadsTo("/dashboard")
+	ada.Get("/dashboard").Says("reminded of that").SaysNot("since your last visit").SaysNot("A wrong password").SaysNot("That was me")
+	ada.Get("/activity").Says("Failed sign-in").Says("Wrong password entered").Says("confirmed as own")
+	ada.Post("/activity/mine", "shown", "0").LeadsTo("/dashboard")
+	ada.Get("/dashboard").Says("Please look again")
+	site.Visitor().Login("ada", "not the password").Answers(422)
+	ada.Get("/dashboard").Says("1 failed sign-in since") // later ones alarm again
+}
+
+// TestWhatChangesNothingIsNoEvent: disabling twice, the role or the name that somebody has.
+func TestWhatChangesNothingIsNoEvent(t *testing.T) {
+	t.Parallel()
+	site := sitetest.Start(t)
+	eve := site.AddUser("eve", models.Member)
+	ada := site.SignIn("ada")
+	at := "/admin/users/" + eve.ID
+	site.SignIn("eve").Post("/account/name", "full_name", "Eve").LeadsTo("/account")
+	for act, kind := range map[string]string{"disable": "user disabled", "enable": "user enabled", "make-admin": "role changed"} {
+		if act == "enable" {
+			sitetest.Must(t, site.DB.SetDisabled(t.Context(), eve, true, models.CommandLine))
+		} else {
+			sitetest.Must(t, site.DB.SetDisabled(t.Context(), eve, false, models.CommandLine))
+		}
+		site.Change(`DELETE FROM events`)
+		ada.Post(at + "/" + act).LeadsTo(at)
+		ada.Post(at + "/" + act).LeadsTo(at)
+		if count := site.Count(`SELECT COALESCE(SUM(count), 0) FROM events WHERE kind = '` + kind + `'`); count != 1 {
+			t.Errorf("%s twice is %d events", act, count)
+		}
+	}
+	sitetest.Must(t, site.DB.SetDisabled(t.Context(), eve, false, models.CommandLine))
+	site.Change(`DELETE FROM events`)
+	site.SignIn("eve").Post("/account/name", "full_name", " Eve ").LeadsTo("/account")
+	if count := site.Count(`SELECT COUNT(*) FROM events WHERE kind = 'name changed'`); count != 0 {
+		t.Errorf("the same name is %d events", count)
+	}
+	sitetest.Must(t, site.DB.RemoveUser(t.Context(), eve, models.CommandLine))
+	if err := site.DB.SetDisabled(t.Context(), eve, true, models.CommandLine); err == nil {
+		t.Error("somebody who was removed is disabled")
+	}
+}

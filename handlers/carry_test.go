@@ -1,0 +1,192 @@
+package handlers_test
+
+import (
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"daypass/handlers"
+	"daypass/handlers/sitetest"
+	"daypass/models"
+)
+
+// carried sends a form after its session has ended, and returns what the sign-in
+// page carries of it.
+func carried(b *sitetest.Browser, path string, pairs ...string) string {
+	b.T.Helper()
+	return b.Post(path, pairs...).Answers(401).Says("Sign in to continue").SetsNoCookie().First(`name="form" value="([\w-]+)"`)
+}
+
+// signInWith sends the sign-in form with a form that it carries.
+func signInWith(b *sitetest.Browser, name, form string) *sitetest.Answer {
+	b.T.Helper()
+	return b.Post("/login", "username", name, "password", sitetest.Password, "form", form, "next", "/account")
+}
+
+// TestAFormIsNotLostWhenTheSessionEnds, for whatever reason: it continues once the
+// same user has signed in, and its result is shown.
+func TestAFormIsNotLostWhenTheSessionEnds(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(*sitetest.Site){
+		"a day has passed": func(site *sitetest.Site) { site.Advance(25 * time.Hour) },
+		"ended elsewhere": func(site *sitetest.Site) {
+			_, err := site.DB.EndSessionsOf(t.Context(), site.User("ada"), models.CommandLine)
+			sitetest.Must(t, err)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			site := sitetest.Start(t)
+			ada := site.SignIn("ada")
+			end(site)
+			before := site.Rows()
+			page := ada.Post("/account/name", "full_name", "Ada <King>", "do", "Save <name>").Answers(401).SetsNoCookie().
+				Says("has not been lost: <strong><bdi>Save &lt;name&gt;</bdi></strong>").SaysNot("King").Says(`href="/login?next=%2faccount"`)
+			if page.Response.Header.Get("WWW-Authenticate") == "" {
+				t.Error("401 without a way to sign in")
+			}
+			if site.Rows() != before {
+				t.Error("it is stored before anybody has signed in")
+			}
+			form := page.First(`name="form" value="([\w-]+)"`)
+			again := ada.Post("/login", "username", "ada", "password", "not the password", "form", form, "next", "/account").
+				Answers(422).Says("Save &lt;name&gt;").First(`name="form" value="([\w-]+)"`)
+			signInWith(ada, "ada", again).LeadsTo("/account")
+			ada.Get("/account").Answers(200).Says("Your name was changed.").Says("Ada &lt;King&gt;")
+		})
+	}
+}
+
+// TestAFormGoesOnWithANewSecret: rotating the secrets loses none.
+func TestAFormGoesOnWithANewSecret(t *testing.T) {
+	t.Parallel()
+	site := sitetest.Start(t)
+	ada := site.SignIn("ada")
+	site.Advance(25 * time.Hour)
+	form := carried(ada, "/account/name", "full_name", "Ada King")
+	site = site.Restart(func(c *handlers.Config) { c.Secrets = []string{sitetest.SecretB, sitetest.SecretA} })
+	cookies := ""
+	for _, cookie := range ada.Client.Jar.Cookies(parsed(t, ada)) {
+		cookies += cookie.Name + "=" + cookie.Value + "; "
+	}
+	signInWith(site.WithCookies(cookies), "ada", form).LeadsTo("/account")
+	if user := site.User("ada"); user.FullName != "Ada King" {
+		t.Errorf("the name is %q", user.FullName)
+	}
+}
+
+func parsed(t *testing.T, b *sitetest.Browser) *url.URL {
+	t.Helper()
+	address, err := url.Parse(b.Address())
+	sitetest.Must(t, err)
+	return address
+}
+
+// TestNobodyElseContinuesAForm: neither another user in the same browser, nor the same
+// user in a browser where somebody planted it, nor anybody later or without a mark.
+func TestNobodyElseContinuesAForm(t *testing.T) {
+	t.Parallel()
+	site := sitetest.Start(t)
+	eve := site.SignedIn("eve", models.Member)
+	ada := site.SignIn("ada")
+	site.Advance(25 * time.Hour)
+	planted := carried(eve, "/account/name", "full_name", "Planted")
+	own := carried(ada, "/account/name", "full_name", "Own")
+	unchanged := func(what string) {
+		t.Helper()
+		for _, name := range []string{"ada", "eve"} {
+			if user := site.User(name); user.FullName != "" {
+				t.Errorf("%s: %s is called %q", what, name, user.FullName)
+			}
+		}
+	}
+	// Whoever signs in instead starts empty, and so does whoever signs in afterwards.
+	signInWith(eve, "ada", planted).LeadsTo("/dashboard")
+	unchanged("somebody else signed in")
+	eve.Post("/logout").LeadsTo("/login?left=1")
+	signInWith(eve, "eve", planted).LeadsTo("/account") // it can't be opened any more
+	unchanged("somebody else signed in in between")
+	// What an attacker has made is worth nothing in the victim's browser, signed in or not.
+	signInWith(ada, "ada", planted).LeadsTo("/account")
+	signInWith(site.Visitor(), "ada", own).LeadsTo("/account")
+	signInWith(site.Visitor(), "eve", planted).LeadsTo("/account")
+	unchanged("planted")
+	for _, forged := range []string{"x", "", own[:len(own)-2], own + "AA", strings.Repeat("A", len(own))} {
+		signInWith(ada, "ada", forged).LeadsTo("/account")
+	}
+	unchanged("forged")
+	// Nobody sends one through the sign-in without a password.
+	ada.Post("/login", "username", "ada", "password", "not the password", "form", own).Answers(422)
+	unchanged("without the password")
+	// Nor after an hour.
+	site.Advance(25 * time.Hour)
+	late := carried(ada, "/account/name", "full_name", "Late")
+	site.Advance(time.Hour)
+	signInWith(ada, "ada", late).LeadsTo("/account")
+	unchanged("late")
+}
+
+// TestS13NoFormOfAnotherSiteIsCarried: neither to the page it is meant for, nor to the sign-in.
+func TestS13NoFormOfAnotherSiteIsCarried(t *testing.T) {
+	t.Parallel()
+	site := sitetest.Start(t)
+	ada := site.SignIn("ada")
+	site.Advance(25 * time.Hour)
+	own := carried(ada, "/account/name", "full_name", "Own")
+	for name, value := range map[string]string{"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"} {
+		ada.Header.Set(name, value)
+		ada.Post("/account/name", "full_name", "Evil").Answers(403).SaysNot(`name="form"`)
+		signInWith(ada, "ada", own).Answers(403).SetsNoCookie()
+		ada.Header.Del(name)
+	}
+	if user := site.User("ada"); user.FullName != "" {
+		t.Errorf("the name is %q", user.FullName)
+	}
+	// An address can't bring one along, either.
+	ada.Get("/login?form=" + own).Answers(200).SaysNot(`name="form"`)
+}
+
+// TestWhatIsNotCarried: passwords, what is too large, sign-outs, downloads, and the
+// forms of visitors, of whom nobody knows who they are.
+func TestWhatIsNotCarried(t *testing.T) {
+	t.Parallel()
+	site := sitetest.Start(t)
+	ada := site.SignIn("ada")
+	site.Advance(25 * time.Hour)
+	for path, pairs := range map[string][]string{
+		"/account/password":  {"current", sitetest.Password, "password", "another walk in the grass"},
+		"/account/remove":    {"current", sitetest.Password},
+		"/account/name":      {"full_name", strings.Repeat("x", 33<<10)},
+		"/logout":            {"do", "Sign out"},
+		"/account/data.json": {"download", "json"},
+		"/confirm":           {"form", "x"},
+		"/nothing":           {"full_name", "x"},
+	} {
+		ada.Post(path, pairs...).LeadsToSignIn()
+	}
+	site.Visitor().Post("/account/name", "full_name", "x").LeadsToSignIn().SetsNoCookie()
+}
+
+// TestWhatAFormWasDoneToIsCheckedWhenItContinues: the guards of its route are those of
+// any request, and the password that was just entered counts.
+func TestWhatAFormWasDoneToIsCheckedWhenItContinues(t *testing.T) {
+	t.Parallel()
+	site := sitetest.Start(t)
+	root := site.SignedIn("root", models.Admin)
+	eve := site.AddUser("eve", models.Member)
+	at := "/admin/users/" + eve.ID
+	site.Advance(25 * time.Hour)
+	form := carried(root, at+"/make-admin", "do", "Make eve an administrator")
+	sitetest.Must(t, site.DB.SetRole(t.Context(), site.User("root"), models.Member, models.CommandLine))
+	signInWith(root, "root", form).Answers(403)
+	if site.User("eve").IsAdmin() {
+		t.Fatal("it was done by somebody who may not")
+	}
+	sitetest.Must(t, site.DB.SetRole(t.Context(), site.User("root"), models.Admin, models.CommandLine))
+	site.Advance(25 * time.Hour)
+	signInWith(root, "root", carried(root, at+"/make-admin")).LeadsTo(at)
+	if !site.User("eve").IsAdmin() {
+		t.Error("it was not done")
+	}
+}
