@@ -95,18 +95,19 @@ setInterval(showTimes, 30_000);
 addEventListener("beforeprint", () => showTimes(true));
 addEventListener("afterprint", () => showTimes());
 
-// What was opened closes with Escape, and a menu also with a click elsewhere.
+// What was opened closes with Escape, when something else is opened, and the menu also
+// with a click elsewhere.
 addEventListener("keydown", (event) => {
-	const open = event.target.closest("details[open]") ?? document.querySelector("details[name][open]");
+	const open = event.target.closest("details[open]") ?? document.querySelector("details[open]:has(form)");
 	if (event.key === "Escape" && open) {
 		open.open = false;
 		open.querySelector("summary").focus();
 	}
 });
-const menu = document.querySelector("details.account");
 addEventListener("click", (event) => {
-	if (menu && !menu.contains(event.target)) {
-		menu.open = false;
+	const others = event.target.closest("summary") ? "details[open]:has(form)" : "details.account[open]";
+	for (const open of document.querySelectorAll(others)) {
+		open.open = open.contains(event.target);
 	}
 });
 

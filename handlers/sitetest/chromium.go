@@ -71,7 +71,9 @@ func Chromium(t *testing.T, width, height int64, dark bool) *Window {
 		scheme = "dark"
 	}
 	Call(w, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true})
-	Call(w, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
+	Call(w, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
+		{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"}, // a click that comes during a transition is lost
+	}})
 	Must(t, chromedp.Do(ctx, chromedp.EmulateViewport(width, height)))
 	return w
 }
@@ -218,10 +220,10 @@ func (w *Window) Look(name string) {
 	}
 }
 
-// OpenAll opens everything that can be opened, also what closes when another one opens.
+// OpenAll opens everything that can be opened.
 func (w *Window) OpenAll() {
 	w.t.Helper()
-	Evaluate[any](w, `document.querySelectorAll("details").forEach(details => { details.removeAttribute("name"); details.open = true })`)
+	Evaluate[any](w, `document.querySelectorAll("details").forEach(details => details.open = true)`)
 }
 
 // Click clicks on what a selector names, and waits for the page that comes of it, if one does.
