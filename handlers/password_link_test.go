@@ -227,6 +227,7 @@ func TestALinkStaysWhereItIsShown(t *testing.T) {
 	site.Visitor().Get(second).Answers(404)
 	site.Visitor().Post("/link", "token", strings.TrimPrefix(shown(), "/link?token="), "password", "another walk in the grass").LeadsTo("/dashboard")
 	gone(ada)
+	site.StopClock()
 	ada.Post(at).LeadsTo(at)
 	site.Advance(15*time.Minute - time.Second)
 	shown()
