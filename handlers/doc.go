@@ -19,17 +19,16 @@
 //
 //	type NotesPage struct {
 //		render.Page
-//		Chosen *models.Note // the one that is being changed
-//		Action string       // where the form posts to
-//		Fields []render.Field
-//		Notes  []models.Note
-//		Older  string // address of the next page, or nothing
+//		Table render.Table
+//		Notes []models.Note
+//		Pages web.Pages
 //	}
 //
 // The template puts {{template "layouts/begin" .}} and {{template "layouts/end" .}}
-// around what it shows. Templates have three functions: icon "list" for an icon
-// of public/icons.svg, time .Created for a moment, and asset "app.css" for the
-// address of a file of public. "go run . new icon truck" adds an icon of
+// around what it shows. Templates have functions: icon "list" for an icon of
+// public/icons.svg, time .Created for a moment, date .Created for its day, plainDate
+// .DueOn for a date without a time zone, and asset "app.css" for the address of a
+// file of public. "go run . new icon truck" adds an icon of
 // lucide.dev: 1,900 are vendored, and browsers get those of public/icons.svg alone.
 //
 // # The routes
@@ -43,8 +42,10 @@
 // minutes ago.
 //
 //	page("/notes", Members, a.cached(a.notes)).menu("Notes", "list"),
-//	post("/notes", Members, a.saveNote),
-//	post("/notes/:id", Members, a.saveNote),
+//	page("/notes/new", Members, a.newNote),
+//	post("/notes/new", Members, a.saveNote),
+//	page("/notes/:id/change", Members, a.changeNote),
+//	post("/notes/:id/change", Members, a.saveNote),
 //	post("/notes/:id/remove", Members, a.removeNote),
 //
 // cached is for pages that show the user's own data alone. Such a page is sent
@@ -64,7 +65,7 @@
 // A form posts to the site itself and needs no token: changes are accepted from
 // pages of this site alone. Its buttons have a name and a value: Lynx sends a form
 // without fields by GET. Its fields are a []render.Field, shown by
-// partials/field. web.Form reads what was sent. The model decides about it, and
+// partials/field: texts, selects, dates, amounts of money. web.Form reads what was sent. The model decides about it, and
 // says what is wrong in a [models.ValidationError], a sentence for each field:
 //
 //	func (a *App) saveNote(c *fiber.Ctx) error {
@@ -87,10 +88,15 @@
 //
 // # A list of many rows
 //
-// Ask the model for web.RowsPerPage+1 rows after the ID in web.Query(c,
-// "before"), and let web.CutPage cut them and return the address of the rest:
+// web.ReadPage asks the model for the page of the list that a request wants, and
+// returns it with the addresses of the pages before and after it. The model sorts by
+// where.AddCursor, so that the last page is as fast as the first. A [render.Table] has
+// the headings, which sort the list if they say by what:
 //
-//	page.Notes, page.Older = web.CutPage(c, all, func(note models.Note) string { return note.ID })
+//	page.Notes, page.Pages, err = web.ReadPage(c, func(from models.Cursor, limit int) ([]models.Note, error) {
+//		filter.Cursor = from
+//		return a.db.Notes(c.UserContext(), &sessionOf(c).User, filter, limit)
+//	}, func(note models.Note) models.Cursor { return note.Place })
 //
 // # A search
 //
@@ -102,7 +108,7 @@
 // # An error
 //
 // Return it. models.ErrNotFound becomes a page that says 404, fiber.ErrForbidden
-// one that says 403, a database that can't be used now 503, and anything else
+// one that says 403, models.ErrInUse of a row that others refer to 409, a database that can't be used now 503, and anything else
 // 500, with a reference that leads to the line in the log. A page of which a
 // part failed is not sent.
 //
@@ -122,7 +128,8 @@
 //
 // A [render.Chart] counts anything by anything: it has named series, and a slot
 // for each day, country or what you count by. {{template "partials/chart" .Chart}}
-// shows it as bars and as a table.
+// shows it as bars and as a table. a.db.CountPerMonth counts the rows of a table by
+// the month of a date, and [render.MonthChart] makes a chart of that.
 //
 // # Its tests
 //

@@ -2,12 +2,14 @@ package handlers_test
 
 import (
 	"fmt"
+	"html"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"daypass/handlers/sitetest"
 )
@@ -42,12 +44,24 @@ func TestTheReadmesPageWorks(t *testing.T) {
 		}
 		return string(out)
 	}
-	inTree("go build -o daypass . && ./daypass " + command + " && go build -o daypass .")
+	// The topic "example" adds to the same copy.
+	example := texts["handlers/command/help/example.md"]
+	commands := regexp.MustCompile(`(?m)^go run \. (new view .*)$`).FindAllStringSubmatch(example, -1)
+	if len(commands) != 2 {
+		t.Fatalf("the example has the commands %q", commands)
+	}
+	inTree("go build -o daypass . && ./daypass " + command + " && ./daypass " + commands[0][1] + " && ./daypass " + commands[1][1] + " && go build -o daypass .")
+	written, err := os.ReadFile(filepath.Join(tree, "handlers/orders.go"))
+	sitetest.Must(t, err)
+	code := regexp.MustCompile("(?s)```go\n(.*?)```").FindStringSubmatch(example)[1]
+	if indented := "\t" + strings.ReplaceAll(strings.TrimSuffix(code, "\n"), "\n", "\n\t"); !strings.Contains(string(written), indented) {
+		t.Errorf("the example's code is not what the command writes:\n%s", code)
+	}
 	if wrong := inTree("gofmt -l ."); wrong != "" {
 		t.Errorf("what the command writes is not formatted: %s", wrong)
 	}
-	inTree("go vet ./handlers ./models && go test -run 'Notes|Gallery|Fits|Render|Guide' ./handlers")
-	for _, file := range regexp.MustCompile("(?m)^\\| `([^`]+)` \\|").FindAllStringSubmatch(section, -1) {
+	inTree("go vet ./handlers ./models && go test -short -run 'Notes|Customers|Orders|Gallery|Fits|Render|Guide|Define|Button' ./handlers")
+	for _, file := range regexp.MustCompile("(?m)^\\| `([^`]+/[^`]+)` \\|").FindAllStringSubmatch(section, -1) {
 		if found, err := filepath.Glob(filepath.Join(tree, strings.ReplaceAll(file[1], "…", "*"))); err != nil || len(found) != 1 {
 			t.Errorf("there is no %s", file[1])
 		}
@@ -60,18 +74,15 @@ func TestTheReadmesPageWorks(t *testing.T) {
 	ada.Get("/notes").LeadsTo("/setup")
 	ada.Post("/setup", "token", token, "username", "ada", "full_name", "Ada", "password", sitetest.Password).LeadsTo("/dashboard")
 	ada.Get("/dashboard").Says(`<a href="/notes">`)
-	ada.Get("/notes").Answers(200).Says("There are no notes yet.")
-	ada.Post("/notes", "title", "<b>milk</b>", "done", "on").LeadsTo("/notes")
-	ada.Get("/notes").Answers(200).Says("The note was saved.").Says("&lt;b&gt;milk&lt;/b&gt;").Says(`<span class="tag">done</span>`)
-	ada.Post("/notes", "title", strings.Repeat("x", 201)).Answers(422).Says("Use at most 200 characters.")
+	ada.Get("/notes").Answers(200).Says("There are no notes yet.").Says(`href="/notes/new"`)
+	ada.Post("/notes/new", "title", "<b>milk</b>", "done", "on").LeadsTo("/notes")
+	ada.Get("/notes").Answers(200).Says("The note was saved.").Says("&lt;b&gt;milk&lt;/b&gt;").Says(`<span class="tag">yes</span>`)
+	ada.Post("/notes/new", "title", strings.Repeat("x", 201)).Answers(422).Says("Use at most 200 characters.")
 	for i := range 51 {
-		ada.Post("/notes", "title", fmt.Sprint("note ", i)).LeadsTo("/notes")
+		ada.Post("/notes/new", "title", fmt.Sprint("note ", i)).LeadsTo("/notes")
 	}
-	older := regexp.MustCompile(`href="(/notes\?before=[^"]+)"`).FindStringSubmatch(ada.Get("/notes").Says("note 50").Body)
-	if older == nil {
-		t.Fatal("a long list has no second page")
-	}
-	ada.Get(older[1]).Answers(200).Says("milk").Says("note 0")
+	next := html.UnescapeString(ada.Get("/notes").Says("note 50").SaysNot("milk").First(`href="(/notes\?after=[^"]+)" rel="next"`))
+	ada.Get(next).Answers(200).Says("milk").Says("note 0").Says(`rel="prev"`)
 	ada.Post("/account/data.json").Answers(200).Says(`"notes": [`).Says("milk")
 	site.Visitor().Get("/notes").LeadsTo("/login?next=%2Fnotes")
 
@@ -81,8 +92,72 @@ func TestTheReadmesPageWorks(t *testing.T) {
 	w.Enter()
 	w.Open(p.URL + "/notes")
 	w.Look("notes")
+	useTheExample(t, ada, w, p.URL)
 	w.Open("about:blank")
 	p.Stop()
+}
+
+// useTheExample uses the pages of the topic "example" as people do, and looks at each.
+func useTheExample(t *testing.T, ada *sitetest.Browser, w *sitetest.Window, address string) {
+	t.Helper()
+	var customers []string
+	for _, name := range []string{"Grace Hopper", "<b>Åse</b>", "alan turing"} {
+		path := ada.Post("/customers/new", "name", name, "email", "someone@example.org", "city", "London", "note", "One\r\n\r\ntwo").Answers(303).Response.Header.Get("Location")
+		ada.Get(path).Says("The customer was saved.").Says("One\n\ntwo").Says(`<a href="mailto:someone@example.org">`)
+		customers = append(customers, strings.TrimPrefix(path, "/customers/"))
+	}
+	ada.Post("/customers/new", "name", "Eve", "email", "no address", "city", "x").Answers(422).Says("This is not an e-mail address").Says(`value="Eve"`)
+	ada.Get("/orders/new?customer=" + customers[1]).Says(`<option value="` + customers[1] + `" selected>&lt;b&gt;Åse&lt;/b&gt;</option>`)
+
+	this := time.Now().UTC()
+	orders := []struct{ customer, status, total string }{{customers[0], "open", "12.5"}, {customers[1], "paid", "12,51"}, {customers[1], "in vain", "1 234.50"}, {customers[1], "open", "1 234.50"}, {customers[2], "open", "1,234"}}
+	for i, order := range orders {
+		answer := ada.Post("/orders/new", "number", fmt.Sprint(100+i), "customer", order.customer, "status", order.status, "total", order.total, "ordered_on", this.Format(time.DateOnly))
+		switch {
+		case order.status == "in vain":
+			answer.Answers(422).Says("Choose one of the list.").Says(`value="1234.50"`)
+		case order.total == "1,234":
+			answer.Answers(422).Says("This can be read in two ways.").Says(`value="1,234"`)
+		default:
+			answer.Answers(303)
+		}
+	}
+	inOrder := func(answer *sitetest.Answer, texts ...string) {
+		t.Helper()
+		_, body, _ := strings.Cut(answer.Answers(200).Body, "<tbody>")
+		for _, text := range texts {
+			_, rest, found := strings.Cut(body, text)
+			if !found {
+				t.Errorf("%s does not list %q in turn", answer.To, texts)
+				return
+			}
+			body = rest
+		}
+	}
+	inOrder(ada.Get("/orders"), ">103<", ">101<", ">100<")
+	inOrder(ada.Get("/orders?sort=total"), "12.50", "12.51", "1,234.50")
+	inOrder(ada.Get("/orders?sort=-total"), "1,234.50", "12.51", "12.50")
+	inOrder(ada.Get("/customers?sort=name"), "&lt;b&gt;Åse", "alan turing", "Grace Hopper")
+	ada.Get("/orders?text=GRACE").Says(">100<").SaysNot(">101<")
+	ada.Get("/orders?status=paid").Says(">101<").SaysNot(">100<")
+	ada.Get("/orders?customer=" + customers[1]).Says(">101<").Says(">103<").SaysNot(">100<")
+	ada.Get("/orders?text=nobody").Says("No orders match.")
+	ada.Get("/orders").Says(this.Format("Jan 2006") + " · Orders <strong>3</strong>")
+	ada.Get("/customers/" + customers[1]).Says(">101<").Says("1,234.50").SaysNot(">100<")
+	ada.Post("/customers/" + customers[1] + "/remove").Answers(409).Says("Other entries refer to this one")
+	ada.Post("/customers/" + customers[2] + "/remove").LeadsTo("/customers")
+
+	for _, path := range []string{"/customers", "/customers/" + customers[1], "/customers/new", "/orders?sort=-total", "/orders/new"} {
+		w.Open(address + path)
+		w.Look("example" + strings.NewReplacer("/", " ", "?", " ", customers[1], "one").Replace(path))
+	}
+	order := html.UnescapeString(ada.Get("/orders").First(`"(/orders/[0-9a-f-]{36})"`))
+	w.Open(address + order + "/change")
+	w.Into("#total", "-3,5")
+	w.Enter()
+	if shown := sitetest.Evaluate[string](w, "document.querySelector('.facts').textContent"); !strings.Contains(shown, "-3.50") {
+		t.Errorf("a changed order shows %q", shown)
+	}
 }
 
 // TestDevFollowsTheDisk writes templates as a developer does while the program

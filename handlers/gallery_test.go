@@ -443,7 +443,7 @@ func TestTheImportsRunOneWay(t *testing.T) {
 func TestEveryErrorHasAPage(t *testing.T) {
 	t.Parallel()
 	app := newApp(t)
-	for _, status := range []int{400, 403, 404, 405, 408, 413, 429, 431, 500, 503} {
+	for _, status := range []int{400, 403, 404, 405, 408, 409, 413, 429, 431, 500, 503} {
 		c := app.AcquireCtx(&fasthttp.RequestCtx{})
 		if err := app.fail(c, fiber.NewError(status, "what nobody should read")); err != nil {
 			t.Error(err)

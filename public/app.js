@@ -46,6 +46,7 @@ const kinds = {
 		timeZoneName: printing ? "short" : undefined,
 	}, ago(moment)],
 	date: () => [date],
+	plain: () => [{ ...date, timeZone: "UTC" }], // a date of a calendar, the same everywhere
 	day: (moment) => [{ ...date, month: "long", weekday: "long" }, Math.abs(calendarDays(moment)) < 2 && nextDays.format(calendarDays(moment), "day")],
 	clock: (moment) => [clock, Math.abs(moment - Date.now()) < 43_200_000 && ago(moment)],
 };
@@ -55,7 +56,7 @@ function showTimes(printing) {
 		const moment = new Date(time.dateTime);
 		const [options, beside] = kinds[time.dataset.show || "moment"](moment, printing);
 		time.lang = locale;
-		time.title = new Intl.DateTimeFormat(locale, { dateStyle: "full", timeStyle: "long" }).format(moment);
+		time.title = time.dataset.show === "plain" ? "" : new Intl.DateTimeFormat(locale, { dateStyle: "full", timeStyle: "long" }).format(moment);
 		time.textContent = new Intl.DateTimeFormat(locale, options).format(moment);
 		if (beside && !printing) { // paper does not keep it true
 			const muted = document.createElement("span");

@@ -15,7 +15,13 @@ type newCommand struct {
 type newView struct {
 	Name  string `arg:"" help:"The name of the page in its address, such as reading-list."`
 	Admin bool   `help:"Make it an administration page."`
-	Table string `placeholder:"COLUMNS" help:"Give it a table of its own, with a form, such as \"title:text pages:number due_on:date done:bool\"."`
+	Icon  string `placeholder:"NAME" help:"Its icon in the menu, one of lucide.dev. (default: list)"`
+
+	Table  string `placeholder:"COLUMNS" help:"Give it a table of its own, with a list and a form, such as \"title:text due_on:date done:bool\". See daypass help extend for the types of columns."`
+	Search bool   `help:"With --table: a field that searches the list, and one to filter by each choice."`
+	Sort   bool   `help:"With --table: headings that sort the list."`
+	Detail bool   `help:"With --table: a page for each row, which also lists the rows of other pages that refer to it."`
+	Chart  string `placeholder:"COLUMN" help:"With --table: a chart of how many rows have a date of each month in this column."`
 }
 
 type newIcon struct {
@@ -35,7 +41,7 @@ func (v *newView) Run(at console) error {
 	if err != nil {
 		return usageError{err}
 	}
-	view := scaffold.View{Name: v.Name, Admin: v.Admin}
+	view := scaffold.View{Name: v.Name, Admin: v.Admin, Icon: v.Icon, Search: v.Search, Sort: v.Sort, Detail: v.Detail, Chart: v.Chart}
 	if v.Table != "" {
 		if view.Columns, err = scaffold.ParseColumns(v.Table); err != nil {
 			return usageError{err}

@@ -3,6 +3,8 @@ package render
 import (
 	"fmt"
 	"strings"
+
+	"daypass/models"
 )
 
 // Chart shows counts as bars, for partials/chart: a picture whose slots say their
@@ -92,4 +94,13 @@ func (c Chart) Bars() ([]Bars, error) {
 		bars = append(bars, Bars{series, paths[s].String()})
 	}
 	return bars, nil
+}
+
+// MonthChart shows how many rows of a list belong to each month.
+func MonthChart(title, rows string, counted []models.MonthCount) Chart {
+	chart := Chart{Title: title, Unit: "Month", Series: []Series{{Name: rows}}}
+	for _, count := range counted {
+		chart.Slots = append(chart.Slots, Slot{count.Month.Format("Jan 2006"), []int{count.Count}})
+	}
+	return chart
 }

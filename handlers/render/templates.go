@@ -39,7 +39,7 @@ func loadTemplates(templates, files fs.FS, pack packing) (*Templates, error) {
 		return nil, err
 	}
 	engine := html.NewFileSystem(http.FS(templates), ".html")
-	functions := template.FuncMap{"asset": assets.url, "time": moment, "date": date, "day": day, "clock": clock, "count": count, "icon": icons.show}
+	functions := template.FuncMap{"asset": assets.url, "time": moment, "date": date, "day": day, "clock": clock, "plainDate": plainDate, "count": count, "icon": icons.show}
 	engine.AddFuncMap(functions)
 	if err := engine.Load(); err != nil { // later renders would not tell
 		return nil, ReadError(err)
@@ -148,6 +148,16 @@ func date(at models.Time) template.HTML { return timeElement(at, "date", "2 Jan 
 func day(at models.Time) template.HTML { return timeElement(at, "day", "Monday, 2 January 2006") }
 
 func clock(at models.Time) template.HTML { return timeElement(at, "clock", "15:04 MST") }
+
+// plainDate shows a date that is in no time zone, such as a birthday, from the form in
+// which it is stored (2006-01-02).
+func plainDate(stored string) template.HTML {
+	at, err := time.Parse(time.DateOnly, stored)
+	if err != nil {
+		return template.HTML(template.HTMLEscapeString(stored))
+	}
+	return template.HTML(`<time datetime="` + stored + `" data-show="plain">` + at.Format("2 Jan 2006") + `</time>`)
+}
 
 func timeElement(at models.Time, show, layout string) template.HTML {
 	if show != "" {

@@ -60,20 +60,35 @@ func TestNewViewsWork(t *testing.T) {
 		{Name: "sample-notes", Columns: columns(t, "title:text done:bool")},
 		{Name: "sample-lists", Admin: true, Columns: columns(t, "public:bool name:text price:number due_on:date")},
 		{Name: "sample-news", Columns: columns(t, "headline:text")},
+		{Name: "sample-shops", Icon: "store", Columns: columns(t, "name:text email:email note:longtext"), Search: true, Sort: true, Detail: true},
+		{Name: "sample-bills", Columns: columns(t, "total:money note:longtext number:number sample_shop:ref:sample-shops status:choice:open,in-progress paid_on:date done:bool"), Search: true, Sort: true, Detail: true, Chart: "paid_on"},
+		{Name: "sample-parts", Columns: columns(t, "bill:ref:sample-bills due:date"), Sort: true},
+		{Name: "sample-tasks", Admin: true, Columns: columns(t, "list:ref:sample-lists email:email kind:choice:a,b"), Search: true, Detail: true, Chart: ""},
 	} {
 		files, err := view.Write(checkout)
 		if err != nil {
-			t.Fatal(err)
+			t.Fatalf("%s: %v", view.Name, err)
 		}
-		if len(view.Columns) > 0 != (len(files.New) == 5) || len(files.Changed) != 2 {
+		templates := 0
+		for _, file := range files.New {
+			if strings.HasPrefix(file, "views/") {
+				templates++
+			}
+		}
+		if want := map[bool]int{true: 2, false: 1}[len(view.Columns) > 0]; view.Detail && templates != 3 || !view.Detail && templates != want {
 			t.Errorf("%s: %v", view.Name, files)
+		}
+	}
+	for said, table := range map[string]string{"whose rows are each user's own": "title:text shop:ref:sample-shops", "two columns refer to": "title:text one:ref:sample-lists other:ref:sample-lists"} {
+		if _, err := (View{Name: "sample-others", Admin: true, Columns: columns(t, table)}).Write(checkout); err == nil || !strings.Contains(err.Error(), said) {
+			t.Errorf("%s: %v", table, err)
 		}
 	}
 	if wrong := run(t, string(checkout), "gofmt", "-l", "."); wrong != "" {
 		t.Errorf("not formatted: %s", wrong)
 	}
 	run(t, string(checkout), "go", "vet", "./handlers", "./models")
-	run(t, string(checkout), "go", "test", "-run", "Sample|Gallery|Fits|Render|Define|Imports", "./handlers")
+	run(t, string(checkout), "go", "test", "-short", "-run", "Sample|Gallery|Fits|Render|Define|Imports", "./handlers")
 }
 
 func TestSingular(t *testing.T) {
@@ -102,7 +117,15 @@ func TestRefusedViewsWriteNothing(t *testing.T) {
 		"capitals":       {View{Name: "Notes"}, "is no name for a page"},
 		"a path":         {View{Name: "../notes"}, "is no name for a page"},
 		"nothing":        {View{}, "is no name for a page"},
-		"a word of Go":   {View{Name: "range"}, "is a word of Go"},
+		"a word of Go":   {View{Name: "range"}, "can't have that name, since range means something else in Go code"},
+		"main":           {View{Name: "main"}, "can't have that name, since main means something else in Go code; choose another one, such as my-main"},
+		"a variable":     {View{Name: "charts", Columns: text}, "since chart means something else"},
+		"no such icon":   {View{Name: "sample", Icon: "cart"}, "for that word it has shopping-cart"},
+		"no table":       {View{Name: "sample", Sort: true}, "need a --table"},
+		"no text":        {View{Name: "samples", Search: true, Columns: columns(t, "on:date")}, "--search needs a column of type text"},
+		"no date":        {View{Name: "samples", Chart: "title", Columns: text}, "has no column title of type date"},
+		"no other page":  {View{Name: "samples", Columns: columns(t, "title:text owner:ref:owners")}, "there is no Owner.String in models; write it first, with: go run . new view owners --table"},
+		"users":          {View{Name: "samples", Columns: columns(t, "title:text owner:ref:users")}, "there is no User.String in models"},
 		"a test":         {View{Name: "unit-test"}, "means a test or a system"},
 		"a system":       {View{Name: "my-linux"}, "means a test or a system"},
 		"a handler":      {View{Name: "home"}, "App.home in handlers, which is there already, in handlers/dashboard.go:"},
@@ -118,14 +141,26 @@ func TestRefusedViewsWriteNothing(t *testing.T) {
 		}
 	}
 	for table, said := range map[string]string{
-		"":                      "needs a column",
-		"done:bool":             "needs a column that is not a bool",
-		"title":                 "needs a type",
-		"title:string":          "needs a type",
-		"Title:text":            "is no name for a column",
-		"title:text id:number":  "is there already",
-		"title:text title:bool": "is there already",
-		"a;b:text":              "is no name for a column",
+		"":                         "needs a column",
+		"done:bool":                "needs a column that names its rows",
+		"note:longtext":            "needs a column that names its rows",
+		"title:text,done:bool":     `separated by spaces, not by commas: --table "title:text done:bool"`,
+		"title:text, done:bool":    `separated by spaces, not by commas: --table "title:text done:bool"`,
+		"a:text b:choice":          "needs what can be chosen",
+		"a:text b:choice:one":      "needs what can be chosen",
+		"a:text b:choice:x,x":      "the same choice twice",
+		"a:text b:choice:X,Y":      "needs what can be chosen",
+		"a:text b:ref":             "needs the name of the page",
+		"a:text sort:choice:x,y":   "can't be a choice",
+		"a:text b:ref:c b_id:text": "is there already",
+		"a:text b:text:c":          "needs a type",
+		"a:text string:text":       "is there already",
+		"title":                    "needs a type",
+		"title:string":             "needs a type",
+		"Title:text":               "is no name for a column",
+		"title:text id:number":     "is there already",
+		"title:text title:bool":    "is there already",
+		"a;b:text":                 "is no name for a column",
 	} {
 		if _, err := ParseColumns(table); err == nil || !strings.Contains(err.Error(), said) {
 			t.Errorf("%q: %v", table, err)

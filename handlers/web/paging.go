@@ -15,6 +15,8 @@ import (
 const (
 	RowsPerPage = 50
 	RowsPerFile = 50_000
+	// RowsOfOther is how many of the rows that refer to another one its page lists.
+	RowsOfOther = 10
 )
 
 // CutPage cuts rows, one more than RowsPerPage at most, to what a page shows. It

@@ -25,6 +25,8 @@ func StatusOf(err error) int {
 		return fiber.StatusUnprocessableEntity
 	case errors.Is(err, models.ErrNotFound):
 		return fiber.StatusNotFound
+	case errors.Is(err, models.ErrInUse):
+		return fiber.StatusConflict
 	case errors.Is(err, ErrCrossOrigin), errors.Is(err, models.ErrNotAdmin):
 		return fiber.StatusForbidden
 	case errors.As(err, &busy), database.Unavailable(err):

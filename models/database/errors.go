@@ -29,6 +29,16 @@ func Unavailable(err error) bool {
 	return errors.Is(err, ErrReplaced) || errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) || errors.Is(err, context.DeadlineExceeded)
 }
 
+// ErrInUse says that a row can't be removed because other rows refer to it.
+var ErrInUse = errors.New("other rows refer to this one")
+
+// brokenReference tells whether a statement failed because rows would refer to one
+// that is not there.
+func brokenReference(err error) bool {
+	var failed sqlite.Error
+	return errors.As(err, &failed) && failed.ExtendedCode == sqlite.ErrConstraintForeignKey
+}
+
 // Explain turns what SQLite reports about a file into a sentence that says what to do.
 func Explain(path string, err error) error {
 	var failed sqlite.Error

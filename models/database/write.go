@@ -69,9 +69,13 @@ func (db *DB) Commit(ctx context.Context, change func(*sqlx.Tx) error) error {
 	return nil
 }
 
-// ExecOne runs a statement that has to change a row, and returns ErrNotFound if it changed none.
+// ExecOne runs a statement that has to change a row, and returns ErrNotFound if it
+// changed none, and ErrInUse if other rows refer to the one that it would remove.
 func ExecOne(ctx context.Context, tx *sqlx.Tx, statement string, args ...any) error {
 	result, err := tx.ExecContext(ctx, statement, args...)
+	if brokenReference(err) {
+		return ErrInUse
+	}
 	if err != nil {
 		return err
 	}
