@@ -139,7 +139,7 @@ var gallery = map[string]render.Framed{
 	"admin: system":         &AdminPage{Page: tabbed("System"), Version: "1", Go: "go", Uptime: "1 day", Size: "1 MiB", System: models.System{Disabled: 1}, Chart: someChart},
 	"confirm: first":        &ConfirmPage{Page: signedIn("Confirm it's you"), Form: waitingForm{ID: "x", Back: "/admin/users", Body: "do=Disable+<bob>"}, Fields: someFields[1:]},
 	"admin-sessions: none":  &AdminSessionsPage{Page: signedIn("All sessions"), Text: "x"},
-	"admin-sessions: many":  &AdminSessionsPage{Page: signedIn("All sessions"), Found: 1, Pages: web.Pages{Next: "/admin/sessions?after=x"}, Table: someTable, Sessions: []SessionRow{newSessionRow(someSession, &someSession)}},
+	"admin-sessions: many":  &AdminSessionsPage{Page: signedIn("All sessions"), Found: 1, Pages: web.Pages{Next: "/admin/sessions?after=x"}, Table: someTable, Sessions: []SessionRow{{Session: someSession, Icon: "smartphone", Current: true, Whose: someUser, End: "/admin/sessions/s/end"}}},
 	"sessions: one":         &SessionsPage{Page: signedIn("Your sessions"), Sessions: []SessionRow{newSessionRow(someSession, &someSession)}},
 	"sessions: several":     &SessionsPage{Page: flashed("Your sessions"), Others: true, More: 4, Sessions: []SessionRow{{Session: someSession, Icon: "monitor", End: "/sessions/s/end"}}},
 	"admin-sessions: some":  &AdminSessionsPage{Page: signedIn("All sessions"), Sessions: []SessionRow{{Session: someSession, Icon: "monitor", Whose: &models.User{Name: "eve", FullName: "<Eve>"}, End: "/admin/sessions/s/end"}}, Table: someTable, Found: 3, Sort: "user"},
