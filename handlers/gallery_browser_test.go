@@ -35,8 +35,8 @@ func serveGallery(t *testing.T) (address string, names []string) {
 	return server.URL + "/gallery/", slices.Sorted(maps.Keys(pages))
 }
 
-// TestEveryPageOfTheGalleryIsAccessible in all states, with everything open.
-func TestEveryPageOfTheGalleryIsAccessible(t *testing.T) {
+// TestEveryStateOfEveryPageIsAccessible in all states, with everything open.
+func TestEveryStateOfEveryPageIsAccessible(t *testing.T) {
 	t.Parallel()
 	address, names := serveGallery(t)
 	for width, dark := range map[int64]bool{390: false, 1280: true} {

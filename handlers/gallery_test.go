@@ -117,7 +117,7 @@ var gallery = map[string]render.Framed{
 	"error: reference":      &ErrorPage{Page: signedIn("Something broke"), Status: 500, Sentence: "It broke.", Reference: "ABC"},
 	"login: misconfigured":  &LoginPage{Page: render.Page{Title: "Sign in"}, Misconfiguration: &Misconfiguration{Sentence: "You came by another name. This site is at", Link: "https://dash.example.org"}, Fields: someFields},
 	"login: untrusted":      &LoginPage{Page: render.Page{Title: "Sign in"}, Misconfiguration: &Misconfiguration{Sentence: "A proxy leads here."}, Fields: someFields},
-	"account: first":        &AccountPage{Page: flashed("Account"), Name: someFields[:1], Password: someFields[1:], Removal: []render.Field{{Label: "Your password", Name: "removal", Type: "password"}}},
+	"account: first":        &AccountPage{Page: flashed("Account"), Name: someFields[:1], Password: someFields[1:], Removal: []render.Field{{Label: "Your password", Name: "removal", Type: "password", Autocomplete: "current-password"}}},
 	"account: member":       &AccountPage{Page: render.Page{Title: "Account", User: &models.User{Name: "eve", Role: models.Member}}, Removal: someFields[1:]},
 	"activity: own":         &ActivityPage{Page: signedIn("Activity"), Path: "/activity", Days: byDay(newEventRows(allEvents())), File: "/activity.csv", Older: "/activity?before=x&kind=y", Kinds: []KindChoice{{models.SignedIn, "Signed in", true}, {models.SignedOut, "Signed out", false}}},
 	"activity: everybody's": &ActivityPage{Page: signedIn("All activity"), Path: "/admin/activity", Everyone: true, Name: "<x>", File: "/admin/activity.csv?kind=x", Days: byDay(newEventRows(allEvents()))},
