@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -33,6 +34,13 @@ type Config struct {
 	Lifetime time.Duration
 	// TrustedProxies are the peers whose X-Forwarded-For counts.
 	TrustedProxies web.Proxies
+	// Title is what the site calls itself, and Icon is in its tab: empty for those of
+	// this project.
+	Title string
+	Icon  *render.Icon
+	// Forgotten says on the sign-in page what somebody can do who has forgotten the
+	// password: empty to ask an administrator.
+	Forgotten string
 	// Version is that of the program.
 	Version string
 	// SetupToken opens /setup while there is no user.
@@ -79,7 +87,7 @@ func New(db *models.DB, config Config) (*App, error) {
 		return nil, fmt.Errorf("public URL: %w", err)
 	}
 	var err error
-	if a.renderer, err = render.New(config.Dev); err != nil {
+	if a.renderer, err = render.New(config.Dev, render.Brand{Title: cmp.Or(config.Title, "Daypass"), Icon: config.Icon}); err != nil {
 		return nil, err
 	}
 	a.sessions = session.New(db, session.Config{

@@ -110,10 +110,10 @@ func examineSite(ctx context.Context, config Config, inUse bool) models.Finding 
 	}
 	defer response.Body.Close()
 	page, err := io.ReadAll(io.LimitReader(response.Body, 1<<20))
-	if err == nil && !inUse && response.Request.URL.Path == "/setup" && strings.Contains(string(page), "Daypass") {
+	if err == nil && !inUse && response.Request.URL.Path == "/setup" && strings.Contains(string(page), `"/public/app.`) {
 		return models.Finding{Level: models.OK, About: about, Found: "answers at " + config.URL.String() + ", and waits for the first account"}
 	}
-	if err != nil || response.StatusCode != http.StatusOK || !strings.Contains(string(page), "Daypass") {
+	if err != nil || response.StatusCode != http.StatusOK || !strings.Contains(string(page), `"/public/app.`) {
 		return models.Finding{Level: models.Failed, About: about, Found: fmt.Sprintf("%s/login answers %s instead of the sign-in page", config.URL, response.Status), Fix: "check where the proxy leads to"}
 	}
 	if said := misconfigured.FindSubmatch(page); said != nil {

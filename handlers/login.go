@@ -20,6 +20,7 @@ import (
 // LoginPage is the sign-in page.
 type LoginPage struct {
 	render.Page
+	Forgotten        string // what to do about a forgotten password, unless it is the usual
 	SignedOut        bool   // one has just signed out
 	Notice           string // why this page is shown
 	Error            string // why the last attempt failed
@@ -176,7 +177,7 @@ func (a *App) carriedForm(c *fiber.Ctx, page *LoginPage, credential string) (wai
 
 // renderLogin renders the sign-in page, with errors when it was refused.
 func (a *App) renderLogin(c *fiber.Ctx, page *LoginPage, name string, invalid models.ValidationError) error {
-	page.Title = "Sign in"
+	page.Title, page.Forgotten = "Sign in", a.Forgotten
 	page.Misconfiguration = a.misconfigured(c)
 	page.Fields = render.FocusFirst([]render.Field{
 		{Label: "Username", Name: "username", Type: "text", Value: web.Showable(name, models.MaxUsername), Autocomplete: "username", Error: invalid["username"]},

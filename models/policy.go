@@ -24,6 +24,15 @@ const (
 	MaxChoices = 1_000
 )
 
+// What a site may call itself: a title that fits beside the menu, an icon that doesn't
+// weigh more than all else on a first visit, in bytes and pixels, and a sentence or two.
+const (
+	MaxTitle     = 60
+	MaxIcon      = 64 << 10
+	MaxIconSide  = 1024
+	MaxForgotten = 300
+)
+
 // DefaultThrottle is the default of the command line. Throttle says how many guesses
 // that allows, and names the standards.
 var DefaultThrottle = Throttle{Account: 5, Address: 20, Delay: time.Second, Longest: 15 * time.Minute}

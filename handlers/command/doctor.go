@@ -72,6 +72,9 @@ func (d *doctor) config(at console) (handlers.Config, error) {
 	if err != nil {
 		return handlers.Config{}, err
 	}
+	if _, err := d.brand(); err != nil {
+		return handlers.Config{}, err
+	}
 	public, err := publicURL(d.URL, address)
 	if err != nil {
 		return handlers.Config{}, err

@@ -37,6 +37,10 @@ func (s *serve) Run(ctx context.Context, at console) error {
 	if s.Idle < 0 || s.Idle > 0 && s.Idle < 2*time.Minute {
 		return usageError{fmt.Errorf("--idle %s is too short: the minimum is two minutes, since activity is recorded once a minute", s.Idle)}
 	}
+	icon, err := s.brand()
+	if err != nil {
+		return err
+	}
 	checkout := ""
 	if s.Dev {
 		checkout = "."
@@ -73,7 +77,7 @@ func (s *serve) Run(ctx context.Context, at console) error {
 	}
 	token := rand.Text()
 	site, err := handlers.New(db, handlers.Config{
-		URL: public, Secrets: secrets, Lifetime: s.Lifetime, TrustedProxies: s.TrustedProxy, SetupToken: token, Log: at.log, Version: Version, Dev: checkout,
+		URL: public, Secrets: secrets, Lifetime: s.Lifetime, TrustedProxies: s.TrustedProxy, Title: s.Title, Icon: icon, Forgotten: s.Forgotten, SetupToken: token, Log: at.log, Version: Version, Dev: checkout,
 	})
 	if err != nil {
 		return err
@@ -100,7 +104,7 @@ func (s *serve) printBanner(ctx context.Context, at console, db *models.DB, addr
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(at.out, "\n  Daypass is at %s\n", public)
+	fmt.Fprintf(at.out, "\n  %s is at %s\n", s.Title, public)
 	if !found {
 		fmt.Fprintf(at.out, "\n  No account yet. Create the first one here:\n  %s/setup?token=%s\n", public, token)
 	}

@@ -10,14 +10,20 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+	"unicode/utf8"
 
+	"daypass/handlers/render"
 	"daypass/handlers/session"
+	"daypass/models"
 )
 
 // Settings are those of the site. The doctor has to know them too.
 type Settings struct {
 	Listen       string         `default:"127.0.0.1:3000" env:"DAYPASS_LISTEN" placeholder:"ADDRESS" help:"Where to listen, host:port."`
 	URL          string         `name:"url" env:"DAYPASS_URL" placeholder:"URL" help:"Where people reach the site. Determines whether cookies are Secure, and which origin may post. (default: http://localhost and the port)"`
+	Title        string         `default:"Daypass" env:"DAYPASS_TITLE" help:"What the site calls itself on its pages."`
+	Icon         string         `env:"DAYPASS_ICON" placeholder:"FILE" help:"Its icon, an SVG or PNG file of at most 64 KiB. (default: built in)"`
+	Forgotten    string         `env:"DAYPASS_FORGOTTEN" placeholder:"TEXT" help:"What the sign-in page says after: Forgotten your password? (default: to ask an administrator for a link)"`
 	Lifetime     time.Duration  `default:"24h" env:"DAYPASS_LIFETIME" help:"How long a session lasts, regardless of activity."`
 	Idle         time.Duration  `default:"0s" env:"DAYPASS_IDLE" help:"End sessions idle for this long; 0s for never."`
 	KeepActivity time.Duration  `default:"8760h" env:"DAYPASS_KEEP_ACTIVITY" help:"How long sign-ins, failed sign-ins and other events are stored."`
@@ -28,6 +34,24 @@ type Settings struct {
 	ThrottleAddress int           `default:"20" env:"DAYPASS_THROTTLE_ADDRESS" help:"The same per IP address; for IPv6, per network of 64 bits."`
 	ThrottleDelay   time.Duration `default:"1s" env:"DAYPASS_THROTTLE_DELAY" help:"First delay. It doubles with each further failure."`
 	ThrottleLongest time.Duration `default:"15m" env:"DAYPASS_THROTTLE_LONGEST" help:"Longest delay."`
+}
+
+// brand checks what the site calls itself.
+func (s *Settings) brand() (*render.Icon, error) {
+	if err := render.CheckTitle(s.Title); err != nil {
+		return nil, usageError{fmt.Errorf("--title: %w", err)}
+	}
+	if utf8.RuneCountInString(s.Forgotten) > models.MaxForgotten {
+		return nil, usageError{fmt.Errorf("--forgotten has more than %d characters", models.MaxForgotten)}
+	}
+	if s.Icon == "" {
+		return nil, nil
+	}
+	icon, err := render.ReadIcon(s.Icon)
+	if err != nil {
+		return nil, usageError{fmt.Errorf("--icon: %w", err)}
+	}
+	return icon, nil
 }
 
 // secrets are those of the variable, or else those of the file.

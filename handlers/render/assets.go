@@ -54,9 +54,15 @@ func packed(kind string, content []byte) asset {
 // asIs has the content alone.
 func asIs(kind string, content []byte) asset { return asset{kind: kind, plain: content} }
 
-// loadAssets reads the files that are served.
-func loadAssets(files fs.FS, pack packing) (assets, error) {
+// loadAssets reads the files that are served. An icon takes the place of the one in files.
+func loadAssets(files fs.FS, icon *Icon, pack packing) (assets, error) {
 	all := assets{byName: map[string]asset{}, urls: map[string]string{}}
+	add := func(name, extension string, content []byte) {
+		sum := sha256.Sum256(content)
+		served := strings.TrimSuffix(name, path.Ext(name)) + "." + hex.EncodeToString(sum[:6]) + extension
+		all.byName[served] = pack(mediaTypes[extension], content)
+		all.urls[name] = "/public/" + served
+	}
 	err := fs.WalkDir(files, ".", func(name string, entry fs.DirEntry, err error) error {
 		kind := mediaTypes[path.Ext(name)]
 		if err != nil || entry.IsDir() || kind == "" {
@@ -66,15 +72,14 @@ func loadAssets(files fs.FS, pack packing) (assets, error) {
 		if err != nil {
 			return err
 		}
-		sum := sha256.Sum256(content)
-		extension := path.Ext(name)
-		served := strings.TrimSuffix(name, extension) + "." + hex.EncodeToString(sum[:6]) + extension
-		all.byName[served] = pack(kind, content)
-		all.urls[name] = "/public/" + served
+		add(name, path.Ext(name), content)
 		return nil
 	})
 	if err != nil {
 		return assets{}, fmt.Errorf("read the public files: %w", err)
+	}
+	if icon != nil {
+		add("icon.svg", icon.extension, icon.content)
 	}
 	return all, nil
 }
@@ -102,7 +107,7 @@ func (a assets) url(name string) (string, error) {
 func (r *Renderer) Asset(c *fiber.Ctx) error {
 	file, ok := r.built.assets.byName[c.Params("name")]
 	if !ok && r.dev != "" {
-		fresh, err := loadAssets(os.DirFS(filepath.Join(r.dev, "public")), asIs)
+		fresh, err := loadAssets(os.DirFS(filepath.Join(r.dev, "public")), r.brand.Icon, asIs)
 		if err != nil {
 			return err
 		}

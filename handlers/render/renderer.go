@@ -24,18 +24,19 @@ type Renderer struct {
 	Navigation Navigation
 
 	built   *Templates // as built into the binary
-	dev     string     // root of a checkout that is read for each request, or empty
+	brand   Brand
+	dev     string // root of a checkout that is read for each request, or empty
 	started time.Time
 }
 
 // New reads the templates and the assets, and fails when one of them can't be
 // read. With dev, the root of a checkout, both are read for each request.
-func New(dev string) (*Renderer, error) {
-	built, err := loadTemplates(views.FS, public.FS, packed)
+func New(dev string, brand Brand) (*Renderer, error) {
+	built, err := loadTemplates(views.FS, public.FS, brand, packed)
 	if err != nil {
 		return nil, err
 	}
-	return &Renderer{built: built, dev: dev, started: time.Now()}, nil
+	return &Renderer{built: built, brand: brand, dev: dev, started: time.Now()}, nil
 }
 
 // Page answers with a page. It fills in the menus, the tabs and the breadcrumbs
@@ -76,7 +77,7 @@ func (r *Renderer) templates() (*Templates, error) {
 	if err != nil {
 		return nil, err
 	}
-	fresh, err := loadTemplates(os.DirFS(filepath.Join(r.dev, "views")), os.DirFS(filepath.Join(r.dev, "public")), asIs)
+	fresh, err := loadTemplates(os.DirFS(filepath.Join(r.dev, "views")), os.DirFS(filepath.Join(r.dev, "public")), r.brand, asIs)
 	if wrong := r.ErrorIn(err); wrong != nil {
 		wrong.state = state
 	}

@@ -29,8 +29,8 @@ type Templates struct {
 
 // loadTemplates reads templates and assets. A template that could never be shown is
 // a viewError.
-func loadTemplates(templates, files fs.FS, pack packing) (*Templates, error) {
-	assets, err := loadAssets(files, pack)
+func loadTemplates(templates, files fs.FS, brand Brand, pack packing) (*Templates, error) {
+	assets, err := loadAssets(files, brand.Icon, pack)
 	if err != nil {
 		return nil, err
 	}
@@ -39,7 +39,11 @@ func loadTemplates(templates, files fs.FS, pack packing) (*Templates, error) {
 		return nil, err
 	}
 	engine := html.NewFileSystem(http.FS(templates), ".html")
-	functions := template.FuncMap{"asset": assets.url, "time": moment, "date": date, "day": day, "clock": clock, "plainDate": plainDate, "count": count, "icon": icons.show}
+	functions := template.FuncMap{
+		"site":  func() template.HTML { return template.HTML(template.HTMLEscapeString(brand.Title)) },
+		"asset": assets.url, "icon": icons.show, "count": count,
+		"time": moment, "date": date, "day": day, "clock": clock, "plainDate": plainDate,
+	}
 	engine.AddFuncMap(functions)
 	if err := engine.Load(); err != nil { // later renders would not tell
 		return nil, ReadError(err)
@@ -174,7 +178,7 @@ func count(rows int) string {
 	return humanize.Comma(int64(rows))
 }
 
-// fold puts the value of each call of asset or icon with a constant in the place
+// fold puts the value of each call of site, and of asset or icon with a constant, in the place
 // of the call: it is always the same, and a call from a template costs more than
 // all else. What is not there is found by that before anybody asks for the page.
 func fold(views *template.Template, functions template.FuncMap) error {
@@ -191,6 +195,8 @@ func fold(views *template.Template, functions template.FuncMap) error {
 			var value string
 			var err error
 			switch function := functions[name].(type) {
+			case func() template.HTML:
+				value = string(function())
 			case func(string) (string, error):
 				value, err = function(argument)
 			case func(string) (template.HTML, error):
@@ -210,15 +216,20 @@ func fold(views *template.Template, functions template.FuncMap) error {
 	return errors.Join(wrong...)
 }
 
-// constantCall takes an action apart that is a call with one constant: {{icon "list"}}.
+// constantCall takes an action apart that is a call with one constant, or with nothing:
+// {{icon "list"}}, {{site}}.
 func constantCall(node parse.Node) (name, argument string, ok bool) {
 	action, ok := node.(*parse.ActionNode)
-	if !ok || len(action.Pipe.Cmds) != 1 || len(action.Pipe.Decl) > 0 || len(action.Pipe.Cmds[0].Args) != 2 {
+	if !ok || len(action.Pipe.Cmds) != 1 || len(action.Pipe.Decl) > 0 || len(action.Pipe.Cmds[0].Args) > 2 {
 		return "", "", false
 	}
-	function, isName := action.Pipe.Cmds[0].Args[0].(*parse.IdentifierNode)
-	constant, isText := action.Pipe.Cmds[0].Args[1].(*parse.StringNode)
-	if !isName || !isText {
+	args := action.Pipe.Cmds[0].Args
+	function, isName := args[0].(*parse.IdentifierNode)
+	if !isName || len(args) == 1 {
+		return fmt.Sprint(args[0]), "", isName
+	}
+	constant, isText := args[1].(*parse.StringNode)
+	if !isText {
 		return "", "", false
 	}
 	return function.Ident, constant.Text, true

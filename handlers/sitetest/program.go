@@ -54,7 +54,7 @@ func LaunchAs(t *testing.T, who *syscall.SysProcAttr, path, folder string, args 
 	Must(t, p.Process.Start())
 	t.Cleanup(func() { p.Process.Process.Kill(); p.Process.Wait() })
 	for range 500 {
-		if found := regexp.MustCompile(`Daypass is at (http\S+)\n(?s:.*)listening`).FindStringSubmatch(p.Out.String()); found != nil {
+		if found := regexp.MustCompile(` is at (http\S+)\n(?s:.*)listening`).FindStringSubmatch(p.Out.String()); found != nil {
 			p.URL = found[1]
 			return p
 		}
