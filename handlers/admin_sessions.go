@@ -39,11 +39,10 @@ func (a *App) allSessions(c *fiber.Ctx) error {
 	for _, session := range sessions {
 		shown := newSessionRow(session, sessionOf(c))
 		shown.Whose = &session.User
-		shown.End = "/admin/sessions/" + session.ID + "/end"
 		page.Sessions = append(page.Sessions, shown)
 	}
 	page.Table = render.SortedTable(c, "Sessions", "-seen", []render.Column{
-		{Label: "User", Sort: "user"}, {Label: "Browser"}, {Label: "Address"}, {Label: "Signed in", Sort: "-created"}, {Label: "Last active", Sort: "-seen"}, {Label: "Ends"}, {Label: "Action", Hidden: true},
+		{Label: "Select", Select: true}, {Label: "User", Sort: "user"}, {Label: "Browser"}, {Label: "Address"}, {Label: "Signed in", Sort: "-created"}, {Label: "Last active", Sort: "-seen"}, {Label: "Ends"}, {Label: "Action", Hidden: true},
 	})
 	return a.render(c, "admin-sessions", page)
 }

@@ -43,7 +43,7 @@ func (a *App) users(c *fiber.Ctx) error {
 		return err
 	}
 	page.Table = render.SortedTable(c, "Users", "name", []render.Column{
-		{Label: "Name", Sort: "name"}, {Label: "Role"}, {Label: "State"}, {Label: "Sessions", Number: true}, {Label: "Added", Sort: "-added"}, {Label: "Last active", Sort: "-active"},
+		{Label: "Select", Select: true}, {Label: "Name", Sort: "name"}, {Label: "Role"}, {Label: "State"}, {Label: "Sessions", Number: true}, {Label: "Added", Sort: "-added"}, {Label: "Last active", Sort: "-active"},
 	})
 	return a.render(c, "admin-users", page)
 }

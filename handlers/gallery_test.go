@@ -87,7 +87,7 @@ func tabbed(title string) render.Page {
 
 var someChart = signInChart("Sign-ins", "Day (UTC)", "2 Jan", []models.SignInCount{{From: someTime, Succeeded: 3, Failed: 1}, {From: someTime}})
 
-var someTable = render.Table{Label: "Things", Columns: []render.Column{{Label: "Name", Sort: "name", Href: "?sort=-name", Sorted: "ascending"}, {Label: "Count", Number: true}, {Label: "Action", Hidden: true}}}
+var someTable = render.Table{Label: "Things", Columns: []render.Column{{Label: "Select", Select: true}, {Label: "Name", Sort: "name", Href: "?sort=-name", Sorted: "ascending"}, {Label: "Count", Number: true}, {Label: "Action", Hidden: true}}}
 
 func flashed(title string) render.Page {
 	page := signedIn(title)
@@ -141,7 +141,11 @@ var gallery = map[string]render.Framed{
 	"admin-sessions: none":  &AdminSessionsPage{Page: signedIn("All sessions"), Text: "x"},
 	"admin-sessions: many":  &AdminSessionsPage{Page: signedIn("All sessions"), Found: 1, Pages: web.Pages{Next: "/admin/sessions?after=x"}, Table: someTable, Sessions: []SessionRow{{Session: someSession, Icon: "smartphone", Current: true, Whose: someUser, End: "/admin/sessions/s/end"}}},
 	"sessions: one":         &SessionsPage{Page: signedIn("Your sessions"), Sessions: []SessionRow{newSessionRow(someSession, &someSession)}},
-	"sessions: several":     &SessionsPage{Page: flashed("Your sessions"), Others: true, More: 4, Sessions: []SessionRow{{Session: someSession, Icon: "monitor", End: "/sessions/s/end"}}},
+	"chosen: sessions":      &ChosenPage{Page: signedIn("End sessions"), Act: "end", Path: "/sessions/selected", List: "/sessions", Self: true, Sessions: []SessionRow{newSessionRow(someSession, &someSession)}},
+	"chosen: disable":       &ChosenPage{Page: signedIn("Disable users"), Act: "disable", Path: "/admin/users/selected", List: "/admin/users", Self: true, Users: []models.User{*someUser, *someUser}, Problem: "The last administrator is among them."},
+	"chosen: enable":        &ChosenPage{Page: signedIn("Enable users"), Act: "enable", Path: "/admin/users/selected", List: "/admin/users", Users: []models.User{*someUser}},
+	"chosen: nothing":       &ChosenPage{Page: signedIn("End sessions"), Act: "end", Path: "/sessions/selected", List: "/sessions"},
+	"sessions: several":     &SessionsPage{Page: flashed("Your sessions"), Others: true, More: 4, Sessions: []SessionRow{{Session: someSession, Icon: "monitor", End: "/sessions/s/end", Choose: true}}},
 	"admin-sessions: some":  &AdminSessionsPage{Page: signedIn("All sessions"), Sessions: []SessionRow{{Session: someSession, Icon: "monitor", Whose: &models.User{Name: "eve", FullName: "<Eve>"}, End: "/admin/sessions/s/end"}}, Table: someTable, Found: 3, Sort: "user"},
 	"dashboard: empty":      &DashboardPage{Page: signedIn("Dashboard"), Session: &someSession, Left: 100, Remaining: "24 h 0 min", Chart: someChart},
 	"dashboard: everything": &DashboardPage{Page: signedIn("Dashboard"), Session: &someSession, Left: 1, Remaining: "9 min", Chart: someChart, Attention: models.Attention{Failed: 3, NewBrowser: true}, Others: []SessionRow{newSessionRow(someSession, &someSession)}, More: 4, Activity: newEventRows(allEvents())},

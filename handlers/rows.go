@@ -14,6 +14,7 @@ type SessionRow struct {
 	models.Session
 	Icon    string
 	Current bool         // the session of this request
+	Choose  bool         // with a checkbox, for partials/chosen
 	Whose   *models.User // shown on lists with sessions of several users
 	End     string       // where to post to end it; empty: no button
 	Back    string       // the page to show afterwards, if it is not the list of sessions

@@ -24,7 +24,7 @@ func (a *App) ownSessions(c *fiber.Ctx) error {
 	page := &SessionsPage{Page: render.Page{Title: "Your sessions"}, Others: len(others) > 0, More: more}
 	for _, session := range append([]models.Session{*mine}, others...) {
 		shown := newSessionRow(session, mine)
-		shown.End = "/sessions/" + session.ID + "/end"
+		shown.End, shown.Choose = "/sessions/"+session.ID+"/end", len(others) > 0
 		page.Sessions = append(page.Sessions, shown)
 	}
 	return a.render(c, "sessions", page)

@@ -51,6 +51,8 @@ const (
 	// MaxSessions is how many sessions a user can have. A further sign-in ends the
 	// one that was not used for the longest time.
 	MaxSessions = 100
+	// MaxChosen is how many rows of a list can be changed at once.
+	MaxChosen = 100
 	// MaxCounted is how far the rows of a list are counted: a page says "10,000 or more".
 	MaxCounted = 10_000
 	// MaxValue is how long a value in a session may be, in bytes: that is enough for

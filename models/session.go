@@ -2,6 +2,7 @@ package models
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"math"
@@ -300,6 +301,46 @@ func (db *DB) EndSessionOf(ctx context.Context, user *User, id string, from Clie
 		}
 		return record(SessionEnded, user)
 	})
+}
+
+// SessionsByID returns those sessions of some that are valid, last seen first; with a
+// user, only those of that user.
+func (db *DB) SessionsByID(ctx context.Context, ids []string, of *User) ([]Session, error) {
+	where := database.Conditions{}
+	db.addLive(&where, `s.`)
+	where.AddIf(true, `NOT u.disabled`)
+	where.AddIn(`s.id`, ids)
+	if of != nil {
+		where.Add(true, `s.user_id = `, of.ID)
+	}
+	return db.sessions(ctx, where.Where()+` ORDER BY s.seen DESC, s.id`, where.Values...)
+}
+
+// EndSessions ends those sessions of some that are left when it writes, and returns how
+// many; with a user, only those of that user.
+func (db *DB) EndSessions(ctx context.Context, ids []string, of *User, from ClientInfo) (ended int, err error) {
+	err = db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, record record) error {
+		ended = 0
+		for _, id := range ids {
+			var user User
+			err := tx.GetContext(ctx, &user, `SELECT `+userColumns+` FROM users WHERE id = (SELECT user_id FROM sessions WHERE id = $1)`, id)
+			if errors.Is(err, sql.ErrNoRows) || err == nil && of != nil && user.ID != of.ID {
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			if _, err := endSessions(ctx, tx, `id = $1`, id); err != nil {
+				return err
+			}
+			if err := record(SessionEnded, &user); err != nil {
+				return err
+			}
+			ended++
+		}
+		return nil
+	})
+	return ended, err
 }
 
 // EndOtherSessions ends all sessions of a user except this one, and the user's

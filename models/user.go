@@ -103,6 +103,14 @@ func (db *DB) UserByID(ctx context.Context, id string) (*User, error) {
 	return db.userWhere(ctx, `id = $1`, id)
 }
 
+// UsersByID returns those users of some that are there, by username.
+func (db *DB) UsersByID(ctx context.Context, ids []string) (users []User, err error) {
+	where := database.Conditions{}
+	where.AddIn(`id`, ids)
+	err = db.SQL.SelectContext(ctx, &users, `SELECT `+userColumns+` FROM users`+where.Where()+` ORDER BY name_key`, where.Values...)
+	return users, err
+}
+
 // userWhere returns the user for whom a condition holds, or ErrNotFound.
 func (db *DB) userWhere(ctx context.Context, condition string, args ...any) (*User, error) {
 	var user User
@@ -306,25 +314,52 @@ func (db *DB) addUser(ctx context.Context, asked NewUser, from ClientInfo, condi
 // administrator would be left.
 func (db *DB) SetDisabled(ctx context.Context, user *User, disabled bool, from ClientInfo) error {
 	return db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, record record) error {
-		changed := false
-		err := requireAdminLeft(ctx, tx, func() (err error) {
-			changed, err = updateUser(ctx, tx, user, `disabled`, disabled)
-			return err
-		})
-		if err != nil || !changed {
-			return err
-		}
-		if !disabled {
-			return record(UserEnabled, user)
-		}
-		if _, err := endAccess(ctx, tx, user, ""); err != nil {
-			return err
-		}
-		if err := endLinksBy(ctx, tx, user); err != nil {
-			return err
-		}
-		return record(UserDisabled, user)
+		return requireAdminLeft(ctx, tx, func() error { return setDisabled(ctx, tx, record, user, disabled) })
 	})
+}
+
+// SetAllDisabled does what SetDisabled does to several users, or to none of them if no
+// enabled administrator would be left. It returns how many it changed: those that are
+// there when it writes, and were not disabled or enabled already.
+func (db *DB) SetAllDisabled(ctx context.Context, ids []string, disabled bool, from ClientInfo) (changed int, err error) {
+	err = db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, record record) error {
+		changed = 0
+		return requireAdminLeft(ctx, tx, func() error {
+			for _, id := range ids {
+				var user User
+				err := tx.GetContext(ctx, &user, `SELECT `+userColumns+` FROM users WHERE id = $1 AND disabled <> $2`, id, disabled)
+				if errors.Is(err, sql.ErrNoRows) {
+					continue
+				}
+				if err == nil {
+					err = setDisabled(ctx, tx, record, &user, disabled)
+				}
+				if err != nil {
+					return err
+				}
+				changed++
+			}
+			return nil
+		})
+	})
+	return changed, err
+}
+
+func setDisabled(ctx context.Context, tx *sqlx.Tx, record record, user *User, disabled bool) error {
+	changed, err := updateUser(ctx, tx, user, `disabled`, disabled)
+	if err != nil || !changed {
+		return err
+	}
+	if !disabled {
+		return record(UserEnabled, user)
+	}
+	if _, err := endAccess(ctx, tx, user, ""); err != nil {
+		return err
+	}
+	if err := endLinksBy(ctx, tx, user); err != nil {
+		return err
+	}
+	return record(UserDisabled, user)
 }
 
 // SetRole gives a user another role, which takes effect with the next request. It

@@ -38,13 +38,15 @@ function calendarDays(moment) {
 
 // Each kind of time, as data-show names it: how it is written, and the words beside it.
 const date = { day: "numeric", month: "short", year: "numeric" };
-const clock = { hour: "2-digit", minute: "2-digit" };
+const clock = { hour: "numeric", minute: "2-digit" };
+const dateAndClock = (moment, printing) => ({
+	...date, ...clock,
+	year: printing || moment.getFullYear() !== new Date().getFullYear() ? "numeric" : undefined,
+	timeZoneName: printing ? "short" : undefined,
+});
 const kinds = {
-	moment: (moment, printing) => [{
-		...date, ...clock,
-		year: printing || moment.getFullYear() !== new Date().getFullYear() ? "numeric" : undefined,
-		timeZoneName: printing ? "short" : undefined,
-	}, ago(moment)],
+	moment: (moment, printing) => [dateAndClock(moment, printing), ago(moment)],
+	at: (moment, printing) => [dateAndClock(moment, printing)],
 	date: () => [date],
 	plain: () => [{ ...date, timeZone: "UTC" }], // a date of a calendar, the same everywhere
 	day: (moment) => [{ ...date, month: "long", weekday: "long" }, Math.abs(calendarDays(moment)) < 2 && nextDays.format(calendarDays(moment), "day")],
@@ -83,6 +85,15 @@ for (const list of document.querySelectorAll(".days")) {
 		days.at(-1).append(row);
 	}
 	list.replaceChildren(...days);
+}
+
+for (const all of document.querySelectorAll("[data-all]")) {
+	all.hidden = false;
+	all.addEventListener("change", () => {
+		for (const box of all.closest("table").querySelectorAll("[name=id]")) {
+			box.checked = all.checked;
+		}
+	});
 }
 
 // The days of a filter are the reader's own, too.

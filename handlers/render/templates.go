@@ -42,7 +42,7 @@ func loadTemplates(templates, files fs.FS, brand Brand, pack packing) (*Template
 	functions := template.FuncMap{
 		"site":  func() template.HTML { return template.HTML(template.HTMLEscapeString(brand.Title)) },
 		"asset": assets.url, "icon": icons.show, "count": count,
-		"time": moment, "date": date, "day": day, "clock": clock, "plainDate": plainDate,
+		"time": moment, "at": at, "date": date, "day": day, "clock": clock, "plainDate": plainDate,
 	}
 	engine.AddFuncMap(functions)
 	if err := engine.Load(); err != nil { // later renders would not tell
@@ -144,6 +144,9 @@ func (i icons) show(name string) (template.HTML, error) {
 // script shows it in the reader's time zone, as the browser's language writes it, with
 // words such as "5 minutes ago" beside it.
 func moment(at models.Time) template.HTML { return timeElement(at, "", "2 Jan 2006, 15:04 MST") }
+
+// at shows a moment without such words.
+func at(at models.Time) template.HTML { return timeElement(at, "at", "2 Jan 2006, 15:04 MST") }
 
 // date shows the day of a moment, where the time of day doesn't matter.
 func date(at models.Time) template.HTML { return timeElement(at, "date", "2 Jan 2006") }

@@ -133,7 +133,7 @@ func (b *Browser) Post(path string, pairs ...string) *Answer {
 	b.T.Helper()
 	fields := url.Values{}
 	for i := 0; i < len(pairs); i += 2 {
-		fields.Set(pairs[i], pairs[i+1])
+		fields.Add(pairs[i], pairs[i+1])
 	}
 	return b.Do("POST", path, fields)
 }

@@ -42,6 +42,10 @@ func (c *Conditions) AddIn(column string, values []string) {
 	for _, value := range values {
 		places = append(places, c.Place(value))
 	}
+	if len(values) == 0 { // PostgreSQL refuses an empty list
+		c.texts = append(c.texts, `FALSE`)
+		return
+	}
 	c.texts = append(c.texts, column+` IN (`+strings.Join(places, `, `)+`)`)
 }
 
