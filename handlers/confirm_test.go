@@ -15,10 +15,12 @@ import (
 func adminActs(eve *models.User, session string) map[string][]string {
 	at := "/admin/users/" + eve.ID + "/"
 	return map[string][]string{
-		"/admin/users/new":        {"/admin/users/new"},
-		"/admin/users/:id/:act":   {at + "link", at + "make-admin", at + "make-member", at + "disable", at + "enable", at + "end-sessions", at + "remove"},
-		"/admin/sessions/:id/end": {"/admin/sessions/" + session + "/end"},
-		"/admin/sessions/end":     {"/admin/sessions/end"},
+		"/admin/users/new":         {"/admin/users/new"},
+		"/admin/users/:id/:act":    {at + "link", at + "make-admin", at + "make-member", at + "disable", at + "enable", at + "end-sessions", at + "remove"},
+		"/admin/sessions/:id/end":  {"/admin/sessions/" + session + "/end"},
+		"/admin/sessions/end":      {"/admin/sessions/end"},
+		"/admin/users/selected":    {"/admin/users/selected"},
+		"/admin/sessions/selected": {"/admin/sessions/selected"},
 	}
 }
 
@@ -57,7 +59,7 @@ func TestEveryActOfTheAdministrationAsksForThePasswordAgain(t *testing.T) {
 	before := sitetest.Tables(t, site.File)
 	everyAct(site, eve, sessions[0].ID, func(path string) {
 		for _, wrong := range []string{"", "not the password"} {
-			page := ada.Confirm(ada.Post(path, "username", "bob", "role", "member", "do", "Do <it>"), wrong).Says("Do &lt;it&gt;").Says("Cancel")
+			page := ada.Confirm(ada.Post(path, "username", "bob", "role", "member", "id", eve.ID, "id", sessions[0].ID, "act", "disable", "do", "Do <it>"), wrong).Says("Do &lt;it&gt;").Says("Cancel")
 			if page.Response.StatusCode == 429 {
 				page.Says("You can try again") // it has been tried often enough by now
 			} else if page.Answers(422); wrong != "" {
@@ -127,7 +129,7 @@ func TestEveryActOfTheAdministrationHasAnAuthor(t *testing.T) {
 		}
 		site.Advance(61 * time.Second) // so that nothing is counted in the row of another act
 		before := rowsOf(site.Query(`SELECT * FROM events`))
-		if answer := ada.Post(path, "username", "guest"+name, "role", "member"); answer.Response.StatusCode != 200 && answer.Response.StatusCode != 303 {
+		if answer := ada.Post(path, "username", "guest"+name, "role", "member", "id", eve.ID, "id", sessions[0].ID, "act", "disable"); answer.Response.StatusCode != 200 && answer.Response.StatusCode != 303 {
 			t.Fatalf("%s answered %d", path, answer.Response.StatusCode)
 		}
 		found := false

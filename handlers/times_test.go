@@ -63,8 +63,13 @@ func TestTimes(t *testing.T) {
 		var count int
 		var unit string
 		fmt.Sscanf(text, "%d %s", &count, &unit)
-		if most, ok := map[string]int{"seconds": 59, "minutes": 59, "hours": 23, "days": 30, "months": 11}[unit]; ok && count > most {
+		if most, ok := map[string]int{"seconds": 59, "minutes": 59, "hours": 23, "days": 29, "months": 11}[unit]; ok && count > most {
 			t.Errorf("a time is said as %q", text)
+		}
+	}
+	for seconds, want := range map[int]string{20: "just now", 58: "58 seconds ago", 60: "1 minute ago", 35 * 60: "35 minutes ago", 13 * 3600: "13 hours ago", 20 * 86400: "20 days ago", 250 * 86400: "8 months ago"} {
+		if got := sitetest.Evaluate[string](w, fmt.Sprintf("ago(Date.now() - %d)", 1000*seconds)); got != want {
+			t.Errorf("%d seconds are said as %q, not %q", seconds, got, want)
 		}
 	}
 	if len(said) < 100 {

@@ -18,15 +18,15 @@ const words = document.documentElement.lang;
 const locale = navigator.language || words;
 const relative = new Intl.RelativeTimeFormat(words);
 const nextDays = new Intl.RelativeTimeFormat(words, { numeric: "auto" }); // today, yesterday
-const units = [["year", 31_557_600], ["month", 2_629_800], ["day", 86_400], ["hour", 3_600], ["minute", 60], ["second", 1]];
+const units = [["second", 1, 60], ["minute", 60, 60], ["hour", 3_600, 24], ["day", 86_400, 30], ["month", 2_629_800, 12], ["year", 31_557_600, Infinity]];
 
 function ago(moment) {
 	const seconds = (moment - Date.now()) / 1000;
 	if (Math.abs(seconds) < 45) {
 		return seconds > 0 ? "in a moment" : "just now";
 	}
-	// The largest unit that rounds to one or more: 59.7 seconds are a minute.
-	const [unit, size] = units.find(([, size]) => Math.round(Math.abs(seconds) / size) > 0);
+	// The first unit that isn't full when rounded: 59.7 seconds are a minute.
+	const [unit, size] = units.find(([, size, full]) => Math.round(Math.abs(seconds) / size) < full);
 	return relative.format(Math.round(seconds / size), unit);
 }
 
