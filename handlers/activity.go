@@ -27,6 +27,7 @@ type ActivityPage struct {
 	Kinds    []KindChoice
 	Days     []Day
 	Filtered bool
+	Unknown  string // a type that there is not
 	Older    string // address of the next page, or nothing
 	File     string // address of the download
 }
@@ -65,6 +66,10 @@ func (a *App) listEvents(c *fiber.Ctx, page *ActivityPage, filter models.EventFi
 	events, err := a.db.Events(c.UserContext(), filter, web.RowsPerPage+1)
 	if err != nil {
 		return err
+	}
+	if _, known := eventLabels[filter.Kind]; filter.Kind != "" && !known && len(events) == 0 {
+		c.Status(fiber.StatusNotFound)
+		page.Unknown = string(filter.Kind)
 	}
 	filters := url.Values{}
 	for name, value := range map[string]string{"kind": string(filter.Kind), "name": filter.Name} {

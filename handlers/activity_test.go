@@ -50,7 +50,7 @@ func TestActivityIsFilteredPagedAndDownloaded(t *testing.T) {
 	if page := ada.Get("/activity?kind=sign-in"); strings.Count(page.Body, `<span class="title">`) != 1 {
 		t.Error("the filter does not filter")
 	}
-	ada.Get("/activity?kind=nonsense").Answers(200).Says("Nothing matches")
+	ada.Get("/activity?kind=nonsense").Answers(404).Says("no type of activity called")
 	ada.Get("/activity?before=%00&kind=%ff").Answers(200)
 	if page := ada.Get("/activity?name=eve"); strings.Contains(page.Body, `<span class="title">Failed`) {
 		t.Error("somebody else's activity is shown")

@@ -88,12 +88,13 @@ func (a *App) renderInvite(c *fiber.Ctx, asked models.NewUser, invalid models.Va
 // LinkPage shows a password link, to be sent to the person it is for.
 type LinkPage struct {
 	render.Page
-	Whose *models.User
-	Link  string // empty: it is no longer shown
+	Whose   *models.User
+	Link    string // empty: it is no longer shown
+	Expires models.Time
 }
 
-// Lifetime says how long the link works.
-func (*LinkPage) Lifetime() string { return web.HumanDuration(models.PasswordTokenLifetime) }
+// Until says when the link expires, for people in any time zone.
+func (p *LinkPage) Until() string { return p.Expires.UTC().Format("2 January 2006, 15:04 MST") }
 
 // Window says how long the page shows the link.
 func (*LinkPage) Window() string { return web.HumanDuration(linkShown) }
@@ -119,8 +120,9 @@ func (a *App) showLink(c *fiber.Ctx) error {
 	}
 	above := []render.NavItem{{Path: "/admin/users/" + whose.ID, Label: whose.Name}}
 	token, err := a.sessions.Secret(c, sessionOf(c), linkValue(whose))
+	var expires models.Time
 	if err == nil {
-		_, err = a.db.UserOfPasswordToken(c.UserContext(), token) // used, or replaced by another one
+		expires, err = a.db.PasswordTokenExpires(c.UserContext(), token) // used, or replaced by another one
 	}
 	if isNotFound(err) {
 		c.Status(fiber.StatusNotFound)
@@ -129,7 +131,7 @@ func (a *App) showLink(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	return a.render(c, "admin-link", &LinkPage{Page: render.Page{Title: "A link for " + whose.Names(), Breadcrumbs: above, Crumb: "Link"}, Whose: whose, Link: a.URL.String() + "/link?token=" + token})
+	return a.render(c, "admin-link", &LinkPage{Page: render.Page{Title: "A link for " + whose.Names(), Breadcrumbs: above, Crumb: "Link"}, Whose: whose, Link: a.URL.String() + "/link?token=" + token, Expires: expires})
 }
 
 // AdminUserPage is a user's page in the administration.

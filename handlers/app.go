@@ -56,17 +56,18 @@ type Config struct {
 type App struct {
 	*fiber.App
 	Config
-	db          *models.DB
-	sessions    *session.Manager
-	pages       *cache.Pages
-	downloads   downloads
-	table       []route
-	renderer    *render.Renderer
-	crossOrigin *http.CrossOriginProtection
-	headers     []web.Header
-	warned      sync.Once // of a proxy that is not trusted
-	started     time.Time
-	stopping    chan struct{} // closed when the server stops
+	db             *models.DB
+	sessions       *session.Manager
+	pages          *cache.Pages
+	downloads      downloads
+	passwordChecks passwordChecks
+	table          []route
+	renderer       *render.Renderer
+	crossOrigin    *http.CrossOriginProtection
+	headers        []web.Header
+	warned         sync.Once // of a proxy that is not trusted
+	started        time.Time
+	stopping       chan struct{} // closed when the server stops
 }
 
 // New builds the site. It fails when a template or an asset can't be read.
@@ -155,7 +156,8 @@ func (a *App) render(c *fiber.Ctx, view string, page render.Framed) error {
 		return a.sendProblem(c, problem{Status: status, Detail: sentences[status], Errors: render.Errors(page)})
 	}
 	if session := sessionOf(c); session != nil {
-		frame.User, frame.Watch, frame.Here = &session.User, "/session/watch?session="+session.ID, a.here(c)
+		frame.User, frame.Watch, frame.Here = &session.User, watchAddress(session), a.here(c)
+		frame.Ends = session.Expires.Format(time.RFC3339)
 		if c.Response().StatusCode() == fiber.StatusOK && c.Method() != fiber.MethodHead {
 			frame.Flash = a.takeMessage(c, session)
 		}

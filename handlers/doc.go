@@ -112,6 +112,21 @@
 // 500, with a reference that leads to the line in the log. A page of which a
 // part failed is not sent.
 //
+// # JSON
+//
+// a.json(c, value) answers with a value as JSON. A client whose header Accept prefers
+// JSON, or that asks for a path that ends in .json without naming text/html, gets errors
+// as JSON, too (problem details, RFC 9457): 401 instead of the sign-in page, 422 with
+// what is wrong in each field under "errors", and whatever else a page would say.
+// Handlers do nothing for it: they return the error, or render the form again.
+//
+// # When the session ends
+//
+// A form that arrives after its session has ended is carried by the sign-in page, and
+// handled when the same user has signed in. Forms with a password are not: call such a
+// field "current", or by a name with "password" in it. The value of the button says on
+// that page, and where the password is asked for again, what is about to happen.
+//
 // # A value in the session
 //
 // a.db.SetValue, Value and TakeValue keep a text in a session under a name.

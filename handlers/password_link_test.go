@@ -22,7 +22,7 @@ func TestInvitationsAndLinks(t *testing.T) {
 	link := func(posted *sitetest.Answer) string {
 		t.Helper()
 		page := ada.Get(posted.Answers(303).Response.Header.Get("Location")).Answers(200)
-		found := regexp.MustCompile(`value="` + regexp.QuoteMeta(site.URL) + `(/link\?token=(\w+))"`).FindStringSubmatch(page.Body)
+		found := regexp.MustCompile(`id="link"[^>]*>` + regexp.QuoteMeta(site.URL) + `(/link\?token=(\w+))</textarea>`).FindStringSubmatch(page.Body)
 		if found == nil {
 			t.Fatalf("no link on the page:\n%s", page.Body)
 		}
@@ -180,7 +180,7 @@ func TestALinkStaysWhereItIsShown(t *testing.T) {
 	ada, other := site.SignIn("ada"), site.SignIn("ada")
 	ada.Post("/admin/users/new", "username", "eve", "role", "member")
 	at := "/admin/users/" + site.User("eve").ID + "/link"
-	linkAt := regexp.MustCompile(`value="` + regexp.QuoteMeta(site.URL) + `(/link\?token=(\w+))"`)
+	linkAt := regexp.MustCompile(`id="link"[^>]*>` + regexp.QuoteMeta(site.URL) + `(/link\?token=(\w+))</textarea>`)
 	shown := func() (link string) {
 		t.Helper()
 		found := linkAt.FindStringSubmatch(ada.Get(at).Answers(200).Body)

@@ -22,6 +22,7 @@ import (
 
 // public is every page that needs no session. A line is added here on purpose.
 var public = []string{
+	"POST /password/check", "GET /robots.txt", "GET /favicon.ico", "GET /.well-known/change-password", "GET /.well-known/*", "HEAD /robots.txt", "HEAD /favicon.ico", "HEAD /.well-known/change-password", "HEAD /.well-known/*",
 	"GET /public/:name", "HEAD /public/:name", "GET /healthz", "HEAD /healthz",
 	"GET /setup", "HEAD /setup", "POST /setup", "GET /login", "HEAD /login", "POST /login",
 	"GET /login/forget.svg", "HEAD /login/forget.svg", "GET /link", "HEAD /link", "POST /link",

@@ -20,6 +20,11 @@ func (a *App) routes() []route {
 		file("/healthz", Public, a.healthz),
 		page("/setup", Public, a.showSetup),
 		post("/setup", Public, a.setUp),
+		post("/password/check", Public, a.checkPassword),
+		file("/robots.txt", Always, robots),
+		file("/favicon.ico", Always, favicon),
+		file("/.well-known/change-password", Always, changePassword),
+		file("/.well-known/*", Always, noWellKnown),
 
 		page("/login", Anyone, a.showLogin),
 		post("/login", Anyone, a.login),
@@ -199,7 +204,8 @@ func shape(r route) string {
 func bySpecificity(routes []route) []route {
 	sorted := slices.Clone(routes)
 	slices.SortStableFunc(sorted, func(one, other route) int {
-		return strings.Compare(strings.ReplaceAll(shape(one), ":", "\x7f"), strings.ReplaceAll(shape(other), ":", "\x7f"))
+		last := strings.NewReplacer(":", "\x7f", "*", "\x7f\x7f")
+		return strings.Compare(last.Replace(shape(one)), last.Replace(shape(other)))
 	})
 	return sorted
 }

@@ -2,21 +2,29 @@ package handlers
 
 import (
 	"bufio"
+	"encoding/json"
 	"fmt"
+	"net/url"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
 
 	"daypass/handlers/web"
+	"daypass/models"
 )
 
 // heartbeat is how often the stream sends a comment, so that either side notices
 // when the other is gone.
 const heartbeat = 25 * time.Second
 
+// watchAddress is where a page that was made for a session learns of its end.
+func watchAddress(session *models.Session) string {
+	return "/session/watch?" + url.Values{"session": {session.ID}, "user": {session.User.ID}}.Encode()
+}
+
 // sessionEvents tells an open page when its session ends (server-sent events, HTML
 // standard, section 9.2). A page names the session that it was made for: another
-// one may have taken its place. A browser that loses the connection asks again.
+// one may have taken its place, which is told apart if it is the same user's. A browser that loses the connection asks again.
 func (a *App) sessionEvents(c *fiber.Ctx) error {
 	session, err := a.sessions.Load(c)
 	if err != nil && !isNotFound(err) {
@@ -25,7 +33,15 @@ func (a *App) sessionEvents(c *fiber.Ctx) error {
 	c.Set(fiber.HeaderContentType, "text/event-stream")
 	c.Set("X-Accel-Buffering", "no") // a proxy must not hold it back
 	const tellEnded = "event: ended\ndata: \n\n"
-	if named := web.Query(c, "session"); err != nil || named != "" && named != session.ID {
+	named := web.Query(c, "session")
+	if err == nil && named != "" && named != session.ID && web.Query(c, "user") == session.User.ID {
+		next, err := json.Marshal([]any{watchAddress(session), session.Expires.UnixMilli()})
+		if err != nil {
+			return err
+		}
+		return c.SendString("event: renewed\ndata: " + string(next) + "\n\n")
+	}
+	if err != nil || named != "" && named != session.ID {
 		return c.SendString(tellEnded)
 	}
 	if c.Method() == fiber.MethodHead {

@@ -14,6 +14,7 @@ import (
 // SetupPage creates the first account, an administrator.
 type SetupPage struct {
 	render.Page
+	Done   bool   // there is an account already
 	Token  string // empty: the link from the terminal is missing
 	Fields []render.Field
 }
@@ -41,14 +42,15 @@ func (a *App) setUp(c *fiber.Ctx) error {
 }
 
 // requireSetupToken continues for visitors with the link from the terminal, as long
-// as there is no user. Afterwards there is no such page.
+// as there is no user. Afterwards the page says that it is done.
 func (a *App) requireSetupToken(c *fiber.Ctx, token string, then func(token string) error) error {
 	found, err := a.db.HasUsers(c.UserContext())
 	if err != nil {
 		return err
 	}
 	if found {
-		return models.ErrNotFound
+		c.Status(fiber.StatusNotFound)
+		return a.render(c, "setup", &SetupPage{Page: render.Page{Title: "Already set up"}, Done: true})
 	}
 	if a.SetupToken == "" || subtle.ConstantTimeCompare([]byte(token), []byte(a.SetupToken)) != 1 {
 		c.Status(fiber.StatusForbidden)

@@ -52,7 +52,7 @@ func TestTheFirstStart(t *testing.T) {
 	if made.Load() != 1 || site.Count(`SELECT COUNT(*) FROM users`) != 1 {
 		t.Fatalf("%d people made the first account", made.Load())
 	}
-	first.Get("/setup?token=" + url.QueryEscape(token)).Answers(404)
+	first.Get("/setup?token=" + url.QueryEscape(token)).Answers(404).Says("Already set up").Says(`href="/login"`)
 	first.Post("/setup", append(form, token)...).Answers(404)
 	first.Get("/dashboard").LeadsToSignIn()
 }

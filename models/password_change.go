@@ -25,6 +25,19 @@ func (db *DB) choosePassword(ctx context.Context, user *User, plaintext string) 
 	})
 }
 
+// CheckPassword returns what is wrong with a new password of somebody with these
+// names, or nothing. It returns a BusyError if the limiter is full.
+func (db *DB) CheckPassword(ctx context.Context, plaintext string, names ...string) (complaint string, err error) {
+	if complaint := password.Problem(plaintext); complaint != "" {
+		return complaint, nil
+	}
+	err = db.limiter.Run(ctx, func() error {
+		complaint = password.Guessable(plaintext, names...)
+		return nil
+	})
+	return complaint, err
+}
+
 // SetPassword gives a user a new password, and ends all sessions and password links
 // of the user. It returns a ValidationError if the password is refused.
 func (db *DB) SetPassword(ctx context.Context, user *User, plaintext string, from ClientInfo) error {

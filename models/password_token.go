@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
+	"database/sql"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -78,6 +79,16 @@ const passwordTokenValid = `key = $1 AND expires > $2 AND
 // administrator.
 func (db *DB) UserOfPasswordToken(ctx context.Context, token string) (*User, error) {
 	return db.userWhere(ctx, `NOT disabled AND id = (SELECT user_id FROM links WHERE `+passwordTokenValid+`)`, passwordTokenKey(token), db.Time())
+}
+
+// PasswordTokenExpires returns when a token that works will no longer. It returns
+// ErrNotFound as UserOfPasswordToken does.
+func (db *DB) PasswordTokenExpires(ctx context.Context, token string) (expires Time, err error) {
+	err = db.SQL.GetContext(ctx, &expires, `SELECT expires FROM links WHERE `+passwordTokenValid+` AND user_id IN (SELECT id FROM users WHERE NOT disabled)`, passwordTokenKey(token), db.Time())
+	if errors.Is(err, sql.ErrNoRows) {
+		return Time{}, ErrNotFound
+	}
+	return expires, err
 }
 
 // UsePasswordToken sets the password of the user whom a token is for, and ends all

@@ -146,12 +146,37 @@ themes?.addEventListener("submit", async (event) => {
 // A page that is left open leaves when its session ends elsewhere. A browser
 // opens six connections to a host at most, so only visible pages listen, and
 // where the browser has locks (in secure contexts), one of them for all.
-const watched = document.body.dataset.watch;
+let watched = document.body.dataset.watch;
 if (watched) {
 	const shared = navigator.locks && new BroadcastChannel(watched);
 	let answering = false; // a form was sent, which may end the session itself
 	let stop = () => {};
+	// What was typed must not be lost: not to the clock, nor when somebody signs in
+	// again in another tab. Passwords are not worth that.
+	let typed = false;
+	let asked = false;
+	let ends = Date.parse(document.body.dataset.ends);
+	addEventListener("input", ({ target }) => {
+		typed ||= target.form?.method === "post" && !target.form.querySelector("[type=password], .password");
+	});
+	const say = (name) => {
+		document.getElementById("ending").replaceChildren(document.getElementById(name)?.content.cloneNode(true) ?? "");
+	};
+	let warned = false;
+	const warn = () => {
+		const left = ends - Date.now();
+		if (!warned && left > 0 && left < 300_000) {
+			warned = true;
+			say("ends-soon");
+		}
+	};
+	warn();
+	setInterval(warn, 5_000);
 	const leave = () => {
+		if (typed && !answering && Date.now() >= ends) {
+			say("has-ended");
+			return;
+		}
 		if (!answering && !document.hidden) { // else its answer says what to show next, or it asks again when it is seen
 			location.href = "/login?ended=1&next=" + encodeURIComponent(location.pathname + location.search);
 		}
@@ -164,9 +189,18 @@ if (watched) {
 			done();
 		});
 		source.addEventListener("ended", () => {
-			stop();
 			shared?.postMessage("ended");
-			leave();
+			ended();
+		});
+		source.addEventListener("renewed", ({ data }) => { // the same user has signed in again
+			if (!typed) {
+				location.reload();
+				return;
+			}
+			[watched, ends] = JSON.parse(data);
+			asked = warned = false;
+			say("");
+			start();
 		});
 		source.addEventListener("error", () => {
 			if (source.readyState === EventSource.CLOSED) { // the browser does not ask again: the server can't answer
@@ -175,6 +209,15 @@ if (watched) {
 			}
 		});
 	});
+	const ended = () => {
+		stop();
+		if (typed && !asked && Date.now() < ends) {
+			asked = true;
+			setTimeout(start, 1000); // by then the browser may have the cookie of another sign-in
+		} else {
+			leave();
+		}
+	};
 	const start = () => {
 		stop();
 		if (document.hidden) {
@@ -189,7 +232,7 @@ if (watched) {
 			listen(signal);
 		}
 	};
-	shared?.addEventListener("message", leave);
+	shared?.addEventListener("message", ended);
 	addEventListener("submit", (event) => {
 		answering = !event.defaultPrevented && !("download" in event.target.dataset); // a download leaves the page as it is
 	});

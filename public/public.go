@@ -5,5 +5,5 @@ import "embed"
 
 // FS holds the files of this folder. They are served under hashed names.
 //
-//go:embed *.css *.js *.svg
+//go:embed *.css *.js *.svg favicon.ico
 var FS embed.FS

@@ -4,6 +4,7 @@ import (
 	"reflect"
 
 	"daypass/models"
+	"daypass/models/password"
 )
 
 // Field is a labelled control of a form, for partials/field.
@@ -48,6 +49,9 @@ func Errors(page Framed) map[string]string {
 	}
 	return errors
 }
+
+// Least is how many characters a new password has at least.
+func (Field) Least() int { return password.MinLength }
 
 // Element is the ID of the input.
 func (f Field) Element() string {

@@ -27,6 +27,8 @@ type Page struct {
 	Here string
 	// Watch is where the page learns that its session has ended.
 	Watch string
+	// Ends is when that is, at the latest (RFC 3339).
+	Ends string
 	// Dev is what the page was made from, under --dev; else nothing.
 	Dev string
 }

@@ -94,7 +94,7 @@ func (b *Browser) Do(method, path string, fields url.Values) *Answer {
 		content, err = io.ReadAll(response.Body)
 		Must(b.T, err)
 	}
-	if method == http.MethodPost && response.StatusCode == http.StatusOK && response.Header.Get("Content-Disposition") == "" { // a file leaves the page as it was
+	if method == http.MethodPost && response.StatusCode == http.StatusOK && response.Header.Get("Content-Disposition") == "" && !strings.HasPrefix(response.Header.Get("Content-Type"), "application/json") { // a file leaves the page as it was
 		b.T.Errorf("POST %s answers with a page: loading it again would do again what was done", path)
 	}
 	for _, name := range []string{"password", "current", "token"} {
