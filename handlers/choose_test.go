@@ -110,6 +110,7 @@ func TestSeveralUsersAreDisabledAndEnabledAtOnce(t *testing.T) {
 // TestChoosingInARealBrowser with and without the script, which adds a checkbox that
 // selects all.
 func TestChoosingInARealBrowser(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("it chooses rows in a real browser")
 	}

@@ -18,6 +18,7 @@ import (
 // Nothing is wider than the window, and the page ends where its content ends, also with
 // the distances between lines, words and letters of WCAG 2.2, 1.4.12.
 func TestEveryPageFitsItsWindow(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("it looks at every page in a real browser")
 	}
