@@ -87,8 +87,8 @@ func (d *Driven) WaitFor(expression string) {
 			return
 		}
 	}
-	shown, _ := d.browser.evaluate("location.href + ' ' + document.body.innerText")
-	d.t.Fatalf("it never comes that %s; the window shows %s", expression, shown)
+	shown, err := d.browser.evaluate("location.href + ' ' + document.body.innerText")
+	d.t.Fatalf("it never comes that %s; the window shows %s %v", expression, shown, err)
 }
 
 // Shows waits until the window shows an address, in full.

@@ -42,7 +42,7 @@ func WebKit(t *testing.T) *Driven {
 	Must(t, err)
 	program := exec.Command("WebKitWebDriver", "--host=127.0.0.1", "--port="+port)
 	program.Env = append(os.Environ(), "DISPLAY=:"+display, "HOME="+home, "XDG_RUNTIME_DIR="+home, "XDG_CACHE_HOME="+home, "XDG_DATA_HOME="+home,
-		"GDK_BACKEND=x11", "LIBGL_ALWAYS_SOFTWARE=1", "WEBKIT_DISABLE_COMPOSITING_MODE=1", "NO_AT_BRIDGE=1")
+		"GDK_BACKEND=x11", "LIBGL_ALWAYS_SOFTWARE=1", "NO_AT_BRIDGE=1")
 	Must(t, program.Start())
 	t.Cleanup(func() {
 		program.Process.Kill()
