@@ -153,6 +153,9 @@ func (a *App) user(c *fiber.Ctx) error {
 	return a.renderUser(c, whose, "")
 }
 
+// All is how many sessions the user has.
+func (p *AdminUserPage) All() int { return len(p.Sessions) + p.More }
+
 func (a *App) renderUser(c *fiber.Ctx, whose *models.User, problem string) error {
 	page := &AdminUserPage{Page: render.Page{Title: whose.Names(), Crumb: whose.Name}, Whose: whose, Self: whose.ID == sessionOf(c).User.ID, Problem: problem}
 	sessions, more, err := a.db.SessionsOf(c.UserContext(), whose, sessionsShown)

@@ -14,8 +14,8 @@ import (
 
 // How many rows a card on a page lists. It links to the page with all of them.
 const (
-	activityShown = 20
-	sessionsShown = 10
+	activityShown = 8
+	sessionsShown = 3
 )
 
 // DashboardPage is the first page after signing in: this session, the user's
@@ -31,6 +31,9 @@ type DashboardPage struct {
 	Chart     render.Chart
 	Activity  []EventRow
 }
+
+// All is how many sessions the user has, with this one.
+func (p *DashboardPage) All() int { return 1 + len(p.Others) + p.More }
 
 // home redirects from / to the dashboard.
 func (a *App) home(c *fiber.Ctx) error { return c.Redirect("/dashboard", fiber.StatusSeeOther) }

@@ -193,3 +193,31 @@ func TestBreadcrumbs(t *testing.T) {
 		t.Errorf("a refused form has the breadcrumbs %q", got)
 	}
 }
+
+// TestCardsListAFewAndLeadToAll, so that the dashboard of somebody with many sessions
+// is no longer than that of others.
+func TestCardsListAFewAndLeadToAll(t *testing.T) {
+	t.Parallel()
+	site := sitetest.Start(t)
+	for range 11 {
+		site.SignIn("ada")
+	}
+	ada := site.SignIn("ada")
+	for path, leads := range map[string][]string{
+		"/dashboard":                          {`<a href="/sessions">All 12 sessions</a>`, `<a href="/activity">All activity</a>`},
+		"/admin/users/" + site.User("ada").ID: {`<a href="/admin/sessions?text=ada">All 12 sessions</a>`, `<a href="/admin/activity?name=ada">All activity</a>`},
+	} {
+		page := ada.Get(path)
+		for _, lead := range leads {
+			page.Says(lead)
+		}
+		cards := strings.Split(page.Body, "<article")
+		for _, card := range cards[1:] {
+			if rows := strings.Count(card, "<li"); rows > 8 || rows > 3 && strings.Contains(card, "All 12 sessions") {
+				t.Errorf("%s has a card of %d rows", path, rows)
+			}
+		}
+	}
+	site.AddUser("eve", models.Member)
+	site.SignIn("eve").Get("/dashboard").SaysNot("All 1 sessions").Says("anywhere else")
+}

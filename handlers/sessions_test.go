@@ -92,11 +92,11 @@ func TestAUserHasSoManySessionsAtMost(t *testing.T) {
 		t.Fatalf("there are %d sessions", n)
 	}
 	first.Get("/dashboard").Answers(200)
-	second.Get("/dashboard").Says("and 89 more")
+	second.Get("/dashboard").Says("All 100 sessions")
 	if n := strings.Count(second.Get("/sessions").Body, `<span class="detail">`); n != models.MaxSessions {
 		t.Errorf("%d of the user's own sessions are listed", n)
 	}
-	ada.Get("/admin/users/" + eve.ID).Says("and 90 more").Says(`href="/admin/sessions?text=eve"`)
+	ada.Get("/admin/users/" + eve.ID).Says("All 100 sessions").Says(`href="/admin/sessions?text=eve"`)
 
 	site.Advance(2 * time.Minute)
 	second.Get("/dashboard").Answers(200)
