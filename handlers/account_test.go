@@ -38,11 +38,11 @@ func TestANameCanBeSeen(t *testing.T) {
 func TestNobodySeesWhatIsSomebodyElses(t *testing.T) {
 	t.Parallel()
 	site := sitetest.Start(t)
-	agents := map[string]string{"Firefox on Linux": "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0", "Safari on iOS": "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 Mobile/15E148 Safari/604.1"}
+	agents := map[string]string{"Firefox on Linux": "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0", "Safari on iPhone": "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 Mobile/15E148 Safari/604.1"}
 	site.AddUser("quentin", models.Member)
 	site.AddUser("zelda", models.Member)
 	people := map[string]*sitetest.Browser{}
-	for name, with := range map[string]string{"quentin": "Firefox on Linux", "zelda": "Safari on iOS"} {
+	for name, with := range map[string]string{"quentin": "Firefox on Linux", "zelda": "Safari on iPhone"} {
 		b := site.Visitor()
 		b.Header.Set("User-Agent", agents[with])
 		b.Login(name, "not the password").Answers(422)
@@ -55,14 +55,14 @@ func TestNobodySeesWhatIsSomebodyElses(t *testing.T) {
 	check := func(a *sitetest.Answer, mine, others string) {
 		t.Helper()
 		for _, line := range strings.Split(a.Body, "\n") {
-			if strings.Contains(line, others) || strings.Contains(line, map[string]string{"Firefox on Linux": "zelda", "Safari on iOS": "quentin"}[mine]) {
+			if strings.Contains(line, others) || strings.Contains(line, map[string]string{"Firefox on Linux": "zelda", "Safari on iPhone": "quentin"}[mine]) {
 				t.Errorf("%s of %s shows %s", a.To, mine, line)
 			}
 		}
 	}
 	ada := site.SignIn("ada")
-	for name, mine := range map[string]string{"quentin": "Firefox on Linux", "zelda": "Safari on iOS"} {
-		others := map[string]string{"quentin": "Safari on iOS", "zelda": "Firefox on Linux"}[name]
+	for name, mine := range map[string]string{"quentin": "Firefox on Linux", "zelda": "Safari on iPhone"} {
+		others := map[string]string{"quentin": "Safari on iPhone", "zelda": "Firefox on Linux"}[name]
 		for range 2 {
 			for _, path := range []string{"/dashboard", "/sessions", "/activity", "/activity?kind=sign-in", "/activity.csv", "/account"} {
 				page := people[name].Get(path).Answers(200)

@@ -293,7 +293,7 @@ func TestTheDashboardSaysWhatNeedsAttention(t *testing.T) {
 	phone := site.Visitor()
 	phone.Header.Set("User-Agent", "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 Mobile/15E148 Safari/604.1")
 	phone.Login("ada", sitetest.Password).LeadsTo("/dashboard")
-	page := phone.Get("/dashboard").Says("3 times").Says("signed in with Safari on iOS before")
+	page := phone.Get("/dashboard").Says("3 times").Says("signed in with Safari on iPhone before")
 	signIns, failed := 0, 0 // midnight may be among them
 	rows := regexp.MustCompile(`<tr><th scope="row">.*?</th><td>(\d+)</td><td>(\d+)</td></tr>`).FindAllStringSubmatch(page.Body, -1)
 	for _, row := range rows {

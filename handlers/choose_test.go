@@ -22,7 +22,9 @@ func TestSeveralSessionsAreEndedAtOnce(t *testing.T) {
 		}
 		return pairs
 	}
-	query := func(pairs []string) string { return "?id=" + strings.ReplaceAll(strings.Join(pairs[1:], "&"), "&id&", "&id=") }
+	query := func(pairs []string) string {
+		return "?id=" + strings.ReplaceAll(strings.Join(pairs[1:], "&"), "&id&", "&id=")
+	}
 
 	var hers []*sitetest.Browser
 	for range 4 {

@@ -91,6 +91,7 @@ func (a *App) requireSession(c *fiber.Ctx) error {
 		return err
 	}
 	c.Locals(sessionKey{}, session)
+	web.Recognize(c, session.Browser)
 	return c.Next()
 }
 

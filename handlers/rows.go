@@ -22,7 +22,7 @@ type SessionRow struct {
 
 func newSessionRow(session models.Session, mine *models.Session) SessionRow {
 	icon := "monitor"
-	for _, phone := range []string{"Android", "iOS", "Mobile"} {
+	for _, phone := range []string{"Android", "iPhone", "iPad", "iOS", "Mobile"} {
 		if strings.Contains(session.Browser, phone) {
 			icon = "smartphone"
 		}

@@ -12,6 +12,7 @@ import (
 type ClientInfo struct {
 	Address string // IP address
 	Browser string // in words: Firefox on Android
+	Version string // of the browser, if it says so; only sessions store it
 	Request string // the request's ID in the log; it is not stored
 	Author  string // ID of the administrator who acts on another user, or byCommandLine; empty: the user
 	Device  string // identifies the browser, if this account has signed in with it before; it is not stored

@@ -20,6 +20,7 @@ import (
 type ExportSession struct {
 	Address string `json:"address"`
 	Browser string `json:"browser"`
+	Version string `json:"version"`
 	Created Time   `json:"created"`
 	Seen    Time   `json:"seen"`
 	Expires Time   `json:"expires"`
@@ -59,7 +60,7 @@ func (db *DB) Export(ctx context.Context, session *Session, from ClientInfo, to 
 	err = writeList(to, "sessions", func(add func(any) error) error {
 		sessions, _, err := db.SessionsOf(ctx, user, math.MaxInt32)
 		for _, s := range sessions {
-			if err := add(ExportSession{s.Address, s.Browser, s.Created, s.Seen, s.Expires}); err != nil {
+			if err := add(ExportSession{s.Address, s.Browser, s.Version, s.Created, s.Seen, s.Expires}); err != nil {
 				return err
 			}
 		}

@@ -22,6 +22,7 @@ type Session struct {
 	Signer  string `db:"signer"` // fingerprint of the secret that signed the cookie
 	Address string `db:"address"`
 	Browser string `db:"browser"`
+	Version string `db:"version"` // of the browser; empty: unknown
 	Created Time   `db:"created"`
 	Seen    Time   `db:"seen"`
 	Expires Time   `db:"expires"`
@@ -39,7 +40,7 @@ type Session struct {
 // FlashValue is the name of the value that is shown once, on the next page.
 const FlashValue = "flash"
 
-const sessionColumns = `s.id, s.signer, s.address, s.browser, s.created, s.seen, s.expires,
+const sessionColumns = `s.id, s.signer, s.address, s.browser, s.version, s.created, s.seen, s.expires,
 	EXISTS (SELECT 1 FROM session_values v WHERE v.session_id = s.id AND v.name = '` + FlashValue + `') AS flash,
 	u.id AS "user.id", u.name AS "user.name", u.full_name AS "user.full_name", u.role AS "user.role",
 	u.disabled AS "user.disabled", u.created AS "user.created", u.theme AS "user.theme", u.last_active AS "user.last_active", u.password AS "user.password", u.version AS "user.version"`
@@ -68,13 +69,13 @@ type SignIn struct {
 func (db *DB) AddSession(ctx context.Context, in SignIn) (*Session, error) {
 	now := db.Time()
 	session := &Session{
-		ID: in.ID, Signer: in.Signer, Address: in.From.Address, Browser: in.From.Browser,
+		ID: in.ID, Signer: in.Signer, Address: in.From.Address, Browser: in.From.Browser, Version: in.From.Version,
 		Created: now, Seen: now, Expires: Time{Time: now.Add(in.Lifetime)}, User: *in.User,
 	}
 	err := db.writeWithEvents(ctx, in.From, func(tx *sqlx.Tx, record record) error {
-		err := database.ExecOne(ctx, tx, `INSERT INTO sessions (id, signer, address, browser, created, seen, expires, user_id)
-			SELECT $1, $2, $3, $4, CAST($5 AS BIGINT), CAST($5 AS BIGINT), CAST($6 AS BIGINT), id FROM users WHERE id = $7 AND password = $8 AND NOT disabled`,
-			session.ID, session.Signer, session.Address, session.Browser, now, session.Expires, in.User.ID, password.PHC(in.User.Password))
+		err := database.ExecOne(ctx, tx, `INSERT INTO sessions (id, signer, address, browser, version, created, seen, expires, user_id)
+			SELECT $1, $2, $3, $4, $5, CAST($6 AS BIGINT), CAST($6 AS BIGINT), CAST($7 AS BIGINT), id FROM users WHERE id = $8 AND password = $9 AND NOT disabled`,
+			session.ID, session.Signer, session.Address, session.Browser, session.Version, now, session.Expires, in.User.ID, password.PHC(in.User.Password))
 		if errors.Is(err, ErrNotFound) {
 			return ErrRefused
 		}

@@ -30,7 +30,7 @@ func TestVersionsChangeWithWhatRefersToUsers(t *testing.T) {
 		`INSERT INTO sample_rows VALUES ('n', 'u')`,
 		`UPDATE sample_rows SET id = 'm'`,
 		`DELETE FROM sample_rows`,
-		`INSERT INTO sessions VALUES ('s', 'u', '', '', '', 1, 1, 9999999999)`,
+		`INSERT INTO sessions (id, user_id, signer, address, browser, created, seen, expires) VALUES ('s', 'u', '', '', '', 1, 1, 9999999999)`,
 		`UPDATE sessions SET seen = 2`,
 		`INSERT INTO session_values VALUES ('s', 'flash', 'x')`,
 		`UPDATE session_values SET value = 'y'`,
@@ -66,7 +66,7 @@ func TestSessionsOfTheVersionBeforeGoOn(t *testing.T) {
 	long := strings.Repeat("ABCDEFGH", 6) + "WXYZ"
 	for _, statement := range []string{
 		`INSERT INTO users (id, name, name_key, full_name, role, disabled, created, password) VALUES ('u', 'u', 'u', '', 'member', FALSE, 1, '')`,
-		`INSERT INTO sessions VALUES ('` + long + `', 'u', '', '', '', 1, 1, 2)`,
+		`INSERT INTO sessions (id, user_id, signer, address, browser, created, seen, expires) VALUES ('` + long + `', 'u', '', '', '', 1, 1, 2)`,
 		`INSERT INTO session_values VALUES ('` + long + `', 'theme', 'dark')`,
 		`INSERT INTO session_payloads VALUES ('` + long + `', 'x', 1)`,
 		string(migration),
@@ -95,7 +95,7 @@ func TestAnUpgradeKeepsEverybodySignedIn(t *testing.T) {
 	for _, statement := range []string{
 		`CREATE TABLE session_payloads (k VARCHAR(64) PRIMARY KEY NOT NULL DEFAULT '', v BLOB NOT NULL, e BIGINT NOT NULL DEFAULT '0')`,
 		`INSERT INTO users (id, name, name_key, full_name, role, disabled, created, password) VALUES ('u', 'u', 'u', '', 'admin', FALSE, 1, '')`,
-		`INSERT INTO sessions VALUES ('s', 'u', '', '', '', 1, 1, 9999999999)`,
+		`INSERT INTO sessions (id, user_id, signer, address, browser, created, seen, expires) VALUES ('s', 'u', '', '', '', 1, 1, 9999999999)`,
 		`INSERT INTO links VALUES ('l', 'u', 9999999999)`,
 		`VACUUM INTO '` + file + `.copy'`,
 	} {

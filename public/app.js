@@ -96,6 +96,11 @@ for (const all of document.querySelectorAll("[data-all]")) {
 	});
 }
 
+// An iPad says that it is a Mac, which has no screen to touch.
+for (const touch of document.querySelectorAll("input[name=touch]")) {
+	touch.disabled = navigator.maxTouchPoints < 2;
+}
+
 // The days of a filter are the reader's own, too.
 for (const zone of document.querySelectorAll("input[name=zone]")) {
 	zone.value = Intl.DateTimeFormat().resolvedOptions().timeZone;

@@ -18,7 +18,21 @@ type Proxies []netip.Prefix
 
 // Client says who sent a request.
 func (p Proxies) Client(c *fiber.Ctx) models.ClientInfo {
-	return models.ClientInfo{Address: p.ClientIP(c), Browser: browser(c.Get(fiber.HeaderUserAgent)), Request: RequestID(c)}
+	touch := Form(c, "touch") != "" || c.Locals(touchKey{}) != nil
+	name, version := browser(c.Get(fiber.HeaderUserAgent), touch)
+	return models.ClientInfo{Address: p.ClientIP(c), Browser: name, Version: version, Request: RequestID(c)}
+}
+
+// touchKey is set for requests of a session that began on a touch screen.
+type touchKey struct{}
+
+// Recognize describes the sender of a request, when Client does, as the browser in which
+// its session began: an iPad's says that it is a Mac's, and only the sign-in tells that
+// the screen is one to touch.
+func Recognize(c *fiber.Ctx, browser string) {
+	if strings.HasSuffix(browser, " on iPad") {
+		c.Locals(touchKey{}, true)
+	}
 }
 
 // ClientIP returns the IP address of the client. It reads X-Forwarded-For from the
@@ -52,19 +66,30 @@ func (p Proxies) Trust(address netip.Addr) bool {
 	return slices.ContainsFunc(p, func(network netip.Prefix) bool { return network.Contains(address) })
 }
 
-// browser describes a User-Agent header in words, such as "Firefox on Android".
-func browser(header string) string {
+// browser describes a User-Agent header in words, such as "Firefox on Android", and
+// returns the version of the browser. A Mac with a touch screen is an iPad: Macs have none.
+func browser(header string, touch bool) (name, version string) {
 	agent := useragent.Parse(header[:min(len(header), 512)])
 	name, system := printable(agent.Name), printable(agent.OS)
 	switch {
-	case name == "" && system == "":
-		return "Unknown browser"
-	case system == "":
-		return name
-	case name == "":
-		return "Unknown browser on " + system
+	case agent.Device == "iPhone", agent.Device == "iPad":
+		system = agent.Device
+	case agent.OS == useragent.MacOS && touch:
+		system = "iPad"
 	}
-	return name + " on " + system
+	switch {
+	case name == "" && system == "":
+		return "Unknown browser", ""
+	case system == "":
+	case name == "":
+		name = "Unknown browser on " + system
+	default:
+		name += " on " + system
+	}
+	if agent.VersionNo.Major > 0 {
+		version = strings.TrimSuffix(agent.VersionNoShort(), ".0")
+	}
+	return name, printable(version)
 }
 
 // printable returns the printable characters of a name that a client sent, at most 32.
