@@ -48,6 +48,9 @@ type Config struct {
 	// Dev is the root of a checkout whose templates and assets are read for each
 	// request. When it is empty, those built into the binary are used.
 	Dev string
+	// DevProblem is a file with what could not be built of the checkout, to be shown
+	// under Dev instead of any page. It may be missing, empty, or unset.
+	DevProblem string
 	// Log gets one line per event.
 	Log *slog.Logger
 }
@@ -88,7 +91,7 @@ func New(db *models.DB, config Config) (*App, error) {
 		return nil, fmt.Errorf("public URL: %w", err)
 	}
 	var err error
-	if a.renderer, err = render.New(config.Dev, render.Brand{Title: cmp.Or(config.Title, "Daypass"), Icon: config.Icon}); err != nil {
+	if a.renderer, err = render.New(config.Dev, config.DevProblem, render.Brand{Title: cmp.Or(config.Title, "Daypass"), Icon: config.Icon}); err != nil {
 		return nil, err
 	}
 	a.sessions = session.New(db, session.Config{

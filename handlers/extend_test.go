@@ -3,6 +3,7 @@ package handlers_test
 import (
 	"fmt"
 	"html"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -220,5 +221,66 @@ func TestDevFollowsTheDisk(t *testing.T) {
 	t.Chdir(t.TempDir())
 	if status, _, errs := sitetest.Typed(t, "", "--dev"); status != 2 || !strings.Contains(errs, "views/layouts/begin.html") {
 		t.Errorf("outside of a checkout: status %d: %s", status, errs)
+	}
+}
+
+// TestDevRebuildsGoCode changes Go code as a developer does while the program runs:
+// the browser follows, and shows what the compiler complains of.
+func TestDevRebuildsGoCode(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("it builds a copy of the program several times")
+	}
+	tree := sitetest.CopyOfTheTree(t)
+	build := exec.Command("go", "build", "-o", "daypass", ".")
+	build.Dir = tree
+	if said, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, said)
+	}
+	page := filepath.Join(tree, "handlers/setup.go")
+	original, err := os.ReadFile(page)
+	sitetest.Must(t, err)
+	const title = `"Create the first account"`
+	write := func(from, to string) {
+		t.Helper()
+		if !strings.Contains(string(original), from) {
+			t.Fatalf("%s has no %s", page, from)
+		}
+		sitetest.Must(t, os.WriteFile(page, []byte(strings.ReplaceAll(string(original), from, to)), 0o600))
+	}
+
+	p := sitetest.LaunchProgram(t, filepath.Join(tree, "daypass"), tree, "--dev")
+	setup := regexp.MustCompile(`/setup\?token=\w+`).FindString(p.Out.String())
+	visitor := (&sitetest.Site{T: t, URL: p.URL}).Visitor()
+	follows := func(text string) { // once it is built, which takes as long as it takes
+		t.Helper()
+		for began := time.Now(); time.Since(began) < 5*time.Minute; time.Sleep(50 * time.Millisecond) {
+			if strings.Contains(visitor.Get(setup).Body, text) {
+				return
+			}
+		}
+		t.Fatalf("no page says %q:\n%s", text, p.Out)
+	}
+	follows("<title>Create the first account")
+	write(title, `5`)
+	follows("cannot use 5")
+	w := sitetest.Chromium(t, 1280, 800, false)
+	w.Open(p.URL + setup)
+	w.WaitFor(`document.querySelector(".source .wrong")?.textContent.includes("Title: 5")`)
+	if said := sitetest.Evaluate[string](w, "document.querySelector('.message').textContent"); !strings.Contains(said, "handlers/setup.go:") {
+		t.Errorf("the page of a compile error says %q", said)
+	}
+	w.Look("a mistake in Go code")
+	write(title, `"Changed while it runs"`)
+	w.WaitFor("document.title.startsWith('Changed while it runs')")
+	w.Open("about:blank")
+	write("package handlers", "package handlers\n\nfunc init() { panic(\"it doesn't start\") }") // then the last one that did says so
+	follows("it doesn&#39;t start")
+	write(title, `"Mended"`)
+	follows("<title>Mended")
+	p.Stop()
+	if connection, err := net.Dial("tcp", strings.TrimPrefix(p.URL, "http://")); err == nil {
+		connection.Close()
+		t.Error("a server is left behind")
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"os/exec"
 	"os/signal"
 	"slices"
 	"strings"
@@ -43,6 +44,7 @@ const variablePrefix = "DAYPASS_"
 
 // console is where a command reads and writes.
 type console struct {
+	args     []string // the command line
 	in       io.Reader
 	out, err io.Writer
 	db       string // path of the database
@@ -91,14 +93,21 @@ func Run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 		}
 		log := newLog(errs, line.Log, level)
 		defer log.Flush()
-		at := console{in, out, errs, line.Database, slog.New(log), unknown, misspelt}
+		at := console{args, in, out, errs, line.Database, slog.New(log), unknown, misspelt}
 		command.BindTo(ctx, (*context.Context)(nil))
 		err = command.Run(at)
 	}
 	var wrong usageError
+	var failed failedError
 	switch {
 	case err == nil:
 		return 0
+	case errors.As(err, &failed):
+		var ended *exec.ExitError
+		if errors.As(err, &ended) && ended.ExitCode() > 0 {
+			return ended.ExitCode()
+		}
+		return 1
 	case errors.As(err, &wrong):
 		fmt.Fprintf(errs, "daypass: %v; see daypass --help\n", err)
 		return 2

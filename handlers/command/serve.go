@@ -48,6 +48,15 @@ func (s *serve) Run(ctx context.Context, at console) error {
 			return usageError{fmt.Errorf("--dev: %w", err)}
 		}
 	}
+	told, isDevServer := devServerOf()
+	if s.Dev && !isDevServer && canRebuild(checkout) {
+		listener, err := s.listen()
+		if err != nil {
+			return err
+		}
+		defer listener.Close()
+		return develop(ctx, at, checkout, listener)
+	}
 	db, err := models.Open(ctx, at.db)
 	if err != nil {
 		return err
@@ -66,28 +75,47 @@ func (s *serve) Run(ctx context.Context, at console) error {
 	if err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", s.Listen)
+	token, again := rand.Text(), false
+	var listener net.Listener
+	problem := ""
+	if s.Dev && isDevServer {
+		token, again, problem = told.token, told.again, told.problem
+		listener, ctx, err = told.listen(ctx)
+	} else {
+		listener, err = s.listen()
+	}
 	if err != nil {
-		return fmt.Errorf("can't listen on %s: %w; choose another address with --listen", s.Listen, innermost(err))
+		return err
 	}
 	defer listener.Close()
 	public, err := publicURL(s.URL, listener.Addr())
 	if err != nil {
 		return err
 	}
-	token := rand.Text()
 	site, err := handlers.New(db, handlers.Config{
-		URL: public, Secrets: secrets, Lifetime: s.Lifetime, TrustedProxies: s.TrustedProxy, Title: s.Title, Icon: icon, Forgotten: s.Forgotten, SetupToken: token, Log: at.log, Version: Version, Dev: checkout,
+		URL: public, Secrets: secrets, Lifetime: s.Lifetime, TrustedProxies: s.TrustedProxy, Title: s.Title, Icon: icon, Forgotten: s.Forgotten, SetupToken: token, Log: at.log, Version: Version, Dev: checkout, DevProblem: problem,
 	})
 	if err != nil {
 		return err
 	}
-	if err := s.printBanner(ctx, at, db, listener.Addr(), public, token); err != nil {
+	if !again {
+		err = s.printBanner(ctx, at, db, listener.Addr(), public, token)
+	}
+	if err != nil {
 		return err
 	}
+	at.log.Info("listening", "address", listener.Addr().String(), "url", public.String(), "database", at.db, "version", Version)
 	db.Start()
 	go settle()
 	return site.Serve(ctx, listener)
+}
+
+func (s *serve) listen() (net.Listener, error) {
+	listener, err := net.Listen("tcp", s.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("can't listen on %s: %w; choose another address with --listen", s.Listen, innermost(err))
+	}
+	return listener, nil
 }
 
 // settle gives back to the system what the start took and nothing needs any
@@ -109,7 +137,7 @@ func (s *serve) printBanner(ctx context.Context, at console, db *models.DB, addr
 		fmt.Fprintf(at.out, "\n  No account yet. Create the first one here:\n  %s/setup?token=%s\n", public, token)
 	}
 	if s.Dev {
-		fmt.Fprint(at.out, "\n  Templates and assets are read from views/ and public/, and open pages reload automatically.\n")
+		fmt.Fprint(at.out, "\n  Open pages reload when a template, an asset or Go code changes.\n")
 	}
 	fmt.Fprintln(at.out)
 	if public.Scheme == "http" && !web.IsLocal(public.Hostname()) {
@@ -118,6 +146,5 @@ func (s *serve) printBanner(ctx context.Context, at console, db *models.DB, addr
 	if len(at.unknown) > 0 {
 		at.log.Warn("unknown variables", "names", strings.Join(at.unknown, " "))
 	}
-	at.log.Info("listening", "address", address.String(), "url", public.String(), "database", at.db, "version", Version)
 	return nil
 }

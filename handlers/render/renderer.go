@@ -25,18 +25,20 @@ type Renderer struct {
 
 	built   *Templates // as built into the binary
 	brand   Brand
+	problem string // under dev, file with what could not be built of it
 	dev     string // root of a checkout that is read for each request, or empty
 	started time.Time
 }
 
 // New reads the templates and the assets, and fails when one of them can't be
-// read. With dev, the root of a checkout, both are read for each request.
-func New(dev string, brand Brand) (*Renderer, error) {
+// read. With dev, the root of a checkout, both are read for each request. The file
+// problem has what could not be built of that checkout, if anything.
+func New(dev, problem string, brand Brand) (*Renderer, error) {
 	built, err := loadTemplates(views.FS, public.FS, brand, packed)
 	if err != nil {
 		return nil, err
 	}
-	return &Renderer{built: built, brand: brand, dev: dev, started: time.Now()}, nil
+	return &Renderer{built: built, brand: brand, dev: dev, problem: problem, started: time.Now()}, nil
 }
 
 // Page answers with a page. It fills in the menus, the tabs and the breadcrumbs
@@ -76,6 +78,10 @@ func (r *Renderer) templates() (*Templates, error) {
 	state, err := r.devState() // before they are read: what changes meanwhile is seen by the next request
 	if err != nil {
 		return nil, err
+	}
+	if wrong := r.buildError(); wrong != nil {
+		wrong.state = state
+		return nil, wrong
 	}
 	fresh, err := loadTemplates(os.DirFS(filepath.Join(r.dev, "views")), os.DirFS(filepath.Join(r.dev, "public")), r.brand, asIs)
 	if wrong := r.ErrorIn(err); wrong != nil {

@@ -75,11 +75,14 @@ func (l *Templates) show(to io.Writer, view string, page any) error {
 	return nil
 }
 
-// Error is a template that can't be read or shown, and where it is wrong.
+// Error is a template that can't be read or shown, and where it is wrong; under Dev
+// also Go code that can't be built.
 type Error struct {
-	File string // from the root of the checkout
-	Line int    // zero when it is not known
-	What string
+	Title string // on the page of the error; empty: of a template
+	File  string // from the root of the checkout
+	Line  int    // zero when it is not known
+	What  string
+	More  string // all that the compiler says, if that is more
 
 	err   error
 	state string // of the disk, under Dev
