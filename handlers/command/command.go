@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -26,6 +27,8 @@ import (
 type CommandLine struct {
 	Database string `default:"data/daypass.db" env:"DAYPASS_DATABASE" placeholder:"FILE" help:"The database file. Created if missing."`
 	Log      string `default:"text" enum:"text,json" env:"DAYPASS_LOG" help:"Log format: text for people, json for machines."`
+
+	PrintVersion bool `name:"version" help:"Print the version."`
 
 	Serve   serve          `cmd:"" default:"withargs" help:"Run the web server. This is the default command."`
 	User    userCommand    `cmd:"" help:"Add, list and change users."`
@@ -76,6 +79,9 @@ func Run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 		kong.Exit(func(int) { exited = true }),
 		kong.UsageOnError(),
 	)
+	if slices.Equal(args, []string{"--version"}) {
+		args = []string{"version"}
+	}
 	command, err := parser.Parse(args)
 	if exited { // --help was printed
 		return 0
@@ -83,7 +89,7 @@ func Run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 	unknown, misspelt := unknownVariables(parser.Model, os.Environ())
 	switch {
 	case err != nil:
-		err = usageError{unknownCommand(err, args)}
+		err = usageError{plainly(unknownCommand(err, args))}
 	case misspelt != nil && command.Selected().Name != "doctor" && command.Selected().Name != "help": // the doctor has a line for it
 		err = misspelt
 	default:
@@ -129,6 +135,24 @@ func unknownCommand(err error, args []string) error {
 	}
 	return errors.New("unknown command " + word)
 }
+
+// plainly says what is wrong with the value of a flag or a variable without Go's own words.
+func plainly(err error) error {
+	for wrong, right := range map[*regexp.Regexp]string{
+		wrongDuration: `$1 is not a length of time, such as 90s, 15m or 24h`,
+		wrongNetwork:  `$1 is not a network, such as 10.0.0.0/8, or 192.0.2.1/32 for one address`,
+	} {
+		if text := err.Error(); wrong.MatchString(text) {
+			return errors.New(wrong.ReplaceAllString(text, right))
+		}
+	}
+	return err
+}
+
+var (
+	wrongDuration = regexp.MustCompile(`expected duration but got ("[^"]*").*`)
+	wrongNetwork  = regexp.MustCompile(`netip\.ParsePrefix\(("[^"]*")\).*`)
+)
 
 func newLog(to io.Writer, form string, level slog.Level) *web.LogHandler {
 	options := &slog.HandlerOptions{Level: level}

@@ -17,6 +17,8 @@ import (
 func TestUsersFromTheCommandLine(t *testing.T) {
 	t.Parallel()
 	site := sitetest.Start(t)
+	_, _, err := site.DB.Invite(t.Context(), models.NewUser{Name: "zoe", Role: models.Member}, models.CommandLine)
+	sitetest.Must(t, err)
 	on := func(args ...string) []string { return append(args, "--database", site.File) }
 	for _, test := range []struct {
 		input  string
@@ -54,10 +56,14 @@ func TestUsersFromTheCommandLine(t *testing.T) {
 		{"", []string{"version", "nonsense"}, 2, "unexpected argument nonsense;"},
 		{"", on("user", "remove", "ada", "nonsense"), 2, "unexpected argument nonsense;"},
 		{"", []string{"--listne", "x"}, 2, "--listne"},
-		{"", []string{"--lifetime", "soon"}, 2, "lifetime"},
+		{"", []string{"--lifetime", "soon"}, 2, `--lifetime: "soon" is not a length of time, such as 90s, 15m or 24h;`},
+		{"", []string{"--idle", "48h"}, 2, "--idle 48h0m0s is longer than --lifetime 24h0m0s"},
+		{"", []string{"--version"}, 0, "daypass " + command.Version},
+		{"", on("user", "list"), 0, "CREATED (UTC)"},
+		{"", on("user", "list"), 0, "invited"},
 		{"", []string{"--lifetime", "1s"}, 2, "too short"},
 		{"", []string{"--idle", "1s"}, 2, "too short"},
-		{"", []string{"--trusted-proxy", "nearby"}, 2, "trusted-proxy"},
+		{"", []string{"--trusted-proxy", "nearby"}, 2, `--trusted-proxy: "nearby" is not a network, such as 10.0.0.0/8, or 192.0.2.1/32 for one address;`},
 		{"", on("--listen", "127.0.0.1:0", "--url", "ftp://x"), 2, "must be the address of a site"},
 		{"", on("--listen", "127.0.0.1:0", "--url", "https://x/path"), 2, "must be the address of a site"},
 		{"", on("--listen", "300.0.0.1:0"), 1, "can't listen"},

@@ -20,7 +20,7 @@ import (
 
 type serve struct {
 	Settings `embed:""`
-	Dev      bool `help:"For developers, in a checkout: read templates and assets from disk for each request, show template errors in the browser, and reload open pages automatically."`
+	Dev      bool `help:"For developers, in a checkout: read templates and assets from disk for each request, build and restart when Go code changes, show errors in the browser, and reload open pages automatically."`
 }
 
 // Run opens the models, builds the site and listens.
@@ -36,6 +36,9 @@ func (s *serve) Run(ctx context.Context, at console) error {
 	}
 	if s.Idle < 0 || s.Idle > 0 && s.Idle < 2*time.Minute {
 		return usageError{fmt.Errorf("--idle %s is too short: the minimum is two minutes, since activity is recorded once a minute", s.Idle)}
+	}
+	if s.Idle > s.Lifetime {
+		return usageError{fmt.Errorf("--idle %s is longer than --lifetime %s, so no session would ever be idle for that long", s.Idle, s.Lifetime)}
 	}
 	icon, err := s.brand()
 	if err != nil {
@@ -105,6 +108,18 @@ func (s *serve) Run(ctx context.Context, at console) error {
 		return err
 	}
 	at.log.Info("listening", "address", listener.Addr().String(), "url", public.String(), "database", at.db, "version", Version)
+	if !isDevServer {
+		said := make(chan struct{})
+		unsaid := context.AfterFunc(ctx, func() {
+			defer close(said)
+			fmt.Fprintln(at.out, "  Ending: requests under way have ten seconds to finish. Ctrl-C again ends it immediately.")
+		})
+		defer func() {
+			if !unsaid() {
+				<-said
+			}
+		}()
+	}
 	db.Start()
 	go settle()
 	return site.Serve(ctx, listener)

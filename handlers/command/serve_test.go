@@ -263,3 +263,12 @@ func TestAStrangerCannotFillTheLog(t *testing.T) {
 		t.Errorf("the log is %d bytes long:\n%.2000s", len(log), log)
 	}
 }
+
+func TestTheProgramSaysThatItIsEnding(t *testing.T) {
+	t.Parallel()
+	p := sitetest.Launch(t, t.TempDir())
+	p.Stop()
+	if said := p.Out.String(); !strings.Contains(said, "Ending: requests under way have ten seconds to finish.") {
+		t.Errorf("it says\n%s", said)
+	}
+}

@@ -73,13 +73,16 @@ func (u *userList) Run(ctx context.Context, at console) error {
 		if u.JSON {
 			return at.printJSON(users)
 		}
-		rows := [][]string{{"USERNAME", "FULL NAME", "ROLE", "STATE", "CREATED"}}
+		rows := [][]string{{"USERNAME", "FULL NAME", "ROLE", "STATE", "CREATED (UTC)"}}
 		for _, user := range users {
 			state := "enabled"
-			if user.Disabled {
+			switch {
+			case user.Disabled:
 				state = "disabled"
+			case !user.HasPassword():
+				state = "invited"
 			}
-			rows = append(rows, []string{user.Name, user.FullName, string(user.Role), state, user.Created.Format(time.DateTime)})
+			rows = append(rows, []string{user.Name, user.FullName, string(user.Role), state, user.Created.UTC().Format(time.DateTime)})
 		}
 		return at.printTable(rows)
 	})
