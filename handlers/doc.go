@@ -27,9 +27,10 @@
 // The template puts {{template "layouts/begin" .}} and {{template "layouts/end" .}}
 // around what it shows. Templates have functions: icon "list" for an icon of
 // public/icons.svg, time .Created for a moment, date .Created for its day, plainDate
-// .DueOn for a date without a time zone, and asset "app.css" for the address of a
-// file of public. "go run . new icon truck" adds an icon of
-// lucide.dev: 1,900 are vendored, and browsers get those of public/icons.svg alone.
+// .DueOn for a date without a time zone, site for the title of the site, and asset
+// "app.css" for the address of a file of public. "go run . new icon truck" adds an
+// icon of lucide.dev: 1,900 are vendored, and browsers get those of public/icons.svg
+// alone.
 //
 // # The routes
 //
