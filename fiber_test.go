@@ -69,6 +69,7 @@ func TestTheSequenceOfEvents(t *testing.T) {
 var forStrangers = map[string]int{
 	"GET /public/:name": 200, "GET /healthz": 200, "GET /setup": 404, "POST /setup": 404, "GET /login": 200, "POST /login": 422,
 	"GET /login/forget.svg": 200, "GET /link": 404, "POST /link": 404, "GET /session/watch": 200,
+	"GET /robots.txt": 200, "GET /favicon.ico": 200, "GET /.well-known/*": 404, "POST /password/check": 404,
 }
 
 func TestS1AnonymousRequestsWriteNothing(t *testing.T) {
@@ -82,9 +83,12 @@ func TestS1AnonymousRequestsWriteNothing(t *testing.T) {
 			for _, route := range site.App.GetRoutes(true) {
 				answer := stranger.Do(route.Method, site.PathOf(route.Path, "ada"), nil).SetsNoCookie()
 				name := strings.Replace(route.Method, "HEAD", "GET", 1) + " " + route.Path
-				if status, ok := forStrangers[name]; ok {
+				switch status, ok := forStrangers[name]; {
+				case ok:
 					answer.Answers(status)
-				} else {
+				case route.Path == "/.well-known/change-password":
+					answer.LeadsTo("/account#current")
+				default:
 					answer.LeadsToSignIn()
 				}
 			}
@@ -538,6 +542,9 @@ func TestS14EveryAnswerCarriesTheHeaders(t *testing.T) {
 					value := want[name]
 					if name == "Cache-Control" && strings.Contains(a.To, " /public/app.") && a.Response.StatusCode == 200 {
 						value = "public, max-age=31536000, immutable"
+					}
+					if name == "Cache-Control" && (strings.HasSuffix(a.To, " /robots.txt") || strings.HasSuffix(a.To, " /favicon.ico")) && a.Response.StatusCode == 200 {
+						value = "public, max-age=86400"
 					}
 					if got := strings.Join(a.Response.Header.Values(name), " and "); got != value {
 						t.Errorf("%s (%d): %s is %q, not %q", a.To, a.Response.StatusCode, name, got, value)

@@ -122,7 +122,7 @@ func TestNobodyIsTakenForWhoseNameTheyChose(t *testing.T) {
 	}
 	const both = "<bdi>eve</bdi> (<bdi>root</bdi>)"
 	at := "/admin/users/" + eve.ID
-	names("/admin/sessions", both)
+	names("/admin/sessions", `<bdi>eve</bdi></a><span class="detail"><bdi>root</bdi></span>`)
 	names(at, both)
 	names("/admin/users", "<bdi>root</bdi></a>")
 	ada.Get("/admin/users").Says(`<span class="detail"><bdi>eve</bdi>`)
@@ -131,7 +131,7 @@ func TestNobodyIsTakenForWhoseNameTheyChose(t *testing.T) {
 	}
 	ada.Get(at).Says("<title>eve (root) · Daypass</title>").Says("Deletes the account of " + both)
 	ada.Post(at + "/link").LeadsTo(at + "/link")
-	names(at+"/link", both)
+	ada.Get(at + "/link").Says("A link for " + both).Says("Hello root,").Says("Your username is eve.")
 	ada.Get(at + "/link").Says("<title>A link for eve (root) · Daypass</title>")
 	for _, each := range [][2]string{{"make-admin", "is an administrator now"}, {"make-member", "is a member now"}, {"disable", "is disabled"}, {"enable", "can sign in again"}, {"end-sessions", "is signed out"}} {
 		ada.Post(at + "/" + each[0]).LeadsTo(at)

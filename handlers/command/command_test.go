@@ -98,7 +98,7 @@ func TestListsOfProgramsHaveOneForm(t *testing.T) {
 	site.AddUser("ada", models.Admin)
 	site.SignIn("ada")
 	for kind, want := range map[string]string{
-		"user":    "created disabled full_name id name role",
+		"user":    "created disabled full_name id last_active name role",
 		"session": "address browser created expires id seen user",
 	} {
 		if got := strings.Join(slices.Sorted(maps.Keys(list(kind, "list")[0])), " "); got != want {

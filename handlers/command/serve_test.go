@@ -234,9 +234,14 @@ func TestASecondCtrlCEndsTheProgramAtOnce(t *testing.T) {
 		}
 		return err != nil
 	})
-	sitetest.Must(t, p.Process.Process.Signal(os.Interrupt))
+	done := make(chan error, 1)
+	go func() { done <- p.Process.Wait() }()
+	sitetest.Until(t, "it has ended", func() bool { // the first one may not have been taken note of yet
+		p.Process.Process.Signal(os.Interrupt)
+		return len(done) > 0
+	})
 	var ended *exec.ExitError
-	if err := p.Process.Wait(); !errors.As(err, &ended) || ended.Sys().(syscall.WaitStatus).Signal() != syscall.SIGINT {
+	if err := <-done; !errors.As(err, &ended) || ended.Sys().(syscall.WaitStatus).Signal() != syscall.SIGINT {
 		t.Errorf("it ended by itself: %v", err)
 	}
 }
