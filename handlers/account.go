@@ -28,6 +28,7 @@ func (a *App) changeName(c *fiber.Ctx) error {
 	user := sessionOf(c).User
 	err := a.db.SetFullName(c.UserContext(), &user, web.Form(c, "full_name"), a.TrustedProxies.Client(c))
 	if invalid := (models.ValidationError{}); errors.As(err, &invalid) {
+		c.Status(fiber.StatusUnprocessableEntity)
 		return a.renderAccount(c, "name", invalid)
 	}
 	if err != nil {
@@ -43,7 +44,7 @@ func (a *App) changePassword(c *fiber.Ctx) error {
 			Session: session, Current: web.Form(c, "current"), Password: web.Form(c, "password"), NewID: newID, From: a.sessionClient(c),
 		})
 	})
-	if invalid := (models.ValidationError{}); errors.As(err, &invalid) {
+	if invalid, ok := passwordRefused(c, err); ok {
 		return a.renderAccount(c, "password", invalid)
 	}
 	if err != nil {
@@ -93,7 +94,7 @@ func (a *App) removeAccount(c *fiber.Ctx) error {
 	if errors.Is(err, models.ErrLastAdmin) {
 		err = models.ValidationError{"current": "You are the last administrator: make somebody else one first."}
 	}
-	if invalid := (models.ValidationError{}); errors.As(err, &invalid) {
+	if invalid, ok := passwordRefused(c, err); ok {
 		return a.renderAccount(c, "removal", invalid)
 	}
 	if err != nil {
@@ -129,12 +130,11 @@ func (a *App) renderAccount(c *fiber.Ctx, refused string, invalid models.Validat
 		page.Name[0].Value = web.Showable(web.Form(c, "full_name"), 10*models.MaxFullName)
 		render.FocusFirst(page.Name)
 	case "password":
+		page.Password[0].Wait = waitOf(c)
 		render.FocusFirst(page.Password)
 	case "removal":
+		page.Removal[0].Wait = waitOf(c)
 		render.FocusFirst(page.Removal)
-	}
-	if refused != "" {
-		c.Status(fiber.StatusUnprocessableEntity)
 	}
 	return a.render(c, "account", page)
 }
