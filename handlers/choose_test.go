@@ -116,7 +116,6 @@ func TestChoosingInARealBrowser(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it chooses rows in a real browser")
 	}
-	t.Parallel()
 	for _, script := range []bool{true, false} {
 		t.Run(fmt.Sprintf("script=%t", script), func(t *testing.T) {
 			site := sitetest.Start(t)

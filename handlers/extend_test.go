@@ -208,7 +208,7 @@ func TestDevFollowsTheDisk(t *testing.T) {
 
 	w := sitetest.Chromium(t, 1280, 800, false)
 	w.Open(p.URL + setup)
-	write(strings.Replace(string(original), "<h1>", "<h1>{{.Titel}}", 1))
+	write(strings.ReplaceAll(string(original), "<h1>", "<h1>{{.Titel}}"))
 	w.WaitFor("document.querySelector('.source') != null")
 	w.Look("a slip in a template")
 	for _, title := range []string{"First", "Second"} {

@@ -321,14 +321,17 @@ func TestBlocksOfTheReadmeAndTheTopics(t *testing.T) {
 		}},
 	}
 	elsewhere := map[string]string{
-		"go run . new view notes":  "TestTheReadmesPageWorks",
-		"location / {":             "TestBehindARealProxy",
-		"dash.example.org {":       "TestBehindARealProxy",
-		"defaults":                 "TestBehindARealProxy",
-		"go test ./...":            "TestCommandsInTheReadmeAndTheTopicsExist",
-		"go test -run '^$' -bench": "TestCommandsInTheReadmeAndTheTopicsExist",
-		"go test -run 'S[0-9]+'":   "TestCommandsInTheReadmeAndTheTopicsExist",
-		"go test -race -run S12":   "TestCommandsInTheReadmeAndTheTopicsExist",
+		"go run . new view notes":     "TestTheReadmesPageWorks",
+		"go run . new view customers": "TestTheReadmesPageWorks",
+		"counts, err := a.db.Count":   "TestTheReadmesPageWorks",
+		"go run . serve --dev":        "TestDevRebuildsGoCode",
+		"location / {":                "TestBehindARealProxy",
+		"dash.example.org {":          "TestBehindARealProxy",
+		"defaults":                    "TestBehindARealProxy",
+		"go test ./...":               "TestCommandsInTheReadmeAndTheTopicsExist",
+		"go test -run '^$' -bench":    "TestCommandsInTheReadmeAndTheTopicsExist",
+		"go test -run 'S[0-9]+'":      "TestCommandsInTheReadmeAndTheTopicsExist",
+		"go test -race -run S12":      "TestCommandsInTheReadmeAndTheTopicsExist",
 	}
 
 	blocks := map[string]string{} // files by block
