@@ -69,7 +69,6 @@ func TestAdministeringUsers(t *testing.T) {
 }
 
 func TestTheLastAdministratorStaysWhoWasAMemberWhenTheFormWasSent(t *testing.T) {
-	t.Parallel()
 	site := sitetest.Start(t)
 	site.AddUser("eve", models.Member)
 	eve := site.SignIn("eve")
@@ -79,7 +78,6 @@ func TestTheLastAdministratorStaysWhoWasAMemberWhenTheFormWasSent(t *testing.T) 
 }
 
 func TestWhoIsNoAdministratorAnyMoreActsOnNobody(t *testing.T) {
-	t.Parallel()
 	site := sitetest.Start(t)
 	eve := site.AddUser("eve", models.Admin)
 	site.AddUser("bob", models.Admin)

@@ -80,6 +80,7 @@ func (s *Site) Integrity() (whole string) {
 // what the request has read is what was before.
 func (s *Site) WhileWriting(change string, request func() *Answer, function string) *Answer {
 	s.T.Helper()
+	s.T.Setenv("NOT_PARALLEL", "") // fails in a parallel test, where another one may be in the function
 	db, err := sql.Open("sqlite3", s.File+"?_txlock=immediate&_busy_timeout=5000")
 	Must(s.T, err)
 	defer db.Close()
