@@ -52,8 +52,8 @@ func (a *App) changePassword(c *fiber.Ctx) error {
 	}
 	if user, err := a.db.UserByID(c.UserContext(), session.User.ID); err != nil {
 		a.logFailure(c, err)
-	} else {
-		a.sessions.SetDeviceCookie(c, user)
+	} else if err := a.sessions.KeepDevice(c, user, session); err != nil {
+		a.logFailure(c, err)
 	}
 	if err := a.setMessage(c, "Your password was changed, and your other sessions were ended."); err != nil {
 		a.logFailure(c, err) // it was changed all the same

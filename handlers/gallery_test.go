@@ -60,8 +60,9 @@ var (
 		{ID: "e", Name: "eve", Role: models.Member, Created: someTime},
 		{ID: "b", Name: "<bob>", Role: models.Member, Created: someTime, Password: someHash, Disabled: true},
 	}
-	someSession = models.Session{ID: "s", Address: "203.0.113.9", Browser: "Safari on iPhone", Created: someTime, Seen: someTime, Expires: someTime, User: *someUser}
-	someFields  = []render.Field{
+	someSession  = models.Session{ID: "s", Address: "203.0.113.9", Browser: "Safari on iPhone", Created: someTime, Seen: someTime, Expires: someTime, User: *someUser}
+	namedSession = models.Session{ID: "s", Address: "203.0.113.9", Browser: "Firefox on Linux", Version: "128", Device: "d", Named: "<Work> laptop", Created: someTime, Seen: someTime, Expires: someTime, User: *someUser}
+	someFields   = []render.Field{
 		{Label: "Name", Name: "username", Type: "text", Value: "ada", Autocomplete: "username", Error: "This is wrong.", Wait: render.Wait{Seconds: 8, Words: "8 seconds"}},
 		{Label: "Password", Name: "password", Type: "password", Autocomplete: "current-password", Hint: "Long.", Optional: true, Focus: true},
 		{Label: "Done", Name: "done", Type: "checkbox", Checked: true, Hint: "Or not."},
@@ -144,6 +145,9 @@ var gallery = map[string]render.Framed{
 	"chosen: sessions":      &ChosenPage{Page: signedIn("End sessions"), Act: "end", Path: "/sessions/selected", List: "/sessions", Self: true, Sessions: []SessionRow{newSessionRow(someSession, &someSession)}},
 	"chosen: disable":       &ChosenPage{Page: signedIn("Disable users"), Act: "disable", Path: "/admin/users/selected", List: "/admin/users", Self: true, Users: []models.User{*someUser, *someUser}, Problem: "The last administrator is among them."},
 	"chosen: enable":        &ChosenPage{Page: signedIn("Enable users"), Act: "enable", Path: "/admin/users/selected", List: "/admin/users", Users: []models.User{*someUser}},
+	"name-device: unnamed":  &NameDevicePage{Page: signedIn("Name the device"), Session: newSessionRow(someSession, &someSession), Fields: []render.Field{{Label: "Name", Name: "name", Type: "text", Optional: true, Focus: true, Hint: "Such as Work laptop."}}},
+	"name-device: refused":  &NameDevicePage{Page: signedIn("Name the device"), Session: newSessionRow(namedSession, &someSession), Fields: []render.Field{{Label: "Name", Name: "name", Type: "text", Value: "x", Optional: true, Focus: true, Error: "Use at most 40 characters."}}},
+	"sessions: named":       &SessionsPage{Page: signedIn("Your sessions"), Sessions: []SessionRow{{Session: namedSession, Icon: "monitor", End: "/sessions/s/end", Nameable: true}}},
 	"chosen: nothing":       &ChosenPage{Page: signedIn("End sessions"), Act: "end", Path: "/sessions/selected", List: "/sessions"},
 	"sessions: several":     &SessionsPage{Page: flashed("Your sessions"), Others: true, More: 4, Sessions: []SessionRow{{Session: someSession, Icon: "monitor", End: "/sessions/s/end", Choose: true}}},
 	"admin-sessions: some":  &AdminSessionsPage{Page: signedIn("All sessions"), Sessions: []SessionRow{{Session: someSession, Icon: "monitor", Whose: &models.User{Name: "eve", FullName: "<Eve>"}, End: "/admin/sessions/s/end"}}, Table: someTable, Found: 3, Sort: "user"},

@@ -41,6 +41,8 @@ func (a *App) routes() []route {
 		post("/sessions/end", Members, a.endOtherSessions),
 		page("/sessions/selected", Members, a.chosenOwnSessions),
 		post("/sessions/selected", Members, a.endChosenOwnSessions),
+		page("/sessions/:id/name", Members, a.showNameDevice),
+		post("/sessions/:id/name", Members, a.nameDevice),
 		post("/sessions/:id/end", Members, a.endOwnSession),
 		page("/activity", Members, a.cached(a.activity)).menu("Activity", "history"),
 		file("/activity.csv", Members, a.activityFile),

@@ -12,12 +12,21 @@ import (
 // SessionRow is what partials/session shows of a session.
 type SessionRow struct {
 	models.Session
-	Icon    string
-	Current bool         // the session of this request
-	Choose  bool         // with a checkbox, for partials/chosen
-	Whose   *models.User // shown on lists with sessions of several users
-	End     string       // where to post to end it; empty: no button
-	Back    string       // the page to show afterwards, if it is not the list of sessions
+	Icon     string
+	Current  bool         // the session of this request
+	Choose   bool         // with a checkbox, for partials/chosen
+	Whose    *models.User // shown on lists with sessions of several users
+	End      string       // where to post to end it; empty: no button
+	Nameable bool         // with a link to name its device
+	Back     string       // the page to show afterwards, if it is not the list of sessions
+}
+
+// OnDevice says where the session is: on the device that its user has named, or in a browser.
+func (r SessionRow) OnDevice() string {
+	if r.Named != "" {
+		return "on " + r.Named
+	}
+	return "in " + r.Browser
 }
 
 func newSessionRow(session models.Session, mine *models.Session) SessionRow {

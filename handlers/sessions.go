@@ -25,6 +25,7 @@ func (a *App) ownSessions(c *fiber.Ctx) error {
 	for _, session := range append([]models.Session{*mine}, others...) {
 		shown := newSessionRow(session, mine)
 		shown.End, shown.Choose = "/sessions/"+session.ID+"/end", len(others) > 0
+		shown.Nameable = session.Device != ""
 		page.Sessions = append(page.Sessions, shown)
 	}
 	return a.render(c, "sessions", page)

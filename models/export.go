@@ -21,6 +21,7 @@ type ExportSession struct {
 	Address string `json:"address"`
 	Browser string `json:"browser"`
 	Version string `json:"version"`
+	Device  string `json:"device"` // what the user calls it
 	Created Time   `json:"created"`
 	Seen    Time   `json:"seen"`
 	Expires Time   `json:"expires"`
@@ -60,7 +61,7 @@ func (db *DB) Export(ctx context.Context, session *Session, from ClientInfo, to 
 	err = writeList(to, "sessions", func(add func(any) error) error {
 		sessions, _, err := db.SessionsOf(ctx, user, math.MaxInt32)
 		for _, s := range sessions {
-			if err := add(ExportSession{s.Address, s.Browser, s.Version, s.Created, s.Seen, s.Expires}); err != nil {
+			if err := add(ExportSession{s.Address, s.Browser, s.Version, s.Named, s.Created, s.Seen, s.Expires}); err != nil {
 				return err
 			}
 		}
@@ -73,6 +74,18 @@ func (db *DB) Export(ctx context.Context, session *Session, from ClientInfo, to 
 		return db.EachEvent(ctx, EventFilter{UserID: user.ID}, func(e *Event) error {
 			return add(ExportEvent{e.Kind, e.At, e.Address, e.Browser, e.Author, e.Count})
 		})
+	})
+	if err != nil {
+		return err
+	}
+	err = writeList(to, "devices", func(add func(any) error) error {
+		devices, err := db.DevicesOf(ctx, user)
+		for _, device := range devices {
+			if err := add(device); err != nil {
+				return err
+			}
+		}
+		return err
 	})
 	if err != nil {
 		return err
@@ -115,7 +128,7 @@ func (db *DB) otherTables(ctx context.Context) ([]string, error) {
 	var tables []string
 	err := db.SQL.SelectContext(ctx, &tables, userTables)
 	return slices.DeleteFunc(tables, func(table string) bool {
-		return table == "sessions" || table == "events" || table == "links" // exported in their own form; links are secret
+		return table == "sessions" || table == "events" || table == "devices" || table == "links" // exported in their own form; links are secret
 	}), err
 }
 

@@ -6,8 +6,9 @@ import "time"
 // consist of follows RFC 8265, section 3. The lengths of passwords are in package
 // password.
 const (
-	MaxUsername = 64
-	MaxFullName = 200
+	MaxUsername   = 64
+	MaxFullName   = 200
+	MaxDeviceName = 40
 )
 
 // Bounds of what pages of your own store.
@@ -51,6 +52,10 @@ const (
 	// MaxSessions is how many sessions a user can have. A further sign-in ends the
 	// one that was not used for the longest time.
 	MaxSessions = 100
+	// MaxDevices is how many devices a user can have names for, and DeviceLifetime how
+	// long a browser is known: as long as browsers keep a cookie (RFC 6265bis, section 5.5).
+	MaxDevices     = 100
+	DeviceLifetime = 400 * 24 * time.Hour
 	// MaxChosen is how many rows of a list can be changed at once.
 	MaxChosen = 100
 	// MaxCounted is how far the rows of a list are counted: a page says "10,000 or more".

@@ -23,6 +23,8 @@ type Session struct {
 	Address string `db:"address"`
 	Browser string `db:"browser"`
 	Version string `db:"version"` // of the browser; empty: unknown
+	Device  string `db:"device"`  // hash of the browser's ID; empty: unknown
+	Named   string `db:"named"`   // what the user calls the device
 	Created Time   `db:"created"`
 	Seen    Time   `db:"seen"`
 	Expires Time   `db:"expires"`
@@ -40,7 +42,8 @@ type Session struct {
 // FlashValue is the name of the value that is shown once, on the next page.
 const FlashValue = "flash"
 
-const sessionColumns = `s.id, s.signer, s.address, s.browser, s.version, s.created, s.seen, s.expires,
+const sessionColumns = `s.id, s.signer, s.address, s.browser, s.version, s.device, s.created, s.seen, s.expires,
+	COALESCE((SELECT d.name FROM devices d WHERE d.user_id = s.user_id AND d.id = s.device), '') AS named,
 	EXISTS (SELECT 1 FROM session_values v WHERE v.session_id = s.id AND v.name = '` + FlashValue + `') AS flash,
 	u.id AS "user.id", u.name AS "user.name", u.full_name AS "user.full_name", u.role AS "user.role",
 	u.disabled AS "user.disabled", u.created AS "user.created", u.theme AS "user.theme", u.last_active AS "user.last_active", u.password AS "user.password", u.version AS "user.version"`
@@ -60,7 +63,8 @@ type SignIn struct {
 	Signer   string        // fingerprint of the secret that signs the cookie
 	Lifetime time.Duration // from now on, absolute
 	From     ClientInfo
-	Mistyped int // failures of this very browser just before, as its form counts them
+	Device   string // hash of the browser's ID for this user
+	Mistyped int    // failures of this very browser just before, as its form counts them
 }
 
 // AddSession begins the session of a sign-in, and ends the one it replaces and those
@@ -69,13 +73,13 @@ type SignIn struct {
 func (db *DB) AddSession(ctx context.Context, in SignIn) (*Session, error) {
 	now := db.Time()
 	session := &Session{
-		ID: in.ID, Signer: in.Signer, Address: in.From.Address, Browser: in.From.Browser, Version: in.From.Version,
+		ID: in.ID, Signer: in.Signer, Address: in.From.Address, Browser: in.From.Browser, Version: in.From.Version, Device: in.Device,
 		Created: now, Seen: now, Expires: Time{Time: now.Add(in.Lifetime)}, User: *in.User,
 	}
 	err := db.writeWithEvents(ctx, in.From, func(tx *sqlx.Tx, record record) error {
-		err := database.ExecOne(ctx, tx, `INSERT INTO sessions (id, signer, address, browser, version, created, seen, expires, user_id)
-			SELECT $1, $2, $3, $4, $5, CAST($6 AS BIGINT), CAST($6 AS BIGINT), CAST($7 AS BIGINT), id FROM users WHERE id = $8 AND password = $9 AND NOT disabled`,
-			session.ID, session.Signer, session.Address, session.Browser, session.Version, now, session.Expires, in.User.ID, password.PHC(in.User.Password))
+		err := database.ExecOne(ctx, tx, `INSERT INTO sessions (id, signer, address, browser, version, device, created, seen, expires, user_id)
+			SELECT $1, $2, $3, $4, $5, $6, CAST($7 AS BIGINT), CAST($7 AS BIGINT), CAST($8 AS BIGINT), id FROM users WHERE id = $9 AND password = $10 AND NOT disabled`,
+			session.ID, session.Signer, session.Address, session.Browser, session.Version, session.Device, now, session.Expires, in.User.ID, password.PHC(in.User.Password))
 		if errors.Is(err, ErrNotFound) {
 			return ErrRefused
 		}
@@ -83,6 +87,9 @@ func (db *DB) AddSession(ctx context.Context, in SignIn) (*Session, error) {
 			return err
 		}
 		if err := setLastActive(ctx, tx, session.ID, now); err != nil {
+			return err
+		}
+		if err := useDevice(ctx, tx, in.User, in.Device, now); err != nil {
 			return err
 		}
 		if in.Replaces != "" {

@@ -13,7 +13,8 @@ import (
 const sweepStep = 100
 
 // Sweep ends idle sessions, and deletes expired sessions with everything stored in
-// them, failures that are forgiven, and events that are older than KeepEvents.
+// them, failures that are forgiven, events that are older than KeepEvents, and the
+// names of devices that browsers have forgotten.
 func (db *DB) Sweep(ctx context.Context) error {
 	if err := db.endIdle(ctx); err != nil {
 		return err
@@ -30,6 +31,7 @@ func (db *DB) Sweep(ctx context.Context) error {
 		{`DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires <= $1 LIMIT $2)`, now},
 		{`DELETE FROM ` + database.PayloadTable + ` WHERE k IN (SELECT k FROM ` + database.PayloadTable + ` WHERE e <= $1 AND e <> 0 LIMIT $2)`, now},
 		{`DELETE FROM events WHERE id IN (SELECT id FROM events WHERE at <= $1 LIMIT $2)`, Time{Time: now.Add(-db.KeepEvents)}},
+		{`DELETE FROM devices WHERE (user_id, id) IN (SELECT user_id, id FROM devices WHERE used <= $1 LIMIT $2)`, Time{Time: now.Add(-DeviceLifetime)}},
 		{`DELETE FROM failures WHERE key IN (SELECT key FROM failures WHERE forgiven <= $1 LIMIT $2)`, forgiven},
 	} {
 		for swept := int64(sweepStep); swept == sweepStep; {

@@ -1,6 +1,7 @@
 package models
 
 import (
+	"fmt"
 	"strings"
 	"unicode/utf8"
 
@@ -31,9 +32,12 @@ func Username(typed string) (shown, compared string, ok bool) {
 // usernameRule is the message for a username that is refused.
 const usernameRule = "Use 1–64 letters, digits or symbols like . _ - @. No spaces."
 
-// fullName checks a full name: at most MaxFullName characters of any script, without
-// control characters. It may be empty, but must not look empty.
-func fullName(typed string) (name string, complaint string) {
+// fullName checks the full name of a user.
+func fullName(typed string) (name string, complaint string) { return displayName(typed, MaxFullName) }
+
+// displayName checks a name: so many characters of any script, without control
+// characters. It may be empty, but must not look empty.
+func displayName(typed string, most int) (name string, complaint string) {
 	name, ok := normalizeLine(typed)
 	if !ok {
 		return "", "This contains characters that can't be shown."
@@ -41,8 +45,8 @@ func fullName(typed string) (name string, complaint string) {
 	if name != "" && !visible(name) {
 		return "", "This has no character that can be seen."
 	}
-	if utf8.RuneCountInString(name) > MaxFullName {
-		return "", "Use at most 200 characters."
+	if utf8.RuneCountInString(name) > most {
+		return "", fmt.Sprintf("Use at most %d characters.", most)
 	}
 	return name, ""
 }

@@ -3,8 +3,8 @@ package session
 import (
 	"crypto/hmac"
 	"crypto/rand"
+	"slices"
 	"strings"
-	"time"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -16,10 +16,7 @@ import (
 // its owner there. It opens nothing, and holds no name. Several people may use
 // one browser. (OWASP, "Slow Down Online Guessing Attacks with Device Cookies".)
 
-const (
-	deviceCookieLifetime = 400 * 24 * time.Hour // what browsers keep at most (RFC 6265bis, section 5.5)
-	maxDevices           = 8                    // accounts in one browser
-)
+const maxDevices = 8 // accounts in one browser
 
 func (m *Manager) deviceCookieName() string { return m.cookieName() + "-known" }
 
@@ -70,29 +67,56 @@ func (m *Manager) markedFor(mark, credential string) bool {
 	return false
 }
 
-// SetDeviceCookie makes a browser known to an account that was just opened there,
-// or whose password was changed there. Its mark is the first from then on.
-func (m *Manager) SetDeviceCookie(c *fiber.Ctx, user *models.User) {
-	key, credential := m.signer.devices[0], user.Credential()
-	mine, marks := "", []string(nil)
-	for i, mark := range m.deviceMarks(c) {
+// browserOf returns the ID of the browser for a user who was just authenticated there,
+// which outlasts a change of the password: the one that a session of that user has, or
+// with which it is known, or was when the user gave it a name; or else a new one.
+func (m *Manager) browserOf(c *fiber.Ctx, user *models.User, session *models.Session) (string, error) {
+	if known := m.TrustedDevice(c, user.Credential()); known != "" {
+		return known, nil
+	}
+	marks := m.deviceMarks(c)
+	if len(marks) == 0 {
+		return rand.Text(), nil
+	}
+	devices, err := m.db.DevicesOf(c.UserContext(), user)
+	if err != nil {
+		return "", err
+	}
+	for _, mark := range marks {
 		browser, _, _ := strings.Cut(mark, ".")
-		switch known := hmac.Equal([]byte(mark), []byte(deviceMark(browser, credential, key))); {
-		case known && i == 0:
+		key := keyOf(browser)
+		if session != nil && session.Device == key || slices.ContainsFunc(devices, func(device models.Device) bool { return device.ID == key }) {
+			return browser, nil
+		}
+	}
+	return rand.Text(), nil
+}
+
+// KeepDevice makes a browser known to a user whose password was changed in a session there.
+func (m *Manager) KeepDevice(c *fiber.Ctx, user *models.User, session *models.Session) error {
+	browser, err := m.browserOf(c, user, session)
+	if err == nil {
+		m.setDeviceCookie(c, user, browser)
+	}
+	return err
+}
+
+// setDeviceCookie makes a browser known to an account under an ID. Its mark is the
+// first from then on.
+func (m *Manager) setDeviceCookie(c *fiber.Ctx, user *models.User, browser string) {
+	mine := deviceMark(browser, user.Credential(), m.signer.devices[0])
+	marks := []string{mine}
+	for i, mark := range m.deviceMarks(c) {
+		if i == 0 && hmac.Equal([]byte(mark), []byte(mine)) {
 			return
-		case known:
-			mine = mark
-		default:
+		}
+		if !strings.HasPrefix(mark, browser+".") && len(marks) < maxDevices {
 			marks = append(marks, mark)
 		}
 	}
-	if mine == "" {
-		mine = deviceMark(rand.Text(), credential, key)
-	}
-	marks = append([]string{mine}, marks...)
 	c.Cookie(&fiber.Cookie{
-		Name: m.deviceCookieName(), Value: strings.Join(marks[:min(len(marks), maxDevices)], "~"), Path: "/",
+		Name: m.deviceCookieName(), Value: strings.Join(marks, "~"), Path: "/",
 		HTTPOnly: true, Secure: m.secure, SameSite: fiber.CookieSameSiteStrictMode,
-		MaxAge: int(deviceCookieLifetime.Seconds()),
+		MaxAge: int(models.DeviceLifetime.Seconds()),
 	})
 }

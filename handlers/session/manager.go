@@ -184,18 +184,22 @@ func (m *Manager) renewSignature(c *fiber.Ctx, session *models.Session) error {
 // wrong in this very form before.
 func (m *Manager) SignIn(c *fiber.Ctx, user *models.User, mistyped int) (*models.Session, error) {
 	replaces, _, _ := m.sessionKey(c)
+	browser, err := m.browserOf(c, user, nil)
+	if err != nil {
+		return nil, err
+	}
 	cookie, err := m.newPayload(c, user.ID, m.lifetime)
 	if err != nil {
 		return nil, err
 	}
 	session, err := m.db.AddSession(c.UserContext(), models.SignIn{
-		ID: m.keyOfSigned(cookie), Replaces: replaces, User: user, Signer: m.signer.names[0], Lifetime: m.lifetime, From: m.client(c), Mistyped: mistyped,
+		ID: m.keyOfSigned(cookie), Replaces: replaces, User: user, Signer: m.signer.names[0], Lifetime: m.lifetime, From: m.client(c), Device: keyOf(browser), Mistyped: mistyped,
 	})
 	if err != nil {
 		m.takeBack(c, cookie)
 		return nil, err
 	}
-	m.SetDeviceCookie(c, user)
+	m.setDeviceCookie(c, user, browser)
 	c.Request().Header.SetCookie(m.cookieName(), cookie) // for a form that continues now
 	return session, nil
 }
