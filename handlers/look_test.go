@@ -22,7 +22,6 @@ func TestEveryPageFitsItsWindow(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it looks at every page in a real browser")
 	}
-	t.Parallel()
 	address, names := serveGallery(t)
 	for part, names := range slices.Collect(slices.Chunk(names, (len(names)+1)/2)) { // each in less time than a window has
 		t.Run(fmt.Sprint(part), func(t *testing.T) {

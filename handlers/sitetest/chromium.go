@@ -163,6 +163,13 @@ func (w *Window) Enter() {
 	Must(w.t, err)
 }
 
+// SendsAnything lets forms be sent that the browser itself would refuse, to see what
+// the server says about them.
+func (w *Window) SendsAnything() {
+	w.t.Helper()
+	Evaluate[any](w, "document.querySelectorAll('form').forEach(form => { form.noValidate = true })")
+}
+
 // SignOut opens the menu of the account, clicks the button in it, and waits for the
 // page that comes of it.
 func (w *Window) SignOut() {
