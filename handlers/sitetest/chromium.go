@@ -87,6 +87,9 @@ func (w *Window) Tab(newWindow bool) *Window {
 	tab := &Window{w.t, ctx}
 	Must(w.t, chromedp.Do(ctx))
 	tab.complains()
+	Call(tab, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
+		{Name: "prefers-reduced-motion", Value: "reduce"}, // a page that is not seen gives up its transition, and says so
+	}})
 	return tab
 }
 
