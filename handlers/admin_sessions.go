@@ -29,6 +29,9 @@ func (a *App) allSessions(c *fiber.Ctx) error {
 		return err
 	}
 	sessions, pages, err := web.ReadPage(c, func(from models.Cursor, limit int) ([]models.Session, error) {
+		if page.Found == 0 { // the count has looked at all rows already
+			return nil, nil
+		}
 		filter.Cursor = from
 		return a.db.SearchSessions(ctx, filter, limit)
 	}, func(session models.Session) models.Cursor { return session.Place })

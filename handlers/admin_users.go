@@ -36,6 +36,9 @@ func (a *App) users(c *fiber.Ctx) error {
 		return err
 	}
 	page.Users, page.Pages, err = web.ReadPage(c, func(from models.Cursor, limit int) ([]models.ListedUser, error) {
+		if page.Found == 0 { // the count has looked at all rows already
+			return nil, nil
+		}
 		filter.Cursor = from
 		return a.db.SearchUsers(ctx, filter, limit)
 	}, func(user models.ListedUser) models.Cursor { return user.Place })

@@ -21,7 +21,7 @@ func (db *DB) Choices(ctx context.Context, table, label string, user *User, chos
 			where.Add(true, `user_id = `, user.ID)
 		}
 		where.Add(id != "", `id = `, id)
-		err = db.SQL.SelectContext(ctx, &found, `SELECT id AS value, `+label+` AS label FROM `+table+where.Where()+` ORDER BY LOWER(`+label+`), id LIMIT `+where.Place(MaxChoices), where.Values...)
+		err = db.SQL.SelectContext(ctx, &found, `SELECT id AS value, CAST(`+label+` AS TEXT) AS label FROM `+table+where.Where()+` ORDER BY LOWER(CAST(`+label+` AS TEXT)), id LIMIT `+where.Place(MaxChoices), where.Values...)
 		return found, err
 	}
 	all, err := find("")

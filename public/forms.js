@@ -46,7 +46,7 @@ for (const box of document.querySelectorAll(".password")) {
 		continue;
 	}
 	let asking;
-	input.addEventListener("input", () => {
+	const changed = () => {
 		// As the server counts, which decides. A refused form would come back empty, so
 		// that what is known to be refused is not sent.
 		const typed = [...input.value.normalize("NFC")].length;
@@ -58,7 +58,11 @@ for (const box of document.querySelectorAll(".password")) {
 		if (typed >= least) {
 			asking = setTimeout(judge, 400);
 		}
-	});
+	};
+	input.addEventListener("input", changed);
+	for (const name of ["username", "full_name"]) { // a password is judged by them, too
+		input.form.elements[name]?.addEventListener("input", changed);
+	}
 	const judge = async () => {
 		const asked = input.value;
 		const fields = { password: asked };

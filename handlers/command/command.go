@@ -79,9 +79,6 @@ func Run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 		kong.Exit(func(int) { exited = true }),
 		kong.UsageOnError(),
 	)
-	if slices.Equal(args, []string{"--version"}) {
-		args = []string{"version"}
-	}
 	command, err := parser.Parse(args)
 	if exited { // --help was printed
 		return 0
@@ -101,7 +98,11 @@ func Run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 		defer log.Flush()
 		at := console{args, in, out, errs, line.Database, slog.New(log), unknown, misspelt}
 		command.BindTo(ctx, (*context.Context)(nil))
-		err = command.Run(at)
+		if line.PrintVersion {
+			err = line.Version.Run(at)
+		} else {
+			err = command.Run(at)
+		}
 	}
 	var wrong usageError
 	var failed failedError

@@ -225,9 +225,13 @@ func (d *developer) rebuild(ctx context.Context) error {
 	select {
 	case <-d.ended: // it failed at its start
 		d.running = nil
+		os.Remove(made)
 		d.tell("The server ends at its start:\n" + d.said.String())
 		return d.start(d.binary)
 	case <-d.said.listening:
+		if filepath.Dir(d.binary) == d.temp {
+			os.Remove(d.binary) // each has some 30 MB
+		}
 		d.binary = made
 	case <-ctx.Done():
 	}

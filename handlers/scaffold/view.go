@@ -114,7 +114,7 @@ func ParseColumns(table string) ([]Column, error) {
 			return nil, fmt.Errorf("the column %s has the same choice twice", name)
 		case kind == "ref" && !viewName.MatchString(of):
 			return nil, fmt.Errorf("the column %s needs the name of the page that it refers to, as in %s:ref:customers", name, name)
-		case (kind == "choice" || kind == "ref") && slices.Contains([]string{"text", "sort", "before"}, name):
+		case (kind == "choice" || kind == "ref") && slices.Contains([]string{"text", "sort", "before", "after"}, name):
 			return nil, fmt.Errorf("the column %s can't be a %s: that name is part of the address of every list; choose another one", name, kind)
 		case !add(also...):
 			return nil, fmt.Errorf("the column %s is there already: every table has id, user_id and created, every form has do, and no name counts twice", name)

@@ -27,14 +27,7 @@ func CutPage[Row any](c *fiber.Ctx, rows []Row, id func(Row) string) (shown []Ro
 		return rows, ""
 	}
 	shown = rows[:RowsPerPage]
-	values := url.Values{}
-	for name := range c.Queries() {
-		if value := Query(c, name); value != "" {
-			values.Set(name, value)
-		}
-	}
-	values.Set("before", id(shown[RowsPerPage-1]))
-	return shown, c.Path() + "?" + values.Encode()
+	return shown, Address(c, "before", id(shown[RowsPerPage-1]))
 }
 
 // Pages are the addresses of the pages before and after the one that is shown; empty
