@@ -93,7 +93,7 @@ func (a *App) confirm(c *fiber.Ctx) error {
 	ctx, session := c.UserContext(), sessionOf(c)
 	form, err := a.waitingFor(c, web.Form(c, "form"))
 	if isNotFound(err) {
-		return a.redirectWithMessage(c, "Nothing was changed: the form no longer waits for your password. Please send it again.", orDashboard(a.nextOf(web.Form(c, "next"))))
+		return a.redirectWithMessage(c, "This form no longer waits for your password: it was handled already, or too much time has passed. Check before you send it again.", orDashboard(a.nextOf(web.Form(c, "next"))))
 	}
 	if err != nil {
 		return err

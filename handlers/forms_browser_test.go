@@ -164,3 +164,18 @@ func TestAWaitIsCountedDown(t *testing.T) {
 	w.WaitFor(`document.querySelector("[data-wait]") && username.value == "ada"`)
 	w.WaitFor(`!document.querySelector("button[type=submit]").disabled && document.querySelector("[role=alert]").textContent.includes("You can try again now.")`)
 }
+
+func TestANewPasswordIsJudgedAnewWhenTheUsernameChanges(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it uses a real browser")
+	}
+	t.Parallel()
+	site := sitetest.StartEmpty(t)
+	w := sitetest.Chromium(t, 390, 800, false)
+	w.Open(site.URL + "/setup?token=" + url.QueryEscape("the link of the terminal"))
+	w.Into("#username", "zaphodbeeblebroxes")
+	w.Into("#password", "zaphodbeeblebroxes")
+	w.WaitFor(`!password.validity.valid && document.querySelector("[data-check]").textContent != ""`)
+	w.Into("#username", "ada")
+	w.WaitFor(`password.validity.valid`)
+}
