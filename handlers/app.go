@@ -78,6 +78,7 @@ func New(db *models.DB, config Config) (*App, error) {
 	if len(config.Secrets) == 0 {
 		return nil, errors.New("no secret to sign session cookies with")
 	}
+	config.Title = cmp.Or(config.Title, "Daypass")
 	a := &App{
 		Config:      config,
 		db:          db,
@@ -91,7 +92,7 @@ func New(db *models.DB, config Config) (*App, error) {
 		return nil, fmt.Errorf("public URL: %w", err)
 	}
 	var err error
-	if a.renderer, err = render.New(config.Dev, config.DevProblem, render.Brand{Title: cmp.Or(config.Title, "Daypass"), Icon: config.Icon}); err != nil {
+	if a.renderer, err = render.New(config.Dev, config.DevProblem, render.Brand{Title: a.Title, Icon: a.Icon}); err != nil {
 		return nil, err
 	}
 	a.sessions = session.New(db, session.Config{

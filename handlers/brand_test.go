@@ -25,12 +25,12 @@ func TestASiteHasItsOwnName(t *testing.T) {
 		icon, err := render.ReadIcon(file)
 		sitetest.Must(t, err)
 		site := sitetest.Start(t, func(c *handlers.Config) {
-			c.Title, c.Icon, c.Forgotten = "Quill & <Ink>", icon, "Call <Ada>, room 7."
+			c.Title, c.Icon, c.Forgotten = `Quill & <Ink> "\`, icon, "Call <Ada>, room 7."
 		})
 		ada := site.SignIn("ada")
 		for range 2 { // the second one is cached
 			for _, page := range []*sitetest.Answer{site.Visitor().Get("/login"), ada.Get("/dashboard"), ada.Get("/admin/users"), ada.Get("/nothing")} {
-				page.Says(" · Quill &amp; &lt;Ink&gt;</title>").Says("<bdi>Quill &amp; &lt;Ink&gt;</bdi></a>").SaysNot("Daypass")
+				page.Says(" · Quill &amp; &lt;Ink&gt; &#34;\\</title>").Says("<bdi>Quill &amp; &lt;Ink&gt; &#34;\\</bdi></a>").SaysNot("Daypass")
 			}
 			site.Visitor().Get("/login").Says("Forgotten your password? Call &lt;Ada&gt;, room 7.")
 		}
@@ -41,6 +41,14 @@ func TestASiteHasItsOwnName(t *testing.T) {
 		answer := site.Visitor().Get(address[1]).Answers(200)
 		if got := answer.Response.Header; answer.Body != content || got.Get("Content-Type") != kind || got.Get("X-Content-Type-Options") != "nosniff" || got.Get("Content-Security-Policy") == "" {
 			t.Errorf("the icon is answered with %v", got)
+		}
+		if icon := site.Visitor().Get("/favicon.ico").Answers(200); icon.Body != content || icon.Response.Header.Get("Content-Type") != kind {
+			t.Errorf("the icon of what reads no page is answered with %v", icon.Response.Header)
+		}
+		visitor := site.Visitor()
+		visitor.Header.Set("Accept", "application/json")
+		if asked := visitor.Get("/dashboard").Answers(401).Response.Header.Get("WWW-Authenticate"); asked != `Cookie realm="Quill & <Ink> \"\\", form-action="/login"` {
+			t.Errorf("who is not signed in is told %s", asked)
 		}
 	}
 	usual := sitetest.Start(t)

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"runtime/debug"
 	"strconv"
+	"strings"
 
 	"github.com/dustin/go-humanize"
 	"github.com/gofiber/fiber/v2"
@@ -85,7 +86,7 @@ func (a *App) fail(c *fiber.Ctx, err error) error {
 		c.Set(fiber.HeaderAllow, a.allowed(c.Path()))
 	}
 	if status == fiber.StatusUnauthorized {
-		c.Set(fiber.HeaderWWWAuthenticate, signInChallenge)
+		c.Set(fiber.HeaderWWWAuthenticate, a.signInChallenge())
 	}
 	if asJSON {
 		refused := models.ValidationError{}
@@ -108,7 +109,9 @@ func (a *App) fail(c *fiber.Ctx, err error) error {
 
 // signInChallenge says how to sign in: with the form, which sets a cookie. A 401
 // names a way (RFC 9110, section 15.5.2).
-const signInChallenge = `Cookie realm="Daypass", form-action="/login"`
+func (a *App) signInChallenge() string {
+	return `Cookie realm="` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(a.Title) + `", form-action="/login"`
+}
 
 func throttledSentence(err *models.ThrottledError) string {
 	return "Too many wrong passwords. You can try again in " + web.HumanDuration(err.After) + "."

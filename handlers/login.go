@@ -139,7 +139,7 @@ func (a *App) carry(c *fiber.Ctx) (bool, error) {
 		return false, nil
 	}
 	c.Status(fiber.StatusUnauthorized)
-	c.Set(fiber.HeaderWWWAuthenticate, signInChallenge)
+	c.Set(fiber.HeaderWWWAuthenticate, a.signInChallenge())
 	return true, a.renderLogin(c, &LoginPage{Notice: "Your session has ended. Sign in to continue.", Next: form.Back, Carried: sealed, Form: form}, "", nil)
 }
 

@@ -22,7 +22,7 @@ func (a *App) routes() []route {
 		post("/setup", Public, a.setUp),
 		post("/password/check", Public, a.checkPassword),
 		file("/robots.txt", Always, robots),
-		file("/favicon.ico", Always, favicon),
+		file("/favicon.ico", Always, a.favicon),
 		file("/.well-known/change-password", Always, changePassword),
 		file("/.well-known/*", Always, noWellKnown),
 

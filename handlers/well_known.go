@@ -15,12 +15,16 @@ func robots(c *fiber.Ctx) error {
 }
 
 // favicon is the icon for what asks for this address without reading a page.
-func favicon(c *fiber.Ctx) error {
+func (a *App) favicon(c *fiber.Ctx) error {
+	c.Set(fiber.HeaderCacheControl, "public, max-age=86400")
+	if a.Icon != nil {
+		c.Set(fiber.HeaderContentType, a.Icon.MediaType())
+		return c.Send(a.Icon.Content)
+	}
 	icon, err := public.FS.ReadFile("favicon.ico")
 	if err != nil {
 		return err
 	}
-	c.Set(fiber.HeaderCacheControl, "public, max-age=86400")
 	c.Set(fiber.HeaderContentType, "image/x-icon")
 	return c.Send(icon)
 }

@@ -79,7 +79,7 @@ func loadAssets(files fs.FS, icon *Icon, pack packing) (assets, error) {
 		return assets{}, fmt.Errorf("read the public files: %w", err)
 	}
 	if icon != nil {
-		add("icon.svg", icon.extension, icon.content)
+		add("icon.svg", icon.extension, icon.Content)
 	}
 	return all, nil
 }

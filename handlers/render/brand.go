@@ -24,8 +24,11 @@ type Brand struct {
 // Icon is a picture that stands for the site, in the tab and beside its title.
 type Icon struct {
 	extension string
-	content   []byte
+	Content   []byte
 }
+
+// MediaType is that of the content.
+func (i *Icon) MediaType() string { return mediaTypes[i.extension] }
 
 // CheckTitle returns what is wrong with a title.
 func CheckTitle(title string) error {
