@@ -2,7 +2,6 @@ package handlers
 
 import (
 	"errors"
-	"time"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -100,17 +99,14 @@ type LinkPage struct {
 func (p *LinkPage) Until() string { return p.Expires.UTC().Format("2 January 2006, 15:04 MST") }
 
 // Window says how long the page shows the link.
-func (*LinkPage) Window() string { return web.HumanDuration(linkShown) }
-
-// linkShown is how long a link is shown to the session that created it.
-const linkShown = 15 * time.Minute
+func (*LinkPage) Window() string { return web.HumanDuration(models.LinkShownFor) }
 
 func linkValue(user *models.User) string { return "link " + user.ID }
 
 // redirectToLink leads to the page of a new link. Reloading that page, or going
 // back to it, creates no further link.
 func (a *App) redirectToLink(c *fiber.Ctx, user *models.User, token string) error {
-	if err := a.sessions.SetSecret(c, sessionOf(c), linkValue(user), token, linkShown); err != nil {
+	if err := a.sessions.SetSecret(c, sessionOf(c), linkValue(user), token, models.LinkShownFor); err != nil {
 		return err
 	}
 	return c.Redirect("/admin/users/"+user.ID+"/link", fiber.StatusSeeOther)

@@ -14,10 +14,6 @@ import (
 	"daypass/models"
 )
 
-// reauthenticateAfter is how long an entered password counts for sensitive changes
-// (ASVS 5.0, 7.5.3), and how long a form waits for it.
-const reauthenticateAfter = 15 * time.Minute
-
 // Values of a session.
 const (
 	confirmedValue = "confirmed"    // when the password was last entered, in Unix seconds
@@ -35,21 +31,21 @@ type ConfirmPage struct {
 }
 
 // Window says how long ago the password may have been entered.
-func (*ConfirmPage) Window() string { return web.HumanDuration(reauthenticateAfter) }
+func (*ConfirmPage) Window() string { return web.HumanDuration(models.ConfirmedFor) }
 
 // requireRecent lets a change pass when the password was entered recently. Otherwise
 // the form waits in the session, and a page of its own asks for the password, so that
 // going back and reloading send nothing again.
 func (a *App) requireRecent(c *fiber.Ctx) error {
 	session := sessionOf(c)
-	if c.Method() != fiber.MethodPost || a.db.Now().Sub(session.Created.Time) < reauthenticateAfter {
+	if c.Method() != fiber.MethodPost || a.db.Now().Sub(session.Created.Time) < models.ConfirmedFor {
 		return c.Next()
 	}
 	confirmed, err := a.db.Value(c.UserContext(), session, confirmedValue)
 	if err != nil && !isNotFound(err) {
 		return err
 	}
-	if at, err := strconv.ParseInt(confirmed, 10, 64); err == nil && a.db.Now().Sub(time.Unix(at, 0)) < reauthenticateAfter {
+	if at, err := strconv.ParseInt(confirmed, 10, 64); err == nil && a.db.Now().Sub(time.Unix(at, 0)) < models.ConfirmedFor {
 		return c.Next()
 	}
 	if web.PrefersJSON(c) {
@@ -57,7 +53,7 @@ func (a *App) requireRecent(c *fiber.Ctx) error {
 	}
 	form := a.formOf(c)
 	form.ID = rand.Text()
-	if err := a.sessions.SetSecret(c, session, waitingValue, form.String(), reauthenticateAfter); err != nil {
+	if err := a.sessions.SetSecret(c, session, waitingValue, form.String(), models.ConfirmedFor); err != nil {
 		return err
 	}
 	return c.Redirect("/confirm?"+url.Values{"form": {form.ID}, "next": {form.Back}}.Encode(), fiber.StatusSeeOther)
@@ -91,9 +87,12 @@ func (a *App) showConfirm(c *fiber.Ctx) error {
 
 func (a *App) confirm(c *fiber.Ctx) error {
 	ctx, session := c.UserContext(), sessionOf(c)
+	waitsNoLonger := func() error {
+		return a.redirectWithMessage(c, "This form no longer waits for your password: it was handled already, or too much time has passed. Check before you send it again.", orDashboard(a.nextOf(web.Form(c, "next"))))
+	}
 	form, err := a.waitingFor(c, web.Form(c, "form"))
 	if isNotFound(err) {
-		return a.redirectWithMessage(c, "This form no longer waits for your password: it was handled already, or too much time has passed. Check before you send it again.", orDashboard(a.nextOf(web.Form(c, "next"))))
+		return waitsNoLonger()
 	}
 	if err != nil {
 		return err
@@ -108,8 +107,12 @@ func (a *App) confirm(c *fiber.Ctx) error {
 	if err := a.db.SetValue(ctx, session, confirmedValue, strconv.FormatInt(a.db.Now().Unix(), 10)); err != nil {
 		return err
 	}
-	if _, err := a.db.TakeValue(ctx, session, waitingValue); err != nil {
-		return err // sent twice at once: one of them does it
+	_, err = a.db.TakeValue(ctx, session, waitingValue)
+	if isNotFound(err) { // sent twice at once: the other one is handled
+		return waitsNoLonger()
+	}
+	if err != nil {
+		return err
 	}
 	return a.resend(c, form)
 }

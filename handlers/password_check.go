@@ -10,10 +10,6 @@ import (
 	"daypass/models"
 )
 
-// checksPerSecond is how many new passwords are judged per second while people type
-// them. Each may take as long as a hash, so that this is a part of one core.
-const checksPerSecond = 8
-
 // passwordChecks bounds the rate of judgements, for all together. Whoever is refused
 // one loses nothing: the password is judged again when the form is sent.
 type passwordChecks struct {
@@ -29,7 +25,7 @@ func (p *passwordChecks) allow(now int64) bool {
 		p.second, p.count = now, 0
 	}
 	p.count++
-	return p.count <= checksPerSecond
+	return p.count <= models.ChecksPerSecond
 }
 
 // checkPassword says what is wrong with a new password, while it is typed. Only those

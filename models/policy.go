@@ -49,6 +49,23 @@ const maxFailures = 100_000
 const PasswordTokenLifetime = 24 * time.Hour
 
 const (
+	// ConfirmedFor is how long an entered password counts for sensitive changes
+	// (ASVS 5.0, 7.5.3), and how long a form waits for it.
+	ConfirmedFor = 15 * time.Minute
+	// CarriedFor is how long a form whose session has ended is carried by the sign-in
+	// page, and MaxCarried how many bytes it may have: encrypted and with the fields of
+	// the sign-in, it is below what a form may have (web.MaxBody).
+	CarriedFor = time.Hour
+	MaxCarried = 32 << 10
+	// LinkShownFor is how long a password link is shown to the session that created it.
+	LinkShownFor = 15 * time.Minute
+	// ChecksPerSecond is how many new passwords are judged per second while people type
+	// them, for the whole site. Each may take as long as a hash, so that this is a part
+	// of one core.
+	ChecksPerSecond = 8
+)
+
+const (
 	// MaxSessions is how many sessions a user can have. A further sign-in ends the
 	// one that was not used for the longest time.
 	MaxSessions = 100

@@ -33,7 +33,7 @@ func (i *Icon) MediaType() string { return mediaTypes[i.extension] }
 // CheckTitle returns what is wrong with a title.
 func CheckTitle(title string) error {
 	if length := utf8.RuneCountInString(title); strings.TrimSpace(title) == "" || length > models.MaxTitle || !utf8.ValidString(title) || strings.ContainsFunc(title, unicode.IsControl) {
-		return fmt.Errorf("%q is no title: it has 1 to %d characters", title, models.MaxTitle)
+		return fmt.Errorf("%q is no title: use 1 to %d characters that can be typed in one line", title, models.MaxTitle)
 	}
 	return nil
 }

@@ -9,7 +9,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"time"
+
+	"daypass/models"
 
 	"github.com/gofiber/fiber/v2"
 )
@@ -21,22 +22,14 @@ import (
 // nothing in another browser, and nobody else continues with it. Other sites can have
 // none made: their forms are refused, and the device cookie is not sent with them.
 
-const (
-	// MaxForm is how many bytes of a form are carried: encrypted and with the
-	// fields of the sign-in, it is below what a form may have (web.MaxBody).
-	MaxForm = 32 << 10
-	// formLifetime is how long one is carried.
-	formLifetime = time.Hour
-)
-
 // SealForm returns a form, encrypted for this browser and the account that signed in
 // there last. It is not ok when nobody did, or the form is too large.
 func (m *Manager) SealForm(c *fiber.Ctx, form string) (sealed string, ok bool) {
 	marks := m.deviceMarks(c)
-	if len(marks) == 0 || len(form) > MaxForm {
+	if len(marks) == 0 || len(form) > models.MaxCarried {
 		return "", false
 	}
-	until := strconv.FormatInt(m.db.Now().Add(formLifetime).Unix(), 10)
+	until := strconv.FormatInt(m.db.Now().Add(models.CarriedFor).Unix(), 10)
 	return base64.RawURLEncoding.EncodeToString(m.signer.forms[0].Seal(nil, nil, []byte(until+" "+form), []byte(marks[0]))), true
 }
 

@@ -31,6 +31,8 @@ func (db *DB) Settings(ctx context.Context) (settings string, safe bool, err err
 			return "", false, err
 		}
 	}
-	settings = fmt.Sprintf("journal_mode=%s synchronous=%s foreign_keys=%s", journal, synchronous, foreign)
-	return settings, journal == "wal" && synchronous == "2" && foreign == "1", nil // 2 is full
+	words := map[string]string{"0": "off", "1": "on"}
+	levels := map[string]string{"0": "off", "1": "normal", "2": "full", "3": "extra"}
+	settings = fmt.Sprintf("journal_mode=%s synchronous=%s foreign_keys=%s", journal, levels[synchronous], words[foreign])
+	return settings, journal == "wal" && synchronous == "2" && foreign == "1", nil
 }
