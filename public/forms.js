@@ -1,6 +1,6 @@
 // What forms gain from a script: passwords can be shown and are judged while one
-// types, a wait is counted down, a link is copied, and the end of a session is
-// announced. All forms work without it.
+// types, a wait is counted down, and a link is copied. All forms work without it, and
+// only pages that have use for it load it.
 "use strict";
 
 // After too many failures the button comes back when it is time.
