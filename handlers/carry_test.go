@@ -24,6 +24,17 @@ func signInWith(b *sitetest.Browser, name, form string) *sitetest.Answer {
 	return b.Post("/login", "username", name, "password", sitetest.Password, "form", form, "next", "/account")
 }
 
+// continues signs in with a form that is carried, sees what it was, and lets it continue.
+func continues(b *sitetest.Browser, name, form string) *sitetest.Answer {
+	b.T.Helper()
+	to := signInWith(b, name, form).Answers(303).Response.Header.Get("Location")
+	if !strings.HasPrefix(to, "/confirm?form=") {
+		b.T.Fatalf("the sign-in leads to %s", to)
+	}
+	page := b.Get(to).Answers(200).Says("Nothing has been changed yet.").SaysNot(`type="password"`)
+	return b.Post("/confirm", "form", page.First(`name="form" value="(\w+)"`), "next", "/account")
+}
+
 // TestAFormIsNotLostWhenTheSessionEnds, for whatever reason: it continues once the
 // same user has signed in, and its result is shown.
 func TestAFormIsNotLostWhenTheSessionEnds(t *testing.T) {
@@ -52,7 +63,7 @@ func TestAFormIsNotLostWhenTheSessionEnds(t *testing.T) {
 			form := page.First(`name="form" value="([\w-]+)"`)
 			again := ada.Post("/login", "username", "ada", "password", "not the password", "form", form, "next", "/account").
 				Answers(422).Says("Save &lt;name&gt;").First(`name="form" value="([\w-]+)"`)
-			signInWith(ada, "ada", again).LeadsTo("/account")
+			continues(ada, "ada", again).LeadsTo("/account")
 			ada.Get("/account").Answers(200).Says("Your name was changed.").Says("Ada &lt;King&gt;")
 		})
 	}
@@ -70,9 +81,8 @@ func TestAFormGoesOnWithANewSecret(t *testing.T) {
 	for _, cookie := range ada.Client.Jar.Cookies(parsed(t, ada)) {
 		cookies += cookie.Name + "=" + cookie.Value + "; "
 	}
-	signInWith(site.WithCookies(cookies), "ada", form).LeadsTo("/account")
-	if user := site.User("ada"); user.FullName != "Ada King" {
-		t.Errorf("the name is %q", user.FullName)
+	if to := signInWith(site.WithCookies(cookies), "ada", form).Answers(303).Response.Header.Get("Location"); !strings.HasPrefix(to, "/confirm?form=") {
+		t.Errorf("it leads to %s", to)
 	}
 }
 
@@ -179,14 +189,42 @@ func TestWhatAFormWasDoneToIsCheckedWhenItContinues(t *testing.T) {
 	site.Advance(25 * time.Hour)
 	form := carried(root, at+"/make-admin", "do", "Make eve an administrator")
 	sitetest.Must(t, site.DB.SetRole(t.Context(), site.User("root"), models.Member, models.CommandLine))
-	signInWith(root, "root", form).Answers(403)
+	continues(root, "root", form).Answers(403)
 	if site.User("eve").IsAdmin() {
 		t.Fatal("it was done by somebody who may not")
 	}
 	sitetest.Must(t, site.DB.SetRole(t.Context(), site.User("root"), models.Admin, models.CommandLine))
 	site.Advance(25 * time.Hour)
-	signInWith(root, "root", carried(root, at+"/make-admin")).LeadsTo(at)
+	continues(root, "root", carried(root, at+"/make-admin")).LeadsTo(at)
 	if !site.User("eve").IsAdmin() {
 		t.Error("it was not done")
+	}
+}
+
+// TestAFormOfSharedBrowsersIsNotCarried: nobody knows which of them sent it.
+func TestAFormOfSharedBrowsersIsNotCarried(t *testing.T) {
+	t.Parallel()
+	site := sitetest.Start(t)
+	site.AddUser("eve", models.Member)
+	browser := site.SignIn("ada")
+	browser.Post("/logout")
+	browser.Login("eve", sitetest.Password).LeadsTo("/dashboard")
+	site.Advance(25 * time.Hour)
+	browser.Post("/account/name", "full_name", "typed by eve").LeadsToSignIn()
+}
+
+// TestAFormContinuesOnce, also when it is sent twice.
+func TestAFormContinuesOnce(t *testing.T) {
+	t.Parallel()
+	site := sitetest.Start(t)
+	ada := site.SignIn("ada")
+	site.Advance(25 * time.Hour)
+	to := signInWith(ada, "ada", carried(ada, "/account/name", "full_name", "Ada King")).Response.Header.Get("Location")
+	form := ada.Get(to).Says("<dd><bdi>Ada King</bdi></dd>").Says("<dd>/account/name</dd>").First(`name="form" value="(\w+)"`)
+	ada.Post("/confirm", "form", form, "next", "/account").LeadsTo("/account")
+	ada.Post("/account/name", "full_name", "Ada").LeadsTo("/account")
+	ada.Post("/confirm", "form", form, "next", "/account").LeadsTo("/account")
+	if user := site.User("ada"); user.FullName != "Ada" {
+		t.Errorf("the name is %q", user.FullName)
 	}
 }

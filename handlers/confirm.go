@@ -23,7 +23,8 @@ const (
 // errUnconfirmed is what a client that takes JSON gets instead of the page.
 var errUnconfirmed = fiber.NewError(fiber.StatusForbidden, "the password was not entered lately")
 
-// ConfirmPage asks for the password before a change.
+// ConfirmPage asks for the password before a change. For a form that continues after a
+// sign-in, it shows what was sent instead, and has no fields.
 type ConfirmPage struct {
 	render.Page
 	Form   waitingForm
@@ -37,26 +38,44 @@ func (*ConfirmPage) Window() string { return web.HumanDuration(models.ConfirmedF
 // the form waits in the session, and a page of its own asks for the password, so that
 // going back and reloading send nothing again.
 func (a *App) requireRecent(c *fiber.Ctx) error {
-	session := sessionOf(c)
-	if c.Method() != fiber.MethodPost || a.db.Now().Sub(session.Created.Time) < models.ConfirmedFor {
+	if c.Method() != fiber.MethodPost {
 		return c.Next()
 	}
-	confirmed, err := a.db.Value(c.UserContext(), session, confirmedValue)
-	if err != nil && !isNotFound(err) {
+	recent, err := a.recent(c)
+	if err != nil {
 		return err
 	}
-	if at, err := strconv.ParseInt(confirmed, 10, 64); err == nil && a.db.Now().Sub(time.Unix(at, 0)) < models.ConfirmedFor {
+	if recent {
 		return c.Next()
 	}
 	if web.PrefersJSON(c) {
 		return errUnconfirmed
 	}
-	form := a.formOf(c)
+	return a.letWait(c, a.formOf(c))
+}
+
+// letWait stores a form in the session, and leads to the page that asks whether it
+// shall continue.
+func (a *App) letWait(c *fiber.Ctx, form waitingForm) error {
 	form.ID = rand.Text()
-	if err := a.sessions.SetSecret(c, session, waitingValue, form.String(), models.ConfirmedFor); err != nil {
+	if err := a.sessions.SetSecret(c, sessionOf(c), waitingValue, form.String(), models.ConfirmedFor); err != nil {
 		return err
 	}
 	return c.Redirect("/confirm?"+url.Values{"form": {form.ID}, "next": {form.Back}}.Encode(), fiber.StatusSeeOther)
+}
+
+// recent tells whether the password was entered recently in the session of a request.
+func (a *App) recent(c *fiber.Ctx) (bool, error) {
+	session := sessionOf(c)
+	if a.db.Now().Sub(session.Created.Time) < models.ConfirmedFor {
+		return true, nil
+	}
+	confirmed, err := a.db.Value(c.UserContext(), session, confirmedValue)
+	if err != nil && !isNotFound(err) {
+		return false, err
+	}
+	at, err := strconv.ParseInt(confirmed, 10, 64)
+	return err == nil && a.db.Now().Sub(time.Unix(at, 0)) < models.ConfirmedFor, nil
 }
 
 // waitingFor returns the form with this ID that waits in the session, or ErrNotFound.
@@ -97,15 +116,21 @@ func (a *App) confirm(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	err = a.db.Confirm(ctx, session, web.Form(c, "current"), a.sessionClient(c))
-	if invalid, ok := passwordRefused(c, err); ok {
-		return a.renderConfirm(c, form, invalid)
-	}
+	recent, err := a.recent(c)
 	if err != nil {
 		return err
 	}
-	if err := a.db.SetValue(ctx, session, confirmedValue, strconv.FormatInt(a.db.Now().Unix(), 10)); err != nil {
-		return err
+	if !recent {
+		err = a.db.Confirm(ctx, session, web.Form(c, "current"), a.sessionClient(c))
+		if invalid, ok := passwordRefused(c, err); ok {
+			return a.renderConfirm(c, form, invalid)
+		}
+		if err != nil {
+			return err
+		}
+		if err := a.db.SetValue(ctx, session, confirmedValue, strconv.FormatInt(a.db.Now().Unix(), 10)); err != nil {
+			return err
+		}
 	}
 	_, err = a.db.TakeValue(ctx, session, waitingValue)
 	if isNotFound(err) { // sent twice at once: the other one is handled
@@ -118,6 +143,13 @@ func (a *App) confirm(c *fiber.Ctx) error {
 }
 
 func (a *App) renderConfirm(c *fiber.Ctx, form waitingForm, invalid models.ValidationError) error {
+	recent, err := a.recent(c)
+	if err != nil {
+		return err
+	}
+	if recent {
+		return a.render(c, "confirm", &ConfirmPage{Page: render.Page{Title: "Continue?"}, Form: form})
+	}
 	return a.render(c, "confirm", &ConfirmPage{Page: render.Page{Title: "Confirm it's you"}, Form: form, Fields: render.FocusFirst([]render.Field{
 		{Label: "Current password", Name: "current", Type: "password", Autocomplete: "current-password", Error: invalid["current"], Wait: waitOf(c)},
 	})})

@@ -84,7 +84,7 @@ func (a *App) login(c *fiber.Ctx) error {
 	var invalid models.ValidationError
 	switch {
 	case err == nil && continues:
-		return a.resend(c, form)
+		return a.letWait(c, form)
 	case err == nil && page.Carried != "": // whoever sent the form is somebody else
 		return c.Redirect("/dashboard", fiber.StatusSeeOther)
 	case err == nil:

@@ -46,7 +46,7 @@ func (a *App) routes() []route {
 		post("/sessions/:id/end", Members, a.endOwnSession),
 		page("/activity", Members, a.cached(a.activity)).menu("Activity", "history"),
 		file("/activity.csv", Members, a.activityFile),
-		post("/activity/mine", Members, a.acknowledge),
+		post("/activity/mine", Members, a.acknowledge).confirmed(),
 		page("/account", Members, a.cached(a.account)).accountMenu("Account", "user"),
 		file("/account/data.json", Members, a.toAccount),
 		post("/account/data.json", Members, a.accountData),
@@ -97,6 +97,7 @@ type route struct {
 	access       Access
 	handler      fiber.Handler
 	isPage       bool            // a person can be led there
+	isConfirmed  bool            // the password must have been entered lately
 	menuItem     *render.NavItem // its entry in the menu, if it has one
 	accountItem  *render.NavItem // likewise in the menu of the user's account
 	tabItem      *render.NavItem // likewise in the tabs of its part of the site
@@ -115,6 +116,12 @@ func file(path string, access Access, handler fiber.Handler) route {
 // post is a route that a form is sent to.
 func post(path string, access Access, handler fiber.Handler) route {
 	return route{method: fiber.MethodPost, path: path, access: access, handler: handler}
+}
+
+// confirmed asks for the password before a change, as all changes of administrators do.
+func (r route) confirmed() route {
+	r.isConfirmed = true
+	return r
 }
 
 // menu puts a page into the menu. The icon is one of public/icons.svg.
@@ -160,7 +167,11 @@ func (a *App) register() error {
 		return err
 	}
 	for _, route := range a.table {
-		chain := append(a.guards(route.access), route.handler)
+		chain := a.guards(route.access)
+		if route.isConfirmed {
+			chain = append(chain, a.requireRecent)
+		}
+		chain = append(chain, route.handler)
 		if route.method == fiber.MethodGet {
 			a.Get(route.path, chain...) // and HEAD
 		} else {

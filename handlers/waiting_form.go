@@ -58,7 +58,26 @@ func (f waitingForm) Purpose() string {
 	return web.Showable(string(args.Peek("do")), maxPurpose)
 }
 
-// maxPurpose is how many characters of a button are shown again.
+// SentField is a field of a form that was sent.
+type SentField struct{ Name, Value string }
+
+// Sent returns the fields of a form but its button, for whoever sent it to recognise.
+func (f waitingForm) Sent() (fields []SentField) {
+	var args fasthttp.Args
+	args.Parse(f.Body)
+	for name, value := range args.All() {
+		if string(name) != "do" && len(value) > 0 && len(fields) < maxSent {
+			words := strings.ReplaceAll(web.Showable(string(name), maxPurpose), "_", " ")
+			fields = append(fields, SentField{words, web.Showable(string(value), maxPurpose)})
+		}
+	}
+	return fields
+}
+
+// maxSent is how many of its fields are shown again.
+const maxSent = 20
+
+// maxPurpose is how many characters of a button or a field are shown again.
 const maxPurpose = 200
 
 // resend handles a waiting form as if it had been sent now, with all guards of its route.

@@ -107,7 +107,7 @@ func (db *DB) AddSession(ctx context.Context, in SignIn) (*Session, error) {
 				return err
 			}
 		}
-		if err := excuseMistyping(ctx, tx, in, now); err != nil {
+		if err := excuseMistyping(ctx, tx, session, in); err != nil {
 			return err
 		}
 		return record(SignedIn, in.User)

@@ -3,6 +3,7 @@ package models
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -67,37 +68,27 @@ type Attention struct {
 // Alarms is how many failures the user has to look at.
 func (a Attention) Alarms() int { return a.Failed + a.Refused }
 
-// excuseMistyping takes the failures of a browser just before it signed in for those of
-// its user. As many are excused as its form counted, with its address and its name: a
-// failure of somebody else's beside them still alarms.
-func excuseMistyping(ctx context.Context, tx *sqlx.Tx, in SignIn, now Time) error {
-	left := min(in.Mistyped, maxMistyping)
-	if left <= 0 {
+// mistypedValue is the value of a session that says how many failures its own browser
+// had just before.
+const mistypedValue = "mistyped"
+
+// excuseMistyping stores in a new session how many failures are its own: as many as its
+// form counted, with its address and browser. They alarm every other session of the
+// user, since whoever knows a password may have guessed it.
+func excuseMistyping(ctx context.Context, tx *sqlx.Tx, session *Session, in SignIn) error {
+	if in.Mistyped <= 0 {
 		return nil
 	}
-	var failed []Event
-	err := tx.SelectContext(ctx, &failed, `SELECT id, user_id, kind, at, address, browser, author_id, count FROM events
-		WHERE user_id = $1 AND kind = $2 AND address = $3 AND browser = $4 AND at >= $5 AND NOT known ORDER BY id DESC`,
-		in.User.ID, SignInFailed, in.From.Address, in.From.Browser, Time{Time: now.Add(-mistypingWithin)})
-	if err != nil {
+	var failed int
+	err := tx.GetContext(ctx, &failed, `SELECT CAST(COALESCE(SUM(count), 0) AS BIGINT) FROM events
+		WHERE user_id = $1 AND kind = $2 AND address = $3 AND browser = $4 AND at >= $5 AND NOT known`,
+		in.User.ID, SignInFailed, in.From.Address, in.From.Browser, Time{Time: session.Created.Add(-mistypingWithin)})
+	if err != nil || failed == 0 {
 		return err
 	}
-	for _, event := range failed {
-		excused := min(left, event.Count)
-		if left -= excused; excused == event.Count {
-			err = database.ExecOne(ctx, tx, `UPDATE events SET known = TRUE WHERE id = $1`, event.ID)
-		} else if excused > 0 {
-			if err := database.ExecOne(ctx, tx, `UPDATE events SET count = count - $1 WHERE id = $2`, excused, event.ID); err != nil {
-				return err
-			}
-			event.ID, event.Known, event.Count = database.NewRowID(), true, excused
-			err = insertEvent(ctx, tx, event)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	_, err = tx.ExecContext(ctx, `INSERT INTO session_values (session_id, name, value) VALUES ($1, $2, $3)`,
+		session.ID, mistypedValue, strconv.Itoa(min(failed, in.Mistyped, maxMistyping)))
+	return err
 }
 
 // Acknowledge takes the failures that NeedsAttention counts for the user's own. It
@@ -114,6 +105,9 @@ func (db *DB) Acknowledge(ctx context.Context, session *Session, shown int, from
 		_, err = tx.ExecContext(ctx, `UPDATE events SET known = TRUE WHERE user_id = $1 AND kind IN ($2, $3) AND at >= $4 AND NOT known`,
 			session.User.ID, SignInFailed, PasswordRefused, attention.since)
 		if err != nil {
+			return err
+		}
+		if _, err = tx.ExecContext(ctx, `DELETE FROM session_values WHERE session_id = $1 AND name = $2`, session.ID, mistypedValue); err != nil {
 			return err
 		}
 		return record(FailuresAcknowledged, &session.User)
@@ -143,7 +137,14 @@ func needsAttention(ctx context.Context, from sqlx.QueryerContext, session *Sess
 			return Attention{}, err
 		}
 	}
-	return attention, nil
+	if attention.Failed == 0 {
+		return attention, nil
+	}
+	var own int
+	err = sqlx.GetContext(ctx, from, &own, `SELECT COALESCE(MAX(CAST(value AS BIGINT)), 0) FROM session_values WHERE session_id = $1 AND name = $2`,
+		session.ID, mistypedValue)
+	attention.Failed = max(0, attention.Failed-own)
+	return attention, err
 }
 
 // System is the state of the installation.

@@ -40,6 +40,11 @@ func CheckTitle(title string) error {
 
 // ReadIcon reads an icon, an SVG or a PNG file. Its content decides which.
 func ReadIcon(name string) (*Icon, error) {
+	if info, err := os.Stat(name); err != nil {
+		return nil, err
+	} else if !info.Mode().IsRegular() { // reading a pipe would wait for ever
+		return nil, fmt.Errorf("%s is no file", name)
+	}
 	file, err := os.Open(name)
 	if err != nil {
 		return nil, err

@@ -44,13 +44,17 @@ const (
 // Width returns the width of the picture.
 func (c Chart) Width() int { return slotWidth * len(c.Slots) }
 
+// maxValue is the largest value that a chart shows: above it, its geometry would
+// overflow.
+const maxValue = 1_000_000_000_000_000
+
 // Half returns the count at the line in the middle: a number that is easily read,
 // and no less than half of the highest count.
 func (c Chart) Half() int {
 	most := 1
 	for _, slot := range c.Slots {
 		for _, value := range slot.Values {
-			most = max(most, value)
+			most = max(most, min(value, maxValue))
 		}
 	}
 	half := (most + 1) / 2
@@ -84,7 +88,7 @@ func (c Chart) Bars() ([]Bars, error) {
 		for s, value := range slot.Values {
 			if value > 0 {
 				left := float64(slotWidth*i+(slotWidth-barsWidth)/2) + width*float64(s)
-				height := max(2, chartHeight*value/top)
+				height := max(2, chartHeight*min(value, maxValue)/top)
 				fmt.Fprintf(&paths[s], "M%.5g %dv-%dh%.3gv%dz", left, chartHeight, height, width, height)
 			}
 		}

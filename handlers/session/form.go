@@ -17,16 +17,17 @@ import (
 
 // A form that arrives after its session has ended is carried by the sign-in page, as
 // nothing may be stored for a visitor. It is encrypted, and bound to the browser and
-// to the account that signed in there last, by the first mark of the device cookie:
+// to the one account that has signed in there, by the mark of the device cookie:
 // the session cookie is gone by then. So only this server can make one, it is worth
 // nothing in another browser, and nobody else continues with it. Other sites can have
 // none made: their forms are refused, and the device cookie is not sent with them.
 
 // SealForm returns a form, encrypted for this browser and the account that signed in
-// there last. It is not ok when nobody did, or the form is too large.
+// there. It is not ok when nobody did, when several have, since nobody knows whose form
+// it is, or when the form is too large.
 func (m *Manager) SealForm(c *fiber.Ctx, form string) (sealed string, ok bool) {
 	marks := m.deviceMarks(c)
-	if len(marks) == 0 || len(form) > models.MaxCarried {
+	if len(marks) != 1 || len(form) > models.MaxCarried {
 		return "", false
 	}
 	until := strconv.FormatInt(m.db.Now().Add(models.CarriedFor).Unix(), 10)
@@ -38,7 +39,7 @@ func (m *Manager) SealForm(c *fiber.Ctx, form string) (sealed string, ok bool) {
 func (m *Manager) OpenForm(c *fiber.Ctx, sealed, credential string) (form string, continues bool) {
 	marks := m.deviceMarks(c)
 	text, err := base64.RawURLEncoding.DecodeString(sealed)
-	if err != nil || len(marks) == 0 {
+	if err != nil || len(marks) != 1 {
 		return "", false
 	}
 	for _, sealer := range m.signer.forms {

@@ -44,11 +44,18 @@ func CheckForm(c *fiber.Ctx) error {
 // Accept says so, or because it asks for a path that ends in .json and doesn't say
 // that it takes a page, as browsers do.
 func PrefersJSON(c *fiber.Ctx) bool {
+	if len(c.Get(fiber.HeaderAccept)) > maxAccept { // to parse it may take milliseconds
+		return false
+	}
 	switch c.Accepts(fiber.MIMETextHTML, fiber.MIMEApplicationJSON, problemJSON) {
 	case fiber.MIMEApplicationJSON, problemJSON:
 		return true
 	}
 	return strings.HasSuffix(c.Path(), ".json") && !strings.Contains(c.Get(fiber.HeaderAccept), fiber.MIMETextHTML)
 }
+
+// maxAccept is how long a header Accept may be that is read, in bytes: browsers send
+// some 150.
+const maxAccept = 1 << 10
 
 const problemJSON = "application/problem+json" // RFC 9457
