@@ -221,3 +221,14 @@ func TestCardsListAFewAndLeadToAll(t *testing.T) {
 	site.AddUser("eve", models.Member)
 	site.SignIn("eve").Get("/dashboard").SaysNot("All 1 sessions").Says("anywhere else")
 }
+
+// TestListsSayThatTheyAreLists: VoiceOver takes one without bullets for none, outside of
+// navigation.
+func TestListsSayThatTheyAreLists(t *testing.T) {
+	t.Parallel()
+	site := sitetest.Start(t)
+	ada := site.SignIn("ada")
+	for _, path := range []string{"/dashboard", "/sessions", "/activity", "/admin/users/" + site.User("ada").ID} {
+		ada.Get(path).Says(`<ul class="rows" role="list">`).SaysNot(`<ul class="rows">`)
+	}
+}
