@@ -94,7 +94,7 @@ func TestSeveralUsersAreDisabledAndEnabledAtOnce(t *testing.T) {
 
 	// With the last administrator among them, none is disabled.
 	all := append(chosen, "id", site.User("ada").ID)
-	ada.Post("/admin/users/selected", append(all, "act", "disable")...).Answers(422).Says("The last administrator is among them").Says("You are among them")
+	ada.Post("/admin/users/selected", append(all, "act", "disable")...).Answers(422).Says("The last administrator is among them").Says("This includes your own account.")
 	hers.Get("/dashboard").Answers(200)
 
 	sitetest.Must(t, site.DB.SetDisabled(t.Context(), site.User("bob"), true, models.CommandLine))

@@ -120,7 +120,7 @@ func TestANewPasswordInARealBrowser(t *testing.T) {
 	w.Open(site.URL + "/setup?token=" + url.QueryEscape("the link of the terminal"))
 	w.Into("#username", "ada")
 	w.Into("#password", "password")
-	w.WaitFor(`document.querySelector("[data-least]").textContent == "8 of at least 15 characters"`)
+	w.WaitFor(`document.querySelector("[data-least]").textContent == "8 characters, 15 needed"`)
 	w.Press("\r")
 	w.WaitFor(`!password.validity.valid && location.pathname == "/setup" && password.value == "password"`)
 	w.Into("#password", "passwordpassword")

@@ -51,7 +51,8 @@ for (const box of document.querySelectorAll(".password")) {
 		// that what is known to be refused is not sent.
 		const typed = [...input.value.normalize("NFC")].length;
 		const least = Number(count.dataset.least);
-		count.textContent = typed ? typed + " " + count.dataset.words : "";
+		const length = typed + " " + (typed === 1 ? count.dataset.one : count.dataset.many);
+		count.textContent = typed === 0 ? "" : typed < least ? length + ", " + count.dataset.needed : length;
 		verdict.textContent = "";
 		input.setCustomValidity(typed && typed < least ? count.textContent : "");
 		clearTimeout(asking);
@@ -76,6 +77,7 @@ for (const box of document.querySelectorAll(".password")) {
 		const { complaint } = await answer.json();
 		verdict.textContent = complaint || verdict.dataset.good;
 		verdict.classList.toggle("complaint", complaint !== "");
+		verdict.classList.toggle("good", complaint === "");
 		input.setCustomValidity(complaint);
 	};
 }
