@@ -28,6 +28,17 @@ type ChosenPage struct {
 // Count is how many rows were chosen.
 func (p *ChosenPage) Count() int { return len(p.Sessions) + len(p.Users) }
 
+// Changing is how many rows the change is made to: not to users who are as asked already.
+func (p *ChosenPage) Changing() int {
+	changing := len(p.Sessions)
+	for _, user := range p.Users {
+		if user.Disabled != (p.Act == "disable") {
+			changing++
+		}
+	}
+	return changing
+}
+
 // chosen returns the IDs of the rows that were chosen in a list: in the address of the
 // page that asks, and then in its form.
 func chosen(c *fiber.Ctx) ([]string, error) {
@@ -71,6 +82,9 @@ func (a *App) renderChosenSessions(c *fiber.Ctx, list string, of *models.User) e
 		}
 		page.Self = page.Self || row.Current
 		page.Sessions = append(page.Sessions, row)
+	}
+	if page.Count() == 0 {
+		return a.redirectWithMessage(c, "Select at least one session.", list)
 	}
 	return a.render(c, "chosen", page)
 }
@@ -121,6 +135,9 @@ func (a *App) renderChosenUsers(c *fiber.Ctx, ids []string, act, problem string)
 	users, err := a.db.UsersByID(c.UserContext(), ids)
 	if err != nil {
 		return err
+	}
+	if len(users) == 0 {
+		return a.redirectWithMessage(c, "Select at least one user.", "/admin/users")
 	}
 	page := &ChosenPage{Page: render.Page{Title: "Enable users"}, Act: act, Path: c.Path(), List: "/admin/users", Users: users, Problem: problem}
 	if act == "disable" {

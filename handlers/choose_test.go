@@ -39,13 +39,14 @@ func TestSeveralSessionsAreEndedAtOnce(t *testing.T) {
 	site.WroteNothing(func() {
 		mine.Get("/sessions/selected" + query(chosen)).Answers(200).Says("End 2 sessions").Says("these sessions").Says(others[1].ID)
 	})
-	mine.Get("/sessions/selected").Answers(200).Says("Nothing is selected").SaysNot("End 0")
+	mine.Get("/sessions/selected").LeadsTo("/sessions")
+	mine.Get("/sessions").Says("Select at least one session.")
 
 	// Of those that were chosen, one ends meanwhile, and one is somebody else's.
 	sitetest.Must(t, site.DB.EndSession(t.Context(), &others[1], models.ClientInfo{}))
 	ada := site.SignIn("ada")
 	foreign := ids(site.SessionsOf("ada"))
-	mine.Get("/sessions/selected" + query(foreign)).Says("Nothing is selected")
+	mine.Get("/sessions/selected" + query(foreign)).LeadsTo("/sessions")
 	mine.Post("/sessions/selected", append(chosen, foreign...)...).LeadsTo("/sessions")
 	mine.Get("/sessions").Says("1 session ended.")
 	if left := len(site.SessionsOf("eve")); left != 2 {
@@ -98,6 +99,7 @@ func TestSeveralUsersAreDisabledAndEnabledAtOnce(t *testing.T) {
 	hers.Get("/dashboard").Answers(200)
 
 	sitetest.Must(t, site.DB.SetDisabled(t.Context(), site.User("bob"), true, models.CommandLine))
+	ada.Get(at + "&id=" + site.User("bob").ID + "&act=enable").Says("Enable 1 user<").Says("stays as it is")
 	ada.Post("/admin/users/selected", append(chosen, "act", "disable")...).LeadsTo("/admin/users")
 	ada.Get("/admin/users").Says("2 users disabled.")
 	hers.Get("/dashboard").LeadsToSignIn()

@@ -77,6 +77,8 @@ func TestWhatWasTypedOutlivesTheSession(t *testing.T) {
 	w.WaitFor(`document.querySelector("main").textContent.includes("Save name")`)
 	w.Press("ada\t" + sitetest.Password)
 	w.Enter()
+	w.WaitFor(`location.pathname == "/confirm" && document.querySelector("main").textContent.includes("Ada King")`)
+	w.Click(`form[action="/confirm"] button`, true)
 	w.WaitFor(`location.pathname == "/account" && document.querySelector(".message.good")?.textContent.includes("Your name was changed.")`)
 	if user := site.User("ada"); user.FullName != "Ada King" {
 		t.Errorf("the name is %q", user.FullName)

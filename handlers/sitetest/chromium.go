@@ -61,7 +61,7 @@ func Chromium(t *testing.T, width, height int64, dark bool) *Window {
 	t.Cleanup(cancel)
 	t.Cleanup(func() { chromedp.Cancel(ctx) })
 	Must(t, chromedp.Do(ctx)) // starts it; a limit on this call would be one on all
-	ctx, cancel = context.WithTimeout(ctx, 2*time.Minute)
+	ctx, cancel = context.WithTimeout(ctx, 10*time.Minute)
 	t.Cleanup(cancel)
 
 	w := &Window{t, ctx}
