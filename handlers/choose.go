@@ -83,9 +83,6 @@ func (a *App) renderChosenSessions(c *fiber.Ctx, list string, of *models.User) e
 		page.Self = page.Self || row.Current
 		page.Sessions = append(page.Sessions, row)
 	}
-	if page.Count() == 0 {
-		return a.redirectWithMessage(c, "Select at least one session.", list)
-	}
 	return a.render(c, "chosen", page)
 }
 
@@ -135,9 +132,6 @@ func (a *App) renderChosenUsers(c *fiber.Ctx, ids []string, act, problem string)
 	users, err := a.db.UsersByID(c.UserContext(), ids)
 	if err != nil {
 		return err
-	}
-	if len(users) == 0 {
-		return a.redirectWithMessage(c, "Select at least one user.", "/admin/users")
 	}
 	page := &ChosenPage{Page: render.Page{Title: "Enable users"}, Act: act, Path: c.Path(), List: "/admin/users", Users: users, Problem: problem}
 	if act == "disable" {

@@ -39,14 +39,13 @@ func TestSeveralSessionsAreEndedAtOnce(t *testing.T) {
 	site.WroteNothing(func() {
 		mine.Get("/sessions/selected" + query(chosen)).Answers(200).Says("End 2 sessions").Says("these sessions").Says(others[1].ID)
 	})
-	mine.Get("/sessions/selected").LeadsTo("/sessions")
-	mine.Get("/sessions").Says("Select at least one session.")
+	mine.Get("/sessions/selected").Answers(200).Says("Nothing is selected").SaysNot("End 0")
 
 	// Of those that were chosen, one ends meanwhile, and one is somebody else's.
 	sitetest.Must(t, site.DB.EndSession(t.Context(), &others[1], models.ClientInfo{}))
 	ada := site.SignIn("ada")
 	foreign := ids(site.SessionsOf("ada"))
-	mine.Get("/sessions/selected" + query(foreign)).LeadsTo("/sessions")
+	mine.Get("/sessions/selected" + query(foreign)).Says("Nothing is selected")
 	mine.Post("/sessions/selected", append(chosen, foreign...)...).LeadsTo("/sessions")
 	mine.Get("/sessions").Says("1 session ended.")
 	if left := len(site.SessionsOf("eve")); left != 2 {

@@ -73,7 +73,7 @@ func (d *draft) addIcons(names ...string) error {
 	for _, name := range names {
 		at := slices.IndexFunc(all, func(drawing drawing) bool { return drawing.name == name })
 		if at < 0 {
-			return fmt.Errorf("Lucide has no icon %q%s", name, similar(name, all))
+			return fmt.Errorf("no icon of Lucide is called %q%s", name, similar(name, all))
 		}
 		symbols = append(symbols, symbolTag+name+`" viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="2" stroke-linecap="round" stroke-linejoin="round">`+all[at].shapes+"</symbol>\n")
 	}

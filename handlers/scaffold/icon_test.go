@@ -44,7 +44,7 @@ func TestIconsAreAddedByName(t *testing.T) {
 		t.Errorf("it is added again: %v, %v", files, err)
 	}
 	for name, said := range map[string]string{
-		"cart":    `Lucide has no icon "cart"; for that word it has shopping-cart`,
+		"cart":    `no icon of Lucide is called "cart"; for that word it has shopping-cart`,
 		"money":   "and others: see https://lucide.dev/icons",
 		"zzz":     "look for its name at https://lucide.dev/icons",
 		"":        "look for its name",
