@@ -125,6 +125,7 @@ func TestOnesOwnAccount(t *testing.T) {
 func TestAPasswordThatIsNotChangedWritesNothing(t *testing.T) {
 	t.Parallel()
 	site := sitetest.Start(t)
+	site.StopClock()
 	ada := site.SignIn("ada")
 	db, err := sql.Open("sqlite3", site.File)
 	sitetest.Must(t, err)

@@ -164,22 +164,29 @@ if (watched) {
 	addEventListener("input", ({ target }) => {
 		typed ||= target.form?.method === "post" && !target.form.querySelector("[type=password], .password");
 	});
-	const say = (name) => {
-		document.getElementById("ending").replaceChildren(document.getElementById(name)?.content.cloneNode(true) ?? "");
+	const ending = document.getElementById("ending"); // its texts are no <template>, which text browsers would show
+	const say = (text, link) => {
+		const message = document.createElement("p");
+		message.className = "message";
+		message.append(text, " ");
+		if (link) {
+			message.append(Object.assign(document.createElement("a"), { href: "/login?again=1", target: "_blank", textContent: link }));
+		}
+		ending.replaceChildren(...(text ? [message] : []));
 	};
 	let warned = false;
 	const warn = () => {
 		const left = ends - Date.now();
 		if (!warned && left > 0 && left < 300_000) {
 			warned = true;
-			say("ends-soon");
+			say(ending.dataset.soon, ending.dataset.again);
 		}
 	};
 	warn();
 	setInterval(warn, 5_000);
 	const leave = () => {
 		if (typed && !answering && Date.now() >= ends) {
-			say("has-ended");
+			say(ending.dataset.over);
 			return;
 		}
 		if (!answering && !document.hidden) { // else its answer says what to show next, or it asks again when it is seen
