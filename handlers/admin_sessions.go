@@ -1,6 +1,8 @@
 package handlers
 
 import (
+	"cmp"
+
 	"github.com/gofiber/fiber/v2"
 
 	"daypass/handlers/render"
@@ -61,11 +63,7 @@ func (a *App) endAnySession(c *fiber.Ctx) error {
 	if session.ID == sessionOf(c).ID {
 		return a.redirectToSignIn(c)
 	}
-	back := a.nextOf(web.Form(c, "next"))
-	if back == "" {
-		back = "/admin/sessions"
-	}
-	return a.redirectWithMessage(c, "The session of "+session.User.Names()+" was ended.", back)
+	return a.redirectWithMessage(c, "The session of "+session.User.Names()+" was ended.", cmp.Or(a.nextOf(web.Form(c, "next")), "/admin/sessions"))
 }
 
 // endEverySession signs everyone out, including the administrator who asks.

@@ -30,9 +30,6 @@ import (
 
 func TestInARealBrowser(t *testing.T) {
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("it takes a real browser through the whole site")
-	}
 	for _, script := range []bool{true, false} {
 		t.Run(fmt.Sprintf("script=%t", script), func(t *testing.T) {
 			site := sitetest.StartEmpty(t)

@@ -114,9 +114,6 @@ func TestSeveralUsersAreDisabledAndEnabledAtOnce(t *testing.T) {
 // selects all.
 func TestChoosingInARealBrowser(t *testing.T) {
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("it chooses rows in a real browser")
-	}
 	for _, script := range []bool{true, false} {
 		t.Run(fmt.Sprintf("script=%t", script), func(t *testing.T) {
 			site := sitetest.Start(t)

@@ -101,6 +101,13 @@ func (a *App) showConfirm(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
+	recent, err := a.recent(c)
+	if err != nil {
+		return err
+	}
+	if recent {
+		return a.render(c, "confirm", &ConfirmPage{Page: render.Page{Title: "Continue?"}, Form: form})
+	}
 	return a.renderConfirm(c, form, nil)
 }
 
@@ -143,13 +150,6 @@ func (a *App) confirm(c *fiber.Ctx) error {
 }
 
 func (a *App) renderConfirm(c *fiber.Ctx, form waitingForm, invalid models.ValidationError) error {
-	recent, err := a.recent(c)
-	if err != nil {
-		return err
-	}
-	if recent {
-		return a.render(c, "confirm", &ConfirmPage{Page: render.Page{Title: "Continue?"}, Form: form})
-	}
 	return a.render(c, "confirm", &ConfirmPage{Page: render.Page{Title: "Confirm it's you"}, Form: form, Fields: render.FocusFirst([]render.Field{
 		{Label: "Current password", Name: "current", Type: "password", Autocomplete: "current-password", Error: invalid["current"], Wait: waitOf(c)},
 	})})

@@ -26,9 +26,6 @@ func signedInWindow(site *sitetest.Site) *sitetest.Window {
 // TestAFormWaitsForThePasswordInARealBrowser: the page names the change, Cancel leads
 // back, and so does going back afterwards, without a question.
 func TestAFormWaitsForThePasswordInARealBrowser(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it uses a real browser")
-	}
 	t.Parallel()
 	site := sitetest.Start(t)
 	eve := site.AddUser("eve", models.Member)
@@ -63,9 +60,6 @@ func TestAFormWaitsForThePasswordInARealBrowser(t *testing.T) {
 // TestWhatWasTypedOutlivesTheSession: the page says that the session has ended, keeps
 // what was typed, and the form continues after the sign-in.
 func TestWhatWasTypedOutlivesTheSession(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it uses a real browser")
-	}
 	t.Parallel()
 	site := sitetest.Start(t, func(c *handlers.Config) { c.Lifetime = 20 * time.Second })
 	w := signedInWindow(site)
@@ -87,9 +81,6 @@ func TestWhatWasTypedOutlivesTheSession(t *testing.T) {
 
 // TestWhatWasTypedOutlivesAnotherSignIn of the same user, in another tab.
 func TestWhatWasTypedOutlivesAnotherSignIn(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it uses a real browser")
-	}
 	t.Parallel()
 	site := sitetest.Start(t)
 	w := signedInWindow(site)
@@ -110,16 +101,20 @@ func TestWhatWasTypedOutlivesAnotherSignIn(t *testing.T) {
 	w.WaitFor(`document.querySelector(".message.good")?.textContent.includes("Your name was changed.")`)
 }
 
-// TestANewPasswordInARealBrowser: it is shown on demand, counted, judged, and not sent
-// while it is known to be refused.
-func TestANewPasswordInARealBrowser(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it uses a real browser")
-	}
-	t.Parallel()
+// setupWindow opens the form of the first account in a real browser.
+func setupWindow(t *testing.T) (*sitetest.Site, *sitetest.Window) {
+	t.Helper()
 	site := sitetest.StartEmpty(t)
 	w := sitetest.Chromium(t, 390, 800, false)
 	w.Open(site.URL + "/setup?token=" + url.QueryEscape("the link of the terminal"))
+	return site, w
+}
+
+// TestANewPasswordInARealBrowser: it is shown on demand, counted, judged, and not sent
+// while it is known to be refused.
+func TestANewPasswordInARealBrowser(t *testing.T) {
+	t.Parallel()
+	site, w := setupWindow(t)
 	w.Into("#username", "ada")
 	w.Into("#password", "password")
 	w.WaitFor(`document.querySelector("[data-least]").textContent == "8 characters, 15 needed"`)
@@ -150,9 +145,6 @@ func TestANewPasswordInARealBrowser(t *testing.T) {
 
 // TestAWaitIsCountedDown: the username stays, and the button comes back.
 func TestAWaitIsCountedDown(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it uses a real browser")
-	}
 	t.Parallel()
 	site := sitetest.Start(t)
 	site.DB.Throttle.Delay = 8 * time.Second
@@ -168,13 +160,8 @@ func TestAWaitIsCountedDown(t *testing.T) {
 }
 
 func TestANewPasswordIsJudgedAnewWhenTheUsernameChanges(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it uses a real browser")
-	}
 	t.Parallel()
-	site := sitetest.StartEmpty(t)
-	w := sitetest.Chromium(t, 390, 800, false)
-	w.Open(site.URL + "/setup?token=" + url.QueryEscape("the link of the terminal"))
+	_, w := setupWindow(t)
 	w.Into("#username", "zaphodbeeblebroxes")
 	w.Into("#password", "zaphodbeeblebroxes")
 	w.WaitFor(`!password.validity.valid && document.querySelector("[data-check]").textContent != ""`)

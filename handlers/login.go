@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"errors"
 	"math"
 	"net/url"
@@ -200,9 +201,4 @@ func (a *App) nextOf(next string) string {
 	return to.String()
 }
 
-func orDashboard(next string) string {
-	if next == "" {
-		return "/dashboard"
-	}
-	return next
-}
+func orDashboard(next string) string { return cmp.Or(next, "/dashboard") }

@@ -59,9 +59,6 @@ func (a *App) requireUsers(c *fiber.Ctx) error {
 // requireSession lets signed-in users pass. It redirects others to the sign-in page,
 // and from there back to the page they asked for.
 func (a *App) requireSession(c *fiber.Ctx) error {
-	if sessionOf(c) != nil { // a form continues in the session that has just begun
-		return c.Next()
-	}
 	session, err := a.sessions.Load(c)
 	if isNotFound(err) && web.PrefersJSON(c) {
 		return fiber.ErrUnauthorized

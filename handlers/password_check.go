@@ -1,7 +1,6 @@
 package handlers
 
 import (
-	"crypto/subtle"
 	"sync"
 
 	"github.com/gofiber/fiber/v2"
@@ -67,7 +66,7 @@ func (a *App) namesForPassword(c *fiber.Ctx) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	if found || a.SetupToken == "" || subtle.ConstantTimeCompare([]byte(token), []byte(a.SetupToken)) != 1 {
+	if found || !a.opensSetup(token) {
 		return nil, models.ErrNotFound
 	}
 	return []string{web.Form(c, "username"), web.Form(c, "full_name")}, nil

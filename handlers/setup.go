@@ -52,11 +52,16 @@ func (a *App) requireSetupToken(c *fiber.Ctx, token string, then func(token stri
 		c.Status(fiber.StatusNotFound)
 		return a.render(c, "setup", &SetupPage{Page: render.Page{Title: "Already set up"}, Done: true})
 	}
-	if a.SetupToken == "" || subtle.ConstantTimeCompare([]byte(token), []byte(a.SetupToken)) != 1 {
+	if !a.opensSetup(token) {
 		c.Status(fiber.StatusForbidden)
 		return a.render(c, "setup", &SetupPage{Page: render.Page{Title: "Almost there"}})
 	}
 	return then(token)
+}
+
+// opensSetup tells whether a token is that of the link from the terminal.
+func (a *App) opensSetup(token string) bool {
+	return a.SetupToken != "" && subtle.ConstantTimeCompare([]byte(token), []byte(a.SetupToken)) == 1
 }
 
 func (a *App) renderSetup(c *fiber.Ctx, token string, asked models.NewUser, invalid models.ValidationError) error {

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
@@ -21,10 +22,7 @@ type waitingForm struct {
 
 // formOf returns the form of a request.
 func (a *App) formOf(c *fiber.Ctx) waitingForm {
-	back := a.pageFrom(c)
-	if back == "" {
-		back = a.pageOf(c.Path())
-	}
+	back := cmp.Or(a.pageFrom(c), a.pageOf(c.Path()))
 	uri := c.Request().URI()
 	return waitingForm{Path: string(uri.PathOriginal()), Query: string(uri.QueryString()), Back: back, Body: c.Request().PostArgs().String()}
 }

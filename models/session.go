@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"strconv"
 	"strings"
 	"time"
 
@@ -30,13 +29,11 @@ type Session struct {
 	Expires Time   `db:"expires"`
 	Flash   bool   `db:"flash"` // a message is among its values, for the next page
 	User    User   `db:"user"`
-	Place   Cursor `db:"-"` // in the list, of SearchSessions
+	Place   Cursor `db:"place"` // in the list, of SearchSessions
 
 	// Only Session fills these in:
 	Payload []byte `db:"payload"`  // what Fiber's store keeps for it
 	NextEnd Time   `db:"next_end"` // when the first of the user's sessions expires
-
-	stored Time // when it was last seen as far as the database knows
 }
 
 // FlashValue is the name of the value that is shown once, on the next page.
@@ -203,18 +200,9 @@ func (db *DB) SearchSessions(ctx context.Context, filter SessionFilter, limit in
 	if strings.TrimPrefix(string(filter.Sort), "-") == "user" && filter.Created == (Span{}) {
 		where.AddIf(true, `u.name_key > ''`) // true of all: SQLite then reads users in order, instead of sorting all sessions
 	}
-	orderBy := where.AddCursor(sessionOrders.named(filter.Sort, "-seen"), filter.Cursor)
-	sessions, err := db.sessions(ctx, where.Where()+orderBy+` LIMIT `+where.Place(limit), where.Values...)
-	for i := range sessions {
-		session := &sessions[i]
-		session.Place = Cursor{ID: session.ID, Value: strconv.FormatInt(session.stored.Unix(), 10)}
-		switch strings.TrimPrefix(string(filter.Sort), "-") {
-		case "user":
-			session.Place.Value = session.User.nameKey()
-		case "created":
-			session.Place.Value = strconv.FormatInt(session.Created.Unix(), 10)
-		}
-	}
+	order := sessionOrders.named(filter.Sort, "-seen")
+	orderBy := where.AddCursor(order, filter.Cursor)
+	sessions, err := db.readSessions(ctx, sessionColumns+`, `+order.Place()+sessionTables+where.Where()+orderBy+` LIMIT `+where.Place(limit), where.Values...)
 	return inOrder(sessions, filter.Cursor), err
 }
 
@@ -249,7 +237,6 @@ func (db *DB) readSessions(ctx context.Context, selection string, args ...any) (
 		} else if err != nil {
 			return nil, err
 		}
-		session.stored = session.Seen
 		session.Seen = db.lastSeen.later(session.ID, session.Seen)
 		if !db.idle(&session) {
 			valid = append(valid, session)

@@ -6,8 +6,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"strconv"
-	"strings"
 
 	"github.com/jmoiron/sqlx"
 
@@ -160,7 +158,7 @@ func (f UserFilter) conditions(where *database.Conditions) {
 type ListedUser struct {
 	User
 	Sessions int    // live ones
-	Place    Cursor // in the list
+	Place    Cursor `db:"place"` // in the list
 }
 
 // SearchUsers returns users, at most limit.
@@ -169,20 +167,12 @@ func (db *DB) SearchUsers(ctx context.Context, filter UserFilter, limit int) ([]
 	db.addLive(&live, `s.`)
 	where.Values = live.Values
 	filter.conditions(&where)
-	orderBy := where.AddCursor(userOrders.named(filter.Sort, "name"), filter.Cursor)
+	order := userOrders.named(filter.Sort, "name")
+	orderBy := where.AddCursor(order, filter.Cursor)
 	var users []ListedUser
 	err := db.SQL.SelectContext(ctx, &users, `SELECT `+userColumns+`,
-		(SELECT COUNT(*) FROM sessions s WHERE s.user_id = users.id AND NOT users.disabled AND `+live.All()+`) AS sessions FROM users`+
+		(SELECT COUNT(*) FROM sessions s WHERE s.user_id = users.id AND NOT users.disabled AND `+live.All()+`) AS sessions, `+order.Place()+` FROM users`+
 		where.Where()+orderBy+` LIMIT `+where.Place(limit), where.Values...)
-	for i := range users {
-		users[i].Place = Cursor{ID: users[i].ID, Value: users[i].nameKey()}
-		switch strings.TrimPrefix(string(filter.Sort), "-") {
-		case "added":
-			users[i].Place.Value = strconv.FormatInt(users[i].Created.Unix(), 10)
-		case "active":
-			users[i].Place.Value = strconv.FormatInt(users[i].Active.Unix(), 10)
-		}
-	}
 	return inOrder(users, filter.Cursor), err
 }
 

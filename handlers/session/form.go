@@ -1,18 +1,11 @@
 package session
 
 import (
-	"crypto/aes"
-	"crypto/cipher"
-	"crypto/hkdf"
-	"crypto/sha256"
 	"encoding/base64"
-	"fmt"
-	"strconv"
-	"strings"
-
-	"daypass/models"
 
 	"github.com/gofiber/fiber/v2"
+
+	"daypass/models"
 )
 
 // A form that arrives after its session has ended is carried by the sign-in page, as
@@ -30,8 +23,7 @@ func (m *Manager) SealForm(c *fiber.Ctx, form string) (sealed string, ok bool) {
 	if len(marks) != 1 || len(form) > models.MaxCarried {
 		return "", false
 	}
-	until := strconv.FormatInt(m.db.Now().Add(models.CarriedFor).Unix(), 10)
-	return base64.RawURLEncoding.EncodeToString(m.signer.forms[0].Seal(nil, nil, []byte(until+" "+form), []byte(marks[0]))), true
+	return base64.RawURLEncoding.EncodeToString(m.signer.forms[0].seal(form, m.db.Now().Add(models.CarriedFor), marks[0])), true
 }
 
 // OpenForm returns the form that SealForm encrypted in this browser, and whether it may
@@ -43,30 +35,18 @@ func (m *Manager) OpenForm(c *fiber.Ctx, sealed, credential string) (form string
 		return "", false
 	}
 	for _, sealer := range m.signer.forms {
-		opened, err := sealer.Open(nil, nil, text, []byte(marks[0]))
-		if err != nil {
-			continue
+		if form, ok := sealer.open(text, m.db.Now(), marks[0]); ok {
+			return form, m.markedFor(marks[0], credential)
 		}
-		until, form, _ := strings.Cut(string(opened), " ")
-		if at, err := strconv.ParseInt(until, 10, 64); err != nil || m.db.Now().Unix() >= at {
-			return "", false
-		}
-		return form, m.markedFor(marks[0], credential)
 	}
 	return "", false
 }
 
-// formSealer is AES-256-GCM with a key derived from a secret (HKDF, RFC 5869).
-func formSealer(secret string) cipher.AEAD {
-	key, err := hkdf.Key(sha256.New, []byte(secret), nil, "daypass form that waits for a sign-in", 32)
-	if err == nil {
-		var block cipher.Block
-		if block, err = aes.NewCipher(key); err == nil {
-			var sealer cipher.AEAD
-			if sealer, err = cipher.NewGCMWithRandomNonce(block); err == nil {
-				return sealer
-			}
-		}
+// formSealer is that of a secret which signs cookies.
+func formSealer(secret string) sealer {
+	forms, err := newSealer(secret, "daypass form that waits for a sign-in")
+	if err != nil {
+		panic(err) // the lengths are fixed, and right
 	}
-	panic(fmt.Errorf("make the key of forms: %w", err)) // the lengths are fixed, and right
+	return forms
 }

@@ -200,7 +200,7 @@ func (m *Manager) SignIn(c *fiber.Ctx, user *models.User, mistyped int) (*models
 		return nil, err
 	}
 	m.setDeviceCookie(c, user, browser)
-	c.Request().Header.SetCookie(m.cookieName(), cookie) // for a form that continues now
+	c.Request().Header.SetCookie(m.cookieName(), cookie) // for a secret that is stored now
 	return session, nil
 }
 

@@ -16,6 +16,40 @@ import (
 	"daypass/models"
 )
 
+// sealer encrypts texts that expire: AES-256-GCM with a key derived from a secret of 256
+// random bits, which needs no salt (HKDF, RFC 5869).
+type sealer struct{ cipher.AEAD }
+
+// newSealer derives the key for one purpose.
+func newSealer(secret, purpose string) (sealer, error) {
+	key, err := hkdf.Key(sha256.New, []byte(secret), nil, purpose, 32)
+	if err != nil {
+		return sealer{}, fmt.Errorf("make a key: %w", err)
+	}
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return sealer{}, fmt.Errorf("make a cipher: %w", err)
+	}
+	sealing, err := cipher.NewGCMWithRandomNonce(block)
+	return sealer{sealing}, err
+}
+
+// seal encrypts a text that can be opened before a time, and only with what it is bound to.
+func (s sealer) seal(text string, until time.Time, boundTo string) []byte {
+	return s.Seal(nil, nil, []byte(strconv.FormatInt(until.Unix(), 10)+" "+text), []byte(boundTo))
+}
+
+// open returns the text that seal encrypted, if it has not expired.
+func (s sealer) open(sealed []byte, now time.Time, boundTo string) (text string, ok bool) {
+	opened, err := s.Open(nil, nil, sealed, []byte(boundTo))
+	if err != nil {
+		return "", false
+	}
+	until, text, _ := strings.Cut(string(opened), " ")
+	at, err := strconv.ParseInt(until, 10, 64)
+	return text, err == nil && now.Unix() < at
+}
+
 // A secret that the page after a redirect shows is stored in the session, encrypted
 // with a key derived from the session ID. Only the browser's cookie has that ID: the
 // database has its hash, so a copy of the database reveals no secret.
@@ -26,8 +60,7 @@ func (m *Manager) SetSecret(c *fiber.Ctx, session *models.Session, name, secret 
 	if err != nil {
 		return err
 	}
-	until := strconv.FormatInt(m.db.Now().Add(lifetime).Unix(), 10)
-	sealed := sealer.Seal(nil, nil, []byte(until+" "+secret), []byte(name))
+	sealed := sealer.seal(secret, m.db.Now().Add(lifetime), name)
 	return m.db.SetValue(c.UserContext(), session, name, base64.RawStdEncoding.EncodeToString(sealed))
 }
 
@@ -46,31 +79,18 @@ func (m *Manager) Secret(c *fiber.Ctx, session *models.Session, name string) (st
 	if err != nil {
 		return "", models.ErrNotFound
 	}
-	opened, err := sealer.Open(nil, nil, sealed, []byte(name))
-	if err != nil {
-		return "", models.ErrNotFound
-	}
-	until, secret, _ := strings.Cut(string(opened), " ")
-	if at, err := strconv.ParseInt(until, 10, 64); err != nil || m.db.Now().Unix() >= at {
+	secret, ok := sealer.open(sealed, m.db.Now(), name)
+	if !ok {
 		return "", models.ErrNotFound
 	}
 	return secret, nil
 }
 
-// sealer is AES-256-GCM with a key made of the session ID in the cookie (HKDF,
-// RFC 5869; the ID has 256 random bits, so it needs no salt).
-func (m *Manager) sealer(c *fiber.Ctx) (cipher.AEAD, error) {
+// sealer is that of the session ID in the cookie.
+func (m *Manager) sealer(c *fiber.Ctx) (sealer, error) {
 	id, _, ok := m.signer.idIn(c.Cookies(m.cookieName()))
 	if !ok {
-		return nil, models.ErrNotFound
+		return sealer{}, models.ErrNotFound
 	}
-	key, err := hkdf.Key(sha256.New, []byte(id), nil, "daypass secret in a session", 32)
-	if err != nil {
-		return nil, fmt.Errorf("make a key: %w", err)
-	}
-	block, err := aes.NewCipher(key)
-	if err != nil {
-		return nil, fmt.Errorf("make a cipher: %w", err)
-	}
-	return cipher.NewGCMWithRandomNonce(block)
+	return newSealer(id, "daypass secret in a session")
 }

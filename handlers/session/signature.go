@@ -1,7 +1,6 @@
 package session
 
 import (
-	"crypto/cipher"
 	"crypto/hkdf"
 	"crypto/hmac"
 	"crypto/rand"
@@ -16,10 +15,10 @@ import (
 // signer signs and verifies the value of the session cookie, byte for byte as
 // the cookie-signature package of Express does.
 type signer struct {
-	secrets [][]byte      // the first signs, all verify
-	names   []string      // fingerprints of the secrets, in the same order
-	devices [][]byte      // keys of the device cookie, in the same order
-	forms   []cipher.AEAD // those of forms that wait for a sign-in
+	secrets [][]byte // the first signs, all verify
+	names   []string // fingerprints of the secrets, in the same order
+	devices [][]byte // keys of the device cookie, in the same order
+	forms   []sealer // those of forms that wait for a sign-in
 }
 
 func newSigner(secrets []string) *signer {

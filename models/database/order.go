@@ -14,6 +14,11 @@ type Order struct {
 	Descending bool
 }
 
+// Place is the columns of a row's cursor, for a field with the name place.
+func (o Order) Place() string {
+	return `CAST(` + o.Column + ` AS TEXT) AS "place.value", ` + o.ID + ` AS "place.id"`
+}
+
 // Reversed is the opposite order.
 func (o Order) Reversed() Order {
 	o.Descending = !o.Descending
