@@ -54,8 +54,8 @@ func (a *App) requireRecent(c *fiber.Ctx) error {
 	return a.letWait(c, a.formOf(c))
 }
 
-// letWait stores a form in the session, and leads to the page that asks whether it
-// shall continue.
+// letWait stores a form in the session, and leads to the page that asks whether to
+// continue with it.
 func (a *App) letWait(c *fiber.Ctx, form waitingForm) error {
 	form.ID = rand.Text()
 	if err := a.sessions.SetSecret(c, sessionOf(c), waitingValue, form.String(), models.ConfirmedFor); err != nil {

@@ -29,7 +29,7 @@ type LoginPage struct {
 	Mistyped         int         // how often the password was wrong in this form
 	Next             string      // where to go afterwards
 	Carried          string      // a form that continues after the sign-in, encrypted
-	Form             waitingForm // the same
+	Form             waitingForm // the same, decrypted
 	Misconfiguration *Misconfiguration
 	Fields           []render.Field
 }

@@ -1,7 +1,8 @@
 // Everything works without this script. It shows times in the reader's time zone,
-// with words such as "5 minutes ago" that stay true while the page is open; it asks
-// anew for a page that the browser kept for the way back, which may be one that
-// nobody is signed in for any more.
+// with words such as "5 minutes ago" that stay true while the page is open; closes
+// what was opened; switches the theme; warns before the session ends, and leaves the
+// page when it has ended; and reloads a page that the browser kept for the way back,
+// which may be one that nobody is signed in for any more.
 "use strict";
 
 addEventListener("pagehide", () => {
