@@ -14,6 +14,14 @@ import (
 	"daypass/handlers/sitetest"
 )
 
+// joinedWords finds labels whose text is beside an element: where both are items of a
+// flex box, the space between them is not drawn.
+const joinedWords = `[...document.querySelectorAll("summary, button, a.button")].filter((label) =>
+	getComputedStyle(label).display.includes("flex") && [...label.childNodes].some((node) =>
+		node.nodeType == Node.TEXT_NODE && node.data.trim() != "" &&
+		(/\s$/.test(node.data) && node.nextElementSibling || /^\s/.test(node.data) && node.previousElementSibling?.textContent))
+).map((label) => label.outerHTML).join()`
+
 // TestEveryPageFitsItsWindow opens all that can be opened on every page of the gallery.
 // Nothing is wider than the window, and the page ends where its content ends, also with
 // the distances between lines, words and letters of WCAG 2.2, 1.4.12.
@@ -30,6 +38,9 @@ func TestEveryPageFitsItsWindow(t *testing.T) {
 			for _, name := range names {
 				w.Open(address + url.PathEscape(name))
 				w.OpenAll()
+				if joined := sitetest.Evaluate[string](w, joinedWords); joined != "" {
+					t.Errorf("%s: words are drawn without the space between them: %s", name, joined)
+				}
 				for _, spacing := range []bool{false, true} {
 					if spacing {
 						sitetest.Evaluate[any](w, `const sheet = new CSSStyleSheet();
