@@ -73,7 +73,7 @@ func TestTheLastAdministratorStaysWhoWasAMemberWhenTheFormWasSent(t *testing.T) 
 	site.AddUser("eve", models.Member)
 	eve := site.SignIn("eve")
 	site.WhileWriting(`UPDATE users SET role = CASE name WHEN 'eve' THEN 'admin' ELSE 'member' END`,
-		func() *sitetest.Answer { return eve.Post("/account/remove", "current", sitetest.Password) }, "models.(*DB).removeUser").Answers(422).Says("last administrator")
+		func() *sitetest.Answer { return eve.Post("/account/remove", "current", sitetest.Password) }, "models.(*attempts).reserve").Answers(422).Says("last administrator")
 	eve.Get("/admin").Answers(200)
 }
 

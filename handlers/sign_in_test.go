@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -62,6 +64,27 @@ func TestFailedSignInsSlowDownFurtherOnes(t *testing.T) {
 
 // TestAMadeUpCookieCostsNothing sends cookies as long as a header may be, each
 // part of which looks as if its signature had to be verified.
+// TestGuessesAtTwoServersAreCountedTogether, also those at one moment.
+func TestGuessesAtTwoServersAreCountedTogether(t *testing.T) {
+	t.Parallel()
+	site := sitetest.Start(t)
+	servers := []*sitetest.Site{site, sitetest.StartOn(t, site.File)}
+	var checked atomic.Int32
+	var wg sync.WaitGroup
+	for i := range 40 {
+		wg.Go(func() {
+			if servers[i%2].Visitor().Login("ada", "not the password").Response.StatusCode == 422 {
+				checked.Add(1)
+			}
+		})
+	}
+	wg.Wait()
+	if checked.Load() != 5 {
+		t.Errorf("of 40 guesses at one moment %d were checked", checked.Load())
+	}
+	servers[1].Visitor().Login("ada", sitetest.Password).Answers(429)
+}
+
 func TestAMadeUpCookieCostsNothing(t *testing.T) {
 	site := sitetest.Start(t)
 	mark := strings.Repeat("A", 26) + "." + strings.Repeat("B", 43)

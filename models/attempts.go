@@ -2,13 +2,16 @@ package models
 
 import (
 	"context"
+	"crypto/rand"
 	"database/sql"
 	"errors"
 	"fmt"
+	mathrand "math/rand/v2"
 	"sync"
 	"time"
 
 	"github.com/jmoiron/sqlx"
+	"golang.org/x/sync/semaphore"
 
 	"daypass/models/database"
 	"daypass/models/password"
@@ -19,90 +22,224 @@ import (
 // their outcome. So many sign-ins with the right password succeed as fast as they can
 // be hashed, and a burst of guesses gets no more attempts than the same guesses one
 // after the other.
+//
+// Each attempt has rows in the database before its password is checked, so that all
+// processes allow as many together as one alone. A row that outlives its attempt,
+// because the process was killed or the outcome could not be written, counts as a
+// failure when it expires: neither a crash nor a full disk allows a free guess.
 type attempts struct {
 	db       *database.DB
 	throttle *Throttle
 	limiter  *password.Limiter
 
 	sync.Mutex
-	ended   sync.Cond
-	open    map[string]*counter
+	queues  map[string]*queue // by key of the limit
 	waiting int
+}
 
-	// unwritten are the limits of failures that could not be counted in the
-	// database. They are written before any further password is checked, otherwise
-	// a full disk would allow unlimited guesses. Writing each attempt before its
-	// password is checked would do as well, but would cost every sign-in another
-	// write. There are never more of them than passwords are checked at a time.
-	unwritten [][]limit
+// queue is where the attempts of this process under one limit wait. Only the first of
+// them asks the database.
+type queue struct {
+	turn  *semaphore.Weighted
+	ended chan struct{} // wakes the first when an attempt has ended in this process
+	users int
 }
 
 func newAttempts(db *database.DB, throttle *Throttle, limiter *password.Limiter) *attempts {
-	a := &attempts{db: db, throttle: throttle, limiter: limiter, open: make(map[string]*counter)}
-	a.ended.L = a
-	return a
+	return &attempts{db: db, throttle: throttle, limiter: limiter, queues: make(map[string]*queue)}
 }
 
-// counter is the count of a limit while there are attempts.
-type counter struct {
-	failures
-	underWay int
+// attempt is a sign-in whose password may be checked.
+type attempt struct {
+	id     string
+	limits []limit
 }
 
-// begin waits until an attempt may run under its limits and all earlier failures are
-// written. It returns a ThrottledError if it is too early for another attempt, and a
-// BusyError if too many wait. After begin has succeeded, the caller calls end.
-func (a *attempts) begin(ctx context.Context, limits []limit) error {
+// begin waits until an attempt may run under its limits. It returns a ThrottledError if
+// it is too early for another attempt, and a BusyError if too many wait. After begin has
+// succeeded, the caller calls fail, succeed or withdraw.
+func (a *attempts) begin(ctx context.Context, limits []limit) (attempt, error) {
+	if wait, err := a.tooEarly(ctx, limits); err != nil { // without the write lock, which a flood of guesses would fight for
+		return attempt{}, err
+	} else if wait > 0 {
+		return attempt{}, &ThrottledError{After: wait}
+	}
+	ended := make(chan struct{}, 1)
+	for _, limit := range limits {
+		leave, err := a.enter(ctx, limit, ended)
+		if err != nil {
+			return attempt{}, err
+		}
+		defer leave()
+	}
+	for {
+		id, wait, err := a.reserve(ctx, limits)
+		switch {
+		case err != nil:
+			return attempt{}, err
+		case wait > 0:
+			return attempt{}, &ThrottledError{After: wait}
+		case id != "":
+			return attempt{id, limits}, nil
+		}
+		err = a.await(func() error {
+			select {
+			case <-ended:
+				return nil
+			case <-time.After(askAgainAfter + mathrand.N(askAgainAfter)): // one in another process may have ended
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		})
+		if err != nil {
+			return attempt{}, err
+		}
+	}
+}
+
+// tooEarly is how long the next attempt has to wait, or nothing.
+func (a *attempts) tooEarly(ctx context.Context, limits []limit) (wait time.Duration, err error) {
+	for _, limit := range limits {
+		stored, err := storedFailures(ctx, a.db.SQL, limit)
+		if err != nil {
+			return 0, err
+		}
+		wait = max(wait, a.throttle.wait(stored, limit.free, a.db.Now()))
+	}
+	return wait, nil
+}
+
+// enter waits in the queue of a limit until it is the first of it. From then on the end
+// of an attempt under the limit wakes it.
+func (a *attempts) enter(ctx context.Context, limit limit, ended chan struct{}) (leave func(), err error) {
+	a.Lock()
+	q := a.queues[limit.key]
+	if q == nil {
+		q = &queue{turn: semaphore.NewWeighted(1)}
+		a.queues[limit.key] = q
+	}
+	q.users++
+	a.Unlock()
+	if !q.turn.TryAcquire(1) {
+		err = a.await(func() error { return q.turn.Acquire(ctx, 1) })
+	}
 	a.Lock()
 	defer a.Unlock()
-	for {
-		if len(a.unwritten) > 0 {
-			a.Unlock()
-			err := a.writeUnwritten(ctx)
-			a.Lock()
-			if err != nil {
-				return err
-			}
-			continue
-		}
-		counters, now := make([]*counter, len(limits)), a.db.Now()
-		var wait time.Duration
-		full := false
-		for i, limit := range limits {
-			c, err := a.counter(ctx, limit)
-			if err != nil {
-				return err
-			}
-			counters[i] = c
-			wait = max(wait, a.throttle.wait(c.failures, limit.free, now))
-			full = full || c.underWay >= max(1, limit.free-a.throttle.count(c.failures, Time{Time: now}))
-		}
-		switch {
-		case wait > 0:
-			return &ThrottledError{After: wait}
-		case !full:
-			for i, c := range counters {
-				c.underWay++
-				a.open[limits[i].key] = c
-			}
-			return nil
-		case a.waiting >= int(a.limiter.Capacity):
-			return password.NewBusyError()
-		}
-		a.waiting++
-		a.ended.Wait()
-		a.waiting--
+	if err != nil {
+		a.forget(limit, q)
+		return nil, err
+	}
+	q.ended = ended
+	return func() {
+		a.Lock()
+		defer a.Unlock()
+		q.ended = nil
+		q.turn.Release(1)
+		a.forget(limit, q)
+	}, nil
+}
+
+// forget removes a queue that nobody uses any more. The caller holds the lock.
+func (a *attempts) forget(limit limit, q *queue) {
+	if q.users--; q.users == 0 {
+		delete(a.queues, limit.key)
 	}
 }
 
-// counter returns the count of a limit: the one in use, or else the stored one.
-func (a *attempts) counter(ctx context.Context, limit limit) (*counter, error) {
-	if c, ok := a.open[limit.key]; ok {
-		return c, nil
+// await runs wait, or returns a BusyError if too many wait already.
+func (a *attempts) await(wait func() error) error {
+	a.Lock()
+	if a.waiting >= int(a.limiter.Capacity) {
+		a.Unlock()
+		return password.NewBusyError()
 	}
-	stored, err := storedFailures(ctx, a.db.SQL, limit)
-	return &counter{failures: stored}, err
+	a.waiting++
+	a.Unlock()
+	defer func() {
+		a.Lock()
+		a.waiting--
+		a.Unlock()
+	}()
+	return wait()
 }
+
+// wake lets those who are first under the limits of an attempt that has ended ask again.
+func (a *attempts) wake(limits []limit) {
+	a.Lock()
+	defer a.Unlock()
+	for _, limit := range limits {
+		if q := a.queues[limit.key]; q != nil {
+			select {
+			case q.ended <- struct{}{}:
+			default: // nobody is first yet, or was woken already
+			}
+		}
+	}
+}
+
+// reserve stores an attempt, if it may run now, and returns its ID, or how long it is
+// too early for it. It returns neither if other attempts have to end first.
+func (a *attempts) reserve(ctx context.Context, limits []limit) (id string, wait time.Duration, err error) {
+	err = a.db.WriteUnsynced(ctx, func(tx *sqlx.Tx) error {
+		id, wait = "", 0
+		full := false
+		for _, limit := range limits {
+			stored, underWay, err := a.current(ctx, tx, limit)
+			if err != nil {
+				return err
+			}
+			wait = max(wait, a.throttle.wait(stored, limit.free, a.db.Now()))
+			full = full || underWay >= max(1, limit.free-a.throttle.count(stored, a.db.Time()))
+		}
+		if wait > 0 || full {
+			return nil
+		}
+		id = rand.Text()
+		for _, limit := range limits {
+			_, err := tx.ExecContext(ctx, `INSERT INTO attempts (key, id, until) VALUES ($1, $2, $3)`, limit.key, id, Time{Time: a.db.Time().Add(attemptLifetime)})
+			if err != nil {
+				return fmt.Errorf("begin a sign-in: %w", err)
+			}
+		}
+		return nil
+	})
+	return id, wait, err
+}
+
+// current returns the count of a limit, and how many attempts are under way. Until the
+// transaction ends, no other one changes either.
+func (a *attempts) current(ctx context.Context, tx *sqlx.Tx, limit limit) (stored failures, underWay int, err error) {
+	if err := a.db.Alone(ctx, tx, limit.key); err != nil {
+		return failures{}, 0, err
+	}
+	if stored, err = storedFailures(ctx, tx, limit); err != nil {
+		return failures{}, 0, err
+	}
+	now := a.db.Time()
+	var counted struct{ Live, Total int }
+	err = tx.GetContext(ctx, &counted, `SELECT COUNT(CASE WHEN until > $1 AND until <= $2 THEN 1 END) AS live, COUNT(*) AS total FROM attempts WHERE key = $3`,
+		now, latestUntil(now), limit.key)
+	if err != nil {
+		return failures{}, 0, fmt.Errorf("count sign-ins: %w", err)
+	}
+	expired := counted.Total - counted.Live
+	if expired == 0 {
+		return stored, counted.Live, nil
+	}
+	for range expired {
+		stored = a.throttle.add(stored, limit.free, now)
+	}
+	if err := store(ctx, tx, limit, stored); err != nil {
+		return failures{}, 0, err
+	}
+	_, err = tx.ExecContext(ctx, `DELETE FROM attempts WHERE key = $1 AND NOT (until > $2 AND until <= $3)`, limit.key, now, latestUntil(now))
+	return stored, counted.Live, err
+}
+
+// latestUntil is the latest time at which an attempt that is under way now expires. A
+// later one was stored before the clock was set back.
+func latestUntil(now Time) Time { return Time{Time: now.Add(attemptLifetime + maxClockSkew)} }
 
 // storedFailures returns the count that is stored for a limit.
 func storedFailures(ctx context.Context, from sqlx.QueryerContext, limit limit) (stored failures, err error) {
@@ -113,100 +250,81 @@ func storedFailures(ctx context.Context, from sqlx.QueryerContext, limit limit) 
 	return stored, nil
 }
 
-// outcome is how an attempt ended.
-type outcome int
-
-const (
-	undecided outcome = iota // the password was not checked
-	failed
-	unwritten // failed, but not counted in the database yet
-	succeeded
-)
-
-// end removes an attempt from its limits, counts its outcome, and wakes those who wait.
-func (a *attempts) end(limits []limit, how outcome) {
-	a.Lock()
-	defer a.Unlock()
-	for _, limit := range limits {
-		c := a.open[limit.key]
-		c.underWay--
-		switch {
-		case how == failed || how == unwritten:
-			c.failures = a.throttle.add(c.failures, limit.free, a.db.Time())
-		case how == succeeded && !limit.shared:
-			c.failures = failures{}
-		}
-		if c.underWay == 0 {
-			delete(a.open, limit.key)
-		}
+// store stores the count of a limit.
+func store(ctx context.Context, tx *sqlx.Tx, limit limit, counted failures) error {
+	_, err := tx.ExecContext(ctx, `INSERT INTO failures (key, last, forgiven) VALUES ($1, $2, $3)
+		ON CONFLICT (key) DO UPDATE SET last = excluded.last, forgiven = excluded.forgiven`, limit.key, counted.Last, counted.Forgiven)
+	if err != nil {
+		return fmt.Errorf("count a failed sign-in: %w", err)
 	}
-	if how == unwritten {
-		a.unwritten = append(a.unwritten, limits)
-	}
-	a.ended.Broadcast()
+	return nil
 }
 
-// writeUnwritten counts the failures that are not counted in the database yet.
-func (a *attempts) writeUnwritten(ctx context.Context) error {
-	return a.db.TakeTurn(ctx, func() error { // so that no other goroutine writes the same
-		a.Lock()
-		all := a.unwritten
-		a.Unlock()
-		if len(all) == 0 {
-			return nil
-		}
-		err := a.db.Commit(ctx, func(tx *sqlx.Tx) error {
-			for _, limits := range all {
-				if err := a.countFailure(ctx, tx, limits); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
+// remove removes an attempt from a limit, and tells whether it had not expired and been
+// counted before.
+func (a *attempts) remove(ctx context.Context, tx *sqlx.Tx, of attempt, limit limit) (removed bool, err error) {
+	err = database.ExecOne(ctx, tx, `DELETE FROM attempts WHERE key = $1 AND id = $2`, limit.key, of.id)
+	if errors.Is(err, ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// fail counts an attempt with a wrong password, in the transaction that records it. The
+// caller calls wake when that is committed.
+func (a *attempts) fail(ctx context.Context, tx *sqlx.Tx, failed attempt) error {
+	for _, limit := range failed.limits {
+		counted, _, err := a.current(ctx, tx, limit)
 		if err != nil {
 			return err
 		}
-		a.Lock()
-		defer a.Unlock()
-		a.unwritten = a.unwritten[len(all):]
-		return nil
-	})
-}
-
-// countFailure adds a failure to its limits.
-func (a *attempts) countFailure(ctx context.Context, tx *sqlx.Tx, limits []limit) error {
-	for _, limit := range limits {
-		stored, err := storedFailures(ctx, tx, limit)
+		removed, err := a.remove(ctx, tx, failed, limit)
+		if err == nil && removed {
+			err = store(ctx, tx, limit, a.throttle.add(counted, limit.free, a.db.Time()))
+		}
 		if err != nil {
 			return err
-		}
-		counted := a.throttle.add(stored, limit.free, a.db.Time())
-		if _, err := tx.ExecContext(ctx, `INSERT INTO failures (key, last, forgiven) VALUES ($1, $2, $3)
-			ON CONFLICT (key) DO UPDATE SET last = excluded.last, forgiven = excluded.forgiven`, limit.key, counted.Last, counted.Forgiven); err != nil {
-			return fmt.Errorf("count a failed sign-in: %w", err)
 		}
 	}
 	return nil
 }
 
-// forgive clears the counts that are not shared, because their owner has signed in.
-// Usually there is nothing to clear, and nothing is written.
+// succeed ends an attempt with the right password, and clears the counts that are not
+// shared, because their owner has signed in.
+func (a *attempts) succeed(ctx context.Context, succeeded attempt) error {
+	return a.end(ctx, succeeded, true)
+}
+
+// forgive clears the counts that are not shared.
 func (a *attempts) forgive(ctx context.Context, limits []limit) error {
-	for _, limit := range limits {
-		if limit.shared {
-			continue
-		}
-		var failures bool
-		if err := a.db.SQL.GetContext(ctx, &failures, `SELECT EXISTS (SELECT 1 FROM failures WHERE key = $1)`, limit.key); err != nil {
-			return err
-		}
-		if failures {
-			if _, err := a.db.Exec(ctx, `DELETE FROM failures WHERE key = $1`, limit.key); err != nil {
+	return a.end(ctx, attempt{limits: limits}, true)
+}
+
+// withdraw ends an attempt whose password was not checked.
+func (a *attempts) withdraw(ctx context.Context, withdrawn attempt) error {
+	return a.end(ctx, withdrawn, false)
+}
+
+func (a *attempts) end(ctx context.Context, ended attempt, clear bool) error {
+	err := a.db.WriteUnsynced(ctx, func(tx *sqlx.Tx) error {
+		for _, limit := range ended.limits {
+			if err := a.db.Alone(ctx, tx, limit.key); err != nil {
 				return err
 			}
+			if _, err := a.remove(ctx, tx, ended, limit); err != nil {
+				return fmt.Errorf("end a sign-in: %w", err)
+			}
+			if !clear || limit.shared {
+				continue
+			}
+			if _, err := tx.ExecContext(ctx, `DELETE FROM failures WHERE key = $1`, limit.key); err != nil {
+				return fmt.Errorf("clear failed sign-ins: %w", err)
+			}
 		}
-	}
-	return nil
+		return nil
+	})
+	a.wake(ended.limits)
+	return err
 }
 
 // forgivenBefore returns a time. Counts that are forgiven by then can be deleted: it

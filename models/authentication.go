@@ -15,9 +15,10 @@ import (
 
 // recordFailure records and counts a wrong password. The user is nil if nobody has
 // the username. What was entered is not stored, because people enter passwords there.
-func (db *DB) recordFailure(ctx context.Context, kind Kind, user *User, limits []limit, from ClientInfo) error {
+func (db *DB) recordFailure(ctx context.Context, kind Kind, user *User, failed attempt, from ClientInfo) error {
+	defer db.attempts.wake(failed.limits)
 	return db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, record record) error {
-		if err := db.attempts.countFailure(ctx, tx, limits); err != nil {
+		if err := db.attempts.fail(ctx, tx, failed); err != nil {
 			return err
 		}
 		return record(kind, user)
@@ -100,38 +101,33 @@ func (db *DB) verify(ctx context.Context, failure Kind, user *User, account, pla
 			stored = db.dummyHash
 		}
 	}
-	limits := db.Throttle.limits(account, from)
-	if err := db.attempts.begin(ctx, limits); err != nil {
+	attempt, err := db.attempts.begin(ctx, db.Throttle.limits(account, from))
+	if err != nil {
 		if errors.As(err, new(*ThrottledError)) {
 			db.throttled.Add(1)
 		}
 		return err
 	}
-	how := undecided
-	defer func() { db.attempts.end(limits, how) }()
 	var matches bool
 	err = db.limiter.Run(ctx, func() error {
 		matches = stored.Matches(plaintext)
 		return nil
 	})
 	if err != nil {
-		return err
+		return errors.Join(err, db.attempts.withdraw(context.WithoutCancel(ctx), attempt))
 	}
 	if !matches || user == nil || user.Disabled {
-		if err := db.recordFailure(ctx, failure, user, limits, from); err != nil {
-			how = unwritten
+		if err := db.recordFailure(ctx, failure, user, attempt, from); err != nil {
 			return err
 		}
-		how = failed
 		if failure == SignInFailed {
 			db.failed.Add(1)
 		}
 		return ErrRefused
 	}
-	if err := db.attempts.forgive(ctx, limits); err != nil {
+	if err := db.attempts.succeed(ctx, attempt); err != nil {
 		return err
 	}
-	how = succeeded
 	if stored.Outdated() {
 		return db.rehash(ctx, user, plaintext)
 	}

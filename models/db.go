@@ -140,7 +140,7 @@ func (db *DB) Close() error {
 	if db.stop != nil {
 		db.stop()
 		db.running.Wait()
-		unwritten = errors.Join(db.writeLastSeen(context.Background()), db.attempts.writeUnwritten(context.Background()))
+		unwritten = db.writeLastSeen(context.Background())
 	}
 	if errors.Is(unwritten, database.ErrReplaced) {
 		unwritten = nil

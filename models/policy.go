@@ -44,6 +44,18 @@ var DefaultThrottle = Throttle{Account: 5, Address: 20, Delay: time.Second, Long
 // can be hashed before it is forgiven anyway.
 const maxFailures = 100_000
 
+const (
+	// attemptLifetime is how long the check of a password may take: several times what
+	// the longest queue of the limiter does. Then the process that began it is taken for
+	// killed, and others stop waiting for it.
+	attemptLifetime = 30 * time.Second
+	// askAgainAfter is how often a sign-in that waits for those of another process asks
+	// whether they have ended: about as long as a hash takes, and up to twice that.
+	askAgainAfter = 25 * time.Millisecond
+	// maxClockSkew is how far the clocks of two machines may be apart.
+	maxClockSkew = time.Minute
+)
+
 // PasswordTokenLifetime is how long a link works with which a person sets a password
 // (ASVS 5.0, 6.4.1: an initial secret is short-lived and used once).
 const PasswordTokenLifetime = 24 * time.Hour

@@ -3,6 +3,7 @@ package database
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 
@@ -16,6 +17,45 @@ var ErrNotFound = errors.New("not found")
 func (db *DB) Write(ctx context.Context, change func(*sqlx.Tx) error) error {
 	return db.TakeTurn(ctx, func() error { return db.Commit(ctx, change) })
 }
+
+// WriteUnsynced is Write without waiting until the disk has the change: a killed process
+// loses nothing, but a power cut may take back the last such changes.
+func (db *DB) WriteUnsynced(ctx context.Context, change func(*sqlx.Tx) error) error {
+	return db.TakeTurn(ctx, func() error {
+		conn, err := db.SQL.Connx(ctx)
+		if err != nil {
+			return fmt.Errorf("begin: %w", err)
+		}
+		defer conn.Close()
+		if _, err := conn.ExecContext(ctx, `PRAGMA synchronous = NORMAL`); err != nil {
+			return fmt.Errorf("begin: %w", err)
+		}
+		defer func() {
+			if _, err := conn.ExecContext(context.WithoutCancel(ctx), `PRAGMA synchronous = FULL`); err != nil {
+				conn.Raw(func(any) error { return driver.ErrBadConn }) // never used again
+			}
+		}()
+		tx, err := conn.BeginTxx(ctx, nil)
+		if err != nil {
+			return fmt.Errorf("begin: %w", err)
+		}
+		defer tx.Rollback() // does nothing after Commit
+		if err := change(tx); err != nil {
+			return err
+		}
+		if err := db.checkFiles(); err != nil {
+			return err
+		}
+		if err := tx.Commit(); err != nil {
+			return fmt.Errorf("commit: %w", err)
+		}
+		return nil
+	})
+}
+
+// Alone keeps other transactions that ask for the same waiting until this one ends. On
+// SQLite the write lock does.
+func (db *DB) Alone(context.Context, *sqlx.Tx, string) error { return nil }
 
 // Exec runs one statement that writes.
 func (db *DB) Exec(ctx context.Context, statement string, args ...any) (result sql.Result, err error) {
