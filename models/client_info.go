@@ -29,10 +29,18 @@ const byCommandLine = "command line"
 // ErrNotAdmin says that the author of an action on another user is no longer an administrator.
 var ErrNotAdmin = errors.New("no administrator any more")
 
+// administrators is what transactions name that change who administers the site, or act
+// as one of them. They run one after the other: an act by somebody who is an administrator
+// no more would stay.
+const administrators = "administrators"
+
 // authorName returns the name of the author, who must still be an administrator to act on another user.
-func authorName(ctx context.Context, tx *sqlx.Tx, from ClientInfo) (name string, err error) {
+func (db *DB) authorName(ctx context.Context, tx *sqlx.Tx, from ClientInfo) (name string, err error) {
 	if from.Author == "" || from.Author == byCommandLine {
 		return from.Author, nil
+	}
+	if err := db.Alone(ctx, tx, administrators); err != nil {
+		return "", err
 	}
 	err = tx.GetContext(ctx, &name, `SELECT name FROM users WHERE id = $1 AND role = $2 AND NOT disabled`, from.Author, Admin)
 	if errors.Is(err, sql.ErrNoRows) {

@@ -122,7 +122,8 @@ func (db *DB) writeWithEvents(ctx context.Context, from ClientInfo, change func(
 	var happened []line
 	var author string
 	err := db.Write(ctx, func(tx *sqlx.Tx) (err error) {
-		if author, err = authorName(ctx, tx, from); err != nil {
+		happened = nil // of a try before
+		if author, err = db.authorName(ctx, tx, from); err != nil {
 			return err
 		}
 		return change(tx, func(kind Kind, user *User) error {
@@ -133,6 +134,14 @@ func (db *DB) writeWithEvents(ctx context.Context, from ClientInfo, change func(
 				event.UserID, name = &user.ID, user.Name
 			}
 			happened = append(happened, line{kind, name})
+			if user != nil {
+				err = lockUser(ctx, tx, user.ID)
+			} else {
+				err = db.Alone(ctx, tx, "events of nobody")
+			}
+			if err != nil {
+				return err
+			}
 			return addEvent(ctx, tx, event)
 		})
 	})
@@ -146,7 +155,7 @@ func (db *DB) writeWithEvents(ctx context.Context, from ClientInfo, change func(
 }
 
 // addEvent adds an event, or counts it in the row of a similar one that is less than
-// a minute old. Failed sign-ins with unknown usernames get that number of rows per
+// a minute old, which no other transaction adds or counts meanwhile. Failed sign-ins with unknown usernames get that number of rows per
 // hour, not per minute, because anybody can cause as many as the server can hash. A
 // failed sign-in is not counted in a row from before the user's latest sign-in,
 // because the dashboard shows the failures since then.

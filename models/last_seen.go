@@ -1,9 +1,11 @@
 package models
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 	"sync"
 
 	"github.com/jmoiron/sqlx"
@@ -12,10 +14,16 @@ import (
 // lastSeen holds when sessions were last seen, as far as the database does not know yet.
 type lastSeen struct {
 	sync.Mutex
-	seen map[string]Time // by session ID
+	seen map[string]seen // by session ID
 }
 
-func newLastSeen() *lastSeen { return &lastSeen{seen: make(map[string]Time)} }
+// seen is when a session was last seen, and whose it is.
+type seen struct {
+	user string
+	at   Time
+}
+
+func newLastSeen() *lastSeen { return &lastSeen{seen: make(map[string]seen)} }
 
 // touch remembers that a session was seen, if it was not within the last minute.
 func (m *lastSeen) touch(session *Session, now Time) {
@@ -24,7 +32,7 @@ func (m *lastSeen) touch(session *Session, now Time) {
 	}
 	m.Lock()
 	defer m.Unlock()
-	m.seen[session.ID] = now
+	m.seen[session.ID] = seen{session.User.ID, now}
 	session.Seen = now
 }
 
@@ -32,21 +40,21 @@ func (m *lastSeen) touch(session *Session, now Time) {
 func (m *lastSeen) later(id string, written Time) Time {
 	m.Lock()
 	defer m.Unlock()
-	if seen, ok := m.seen[id]; ok && seen.After(written.Time) {
-		return seen
+	if seen, ok := m.seen[id]; ok && seen.at.After(written.Time) {
+		return seen.at
 	}
 	return written
 }
 
 // unwritten returns what the database does not know yet.
-func (m *lastSeen) unwritten() map[string]Time {
+func (m *lastSeen) unwritten() map[string]seen {
 	m.Lock()
 	defer m.Unlock()
 	return maps.Clone(m.seen)
 }
 
 // forget drops what was written, unless the session was seen again meanwhile.
-func (m *lastSeen) forget(written map[string]Time) {
+func (m *lastSeen) forget(written map[string]seen) {
 	m.Lock()
 	defer m.Unlock()
 	for id, at := range written {
@@ -62,25 +70,27 @@ func (db *DB) Touch(session *Session) {
 	db.lastSeen.touch(session, db.Time())
 }
 
-// setLastActive writes when the user of a session was last seen.
-func setLastActive(ctx context.Context, tx *sqlx.Tx, session string, at Time) error {
-	_, err := tx.ExecContext(ctx, `UPDATE users SET last_active = CAST($1 AS BIGINT) WHERE id = (SELECT user_id FROM sessions WHERE id = $2) AND last_active < $1`, at, session)
+// setLastActive writes when a user was last seen.
+func setLastActive(ctx context.Context, tx *sqlx.Tx, user string, at Time) error {
+	_, err := tx.ExecContext(ctx, `UPDATE users SET last_active = $1 WHERE id = $2 AND last_active < $1`, at, user)
 	return err
 }
 
-// writeLastSeen writes when sessions were last seen, all in one transaction. It is
-// an UPDATE: a session that has ended meanwhile stays ended.
+// writeLastSeen writes when sessions were last seen, all in one transaction, user by
+// user in the order that lockUser asks for. It is an UPDATE: a session that has ended
+// meanwhile stays ended.
 func (db *DB) writeLastSeen(ctx context.Context) error {
 	seen := db.lastSeen.unwritten()
 	if len(seen) == 0 {
 		return nil
 	}
+	ids := slices.SortedFunc(maps.Keys(seen), func(a, b string) int { return cmp.Or(cmp.Compare(seen[a].user, seen[b].user), cmp.Compare(a, b)) })
 	err := db.Write(ctx, func(tx *sqlx.Tx) error {
-		for id, at := range seen {
-			if _, err := tx.ExecContext(ctx, `UPDATE sessions SET seen = $1 WHERE id = $2 AND seen < $1`, at, id); err != nil {
+		for _, id := range ids {
+			if err := setLastActive(ctx, tx, seen[id].user, seen[id].at); err != nil {
 				return err
 			}
-			if err := setLastActive(ctx, tx, id, at); err != nil {
+			if _, err := tx.ExecContext(ctx, `UPDATE sessions SET seen = $1 WHERE id = $2 AND seen < $1`, seen[id].at, id); err != nil {
 				return err
 			}
 		}

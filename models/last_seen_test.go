@@ -17,7 +17,7 @@ func TestASessionSeenDuringAWriteIsWrittenAgain(t *testing.T) {
 	writing := seen.unwritten()
 	seen.touch(session, database.UnixTime(1120))
 	seen.forget(writing)
-	if left := seen.unwritten()["one"]; left.Unix() != 1120 || session.Seen.Unix() != 1120 {
+	if left := seen.unwritten()["one"].at; left.Unix() != 1120 || session.Seen.Unix() != 1120 {
 		t.Errorf("left to write is %d, and the session was seen at %d", left.Unix(), session.Seen.Unix())
 	}
 	if later := seen.later("one", database.UnixTime(1130)); later.Unix() != 1130 {

@@ -54,6 +54,9 @@ func (db *DB) NewPasswordToken(ctx context.Context, user *User, from ClientInfo)
 }
 
 func (db *DB) insertPasswordToken(ctx context.Context, tx *sqlx.Tx, user *User, author string) (string, error) {
+	if err := lockUser(ctx, tx, user.ID); err != nil {
+		return "", err
+	}
 	token := rand.Text()
 	err := database.ExecOne(ctx, tx, `INSERT INTO links (key, expires, author_id, user_id) SELECT CAST($1 AS TEXT), CAST($2 AS BIGINT), CAST($3 AS TEXT), id FROM users WHERE id = $4 AND NOT disabled
 		ON CONFLICT (user_id) DO UPDATE SET key = excluded.key, expires = excluded.expires, author_id = excluded.author_id`,
@@ -103,6 +106,9 @@ func (db *DB) UsePasswordToken(ctx context.Context, token, plaintext string, fro
 		return nil, err
 	}
 	err = db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, record record) error {
+		if err := lockUser(ctx, tx, user.ID); err != nil {
+			return err
+		}
 		if err := database.ExecOne(ctx, tx, `DELETE FROM links WHERE `+passwordTokenValid, passwordTokenKey(token), db.Time()); err != nil {
 			return err
 		}

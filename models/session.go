@@ -2,7 +2,6 @@ package models
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"math"
@@ -12,7 +11,6 @@ import (
 	"github.com/jmoiron/sqlx"
 
 	"daypass/models/database"
-	"daypass/models/password"
 )
 
 // Session is one sign-in that is still valid.
@@ -74,16 +72,18 @@ func (db *DB) AddSession(ctx context.Context, in SignIn) (*Session, error) {
 		Created: now, Seen: now, Expires: Time{Time: now.Add(in.Lifetime)}, User: *in.User,
 	}
 	err := db.writeWithEvents(ctx, in.From, func(tx *sqlx.Tx, record record) error {
-		err := database.ExecOne(ctx, tx, `INSERT INTO sessions (id, signer, address, browser, version, device, created, seen, expires, user_id)
-			SELECT $1, $2, $3, $4, $5, $6, CAST($7 AS BIGINT), CAST($7 AS BIGINT), CAST($8 AS BIGINT), id FROM users WHERE id = $9 AND password = $10 AND NOT disabled`,
-			session.ID, session.Signer, session.Address, session.Browser, session.Version, session.Device, now, session.Expires, in.User.ID, password.PHC(in.User.Password))
-		if errors.Is(err, ErrNotFound) {
+		if err := holdUser(ctx, tx, in.User); errors.Is(err, ErrNotFound) {
 			return ErrRefused
+		} else if err != nil {
+			return err
 		}
+		_, err := tx.ExecContext(ctx, `INSERT INTO sessions (id, signer, address, browser, version, device, created, seen, expires, user_id)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+			session.ID, session.Signer, session.Address, session.Browser, session.Version, session.Device, now, now, session.Expires, in.User.ID)
 		if err != nil {
 			return err
 		}
-		if err := setLastActive(ctx, tx, session.ID, now); err != nil {
+		if err := setLastActive(ctx, tx, in.User.ID, now); err != nil {
 			return err
 		}
 		if err := useDevice(ctx, tx, in.User, in.Device, now); err != nil {
@@ -275,7 +275,7 @@ func (db *DB) EndSession(ctx context.Context, session *Session, from ClientInfo)
 
 func (db *DB) endOne(ctx context.Context, session *Session, kind Kind, from ClientInfo) error {
 	return db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, record record) error {
-		ended, err := endSessions(ctx, tx, `id = $1`, session.ID)
+		ended, err := endSessionsOf(ctx, tx, &session.User, `id = $1`, session.ID)
 		if err != nil {
 			return err
 		}
@@ -290,7 +290,7 @@ func (db *DB) endOne(ctx context.Context, session *Session, kind Kind, from Clie
 // no such session.
 func (db *DB) EndSessionOf(ctx context.Context, user *User, id string, from ClientInfo) error {
 	return db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, record record) error {
-		ended, err := endSessions(ctx, tx, `id = $1 AND user_id = $2`, id, user.ID)
+		ended, err := endSessionsOf(ctx, tx, user, `id = $1 AND user_id = $2`, id, user.ID)
 		if err != nil {
 			return err
 		}
@@ -319,19 +319,27 @@ func (db *DB) SessionsByID(ctx context.Context, ids []string, of *User) ([]Sessi
 func (db *DB) EndSessions(ctx context.Context, ids []string, of *User, from ClientInfo) (ended int, err error) {
 	err = db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, record record) error {
 		ended = 0
-		for _, id := range ids {
-			var user User
-			err := tx.GetContext(ctx, &user, `SELECT `+userColumns+` FROM users WHERE id = (SELECT user_id FROM sessions WHERE id = $1)`, id)
-			if errors.Is(err, sql.ErrNoRows) || err == nil && of != nil && user.ID != of.ID {
-				continue
-			}
+		where := database.Conditions{}
+		where.AddIn(`s.id`, ids)
+		if of != nil {
+			where.Add(true, `s.user_id = `, of.ID)
+		}
+		var found []struct {
+			ID   string
+			User User
+		}
+		if err := tx.SelectContext(ctx, &found, `SELECT s.id, u.id AS "user.id", u.name AS "user.name"`+sessionTables+where.Where()+` ORDER BY u.id, s.id`, where.Values...); err != nil {
+			return err
+		}
+		for _, session := range found {
+			count, err := endSessionsOf(ctx, tx, &session.User, `id = $1`, session.ID)
 			if err != nil {
 				return err
 			}
-			if _, err := endSessions(ctx, tx, `id = $1`, id); err != nil {
-				return err
+			if count == 0 { // meanwhile
+				continue
 			}
-			if err := record(SessionEnded, &user); err != nil {
+			if err := record(SessionEnded, &session.User); err != nil {
 				return err
 			}
 			ended++
@@ -389,15 +397,28 @@ func endAccess(ctx context.Context, tx *sqlx.Tx, user *User, except string) (int
 		}
 		return endSessions(ctx, tx, `id <> $1`, except)
 	}
+	if err := lockUser(ctx, tx, user.ID); err != nil {
+		return 0, err
+	}
 	if _, err := tx.ExecContext(ctx, `DELETE FROM links WHERE user_id = $1`, user.ID); err != nil {
 		return 0, err
 	}
 	return endSessions(ctx, tx, `user_id = $1 AND id <> $2`, user.ID, except)
 }
 
+// endSessionsOf is endSessions for one user's sessions. It locks the user first, as
+// AddSession does, so that of a sign-in and a sign-out one waits for the other.
+func endSessionsOf(ctx context.Context, tx *sqlx.Tx, user *User, condition string, args ...any) (int64, error) {
+	if err := lockUser(ctx, tx, user.ID); err != nil {
+		return 0, err
+	}
+	return endSessions(ctx, tx, condition, args...)
+}
+
 // endSessions ends the sessions for which condition holds, with everything stored in
 // them, and returns how many there were. Besides Sweep, nothing else deletes sessions:
-// what has to happen when one ends belongs here.
+// what has to happen when one ends belongs here. Whoever ends those of one user calls
+// endSessionsOf.
 func endSessions(ctx context.Context, tx *sqlx.Tx, condition string, args ...any) (int64, error) {
 	if _, err := tx.ExecContext(ctx, `DELETE FROM `+database.PayloadTable+` WHERE k IN (SELECT id FROM sessions WHERE `+condition+`)`, args...); err != nil {
 		return 0, err

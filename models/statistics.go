@@ -95,6 +95,9 @@ func excuseMistyping(ctx context.Context, tx *sqlx.Tx, session *Session, in Sign
 // returns ErrNotFound if they are not those that the user was shown.
 func (db *DB) Acknowledge(ctx context.Context, session *Session, shown int, from ClientInfo) error {
 	return db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, record record) error {
+		if err := lockUser(ctx, tx, session.User.ID); err != nil { // no failure is added that was not shown
+			return err
+		}
 		attention, err := needsAttention(ctx, tx, session)
 		if err != nil {
 			return err

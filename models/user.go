@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/jmoiron/sqlx"
 
@@ -284,6 +285,11 @@ func (db *DB) addUser(ctx context.Context, asked NewUser, from ClientInfo, condi
 		return nil, err
 	}
 	err = db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, record record) error {
+		if condition == firstOnly {
+			if err := db.Alone(ctx, tx, "first user"); err != nil {
+				return err
+			}
+		}
 		if err := insertUser(ctx, tx, user, compared, condition); err != nil {
 			return err
 		}
@@ -304,7 +310,7 @@ func (db *DB) addUser(ctx context.Context, asked NewUser, from ClientInfo, condi
 // administrator would be left.
 func (db *DB) SetDisabled(ctx context.Context, user *User, disabled bool, from ClientInfo) error {
 	return db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, record record) error {
-		return requireAdminLeft(ctx, tx, func() error { return setDisabled(ctx, tx, record, user, disabled) })
+		return db.requireAdminLeft(ctx, tx, func() error { return setDisabled(ctx, tx, record, user, disabled) })
 	})
 }
 
@@ -314,8 +320,8 @@ func (db *DB) SetDisabled(ctx context.Context, user *User, disabled bool, from C
 func (db *DB) SetAllDisabled(ctx context.Context, ids []string, disabled bool, from ClientInfo) (changed int, err error) {
 	err = db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, record record) error {
 		changed = 0
-		return requireAdminLeft(ctx, tx, func() error {
-			for _, id := range ids {
+		return db.requireAdminLeft(ctx, tx, func() error {
+			for _, id := range slices.Sorted(slices.Values(ids)) {
 				var user User
 				err := tx.GetContext(ctx, &user, `SELECT `+userColumns+` FROM users WHERE id = $1 AND disabled <> $2`, id, disabled)
 				if errors.Is(err, sql.ErrNoRows) {
@@ -360,7 +366,7 @@ func (db *DB) SetRole(ctx context.Context, user *User, role Role, from ClientInf
 	}
 	return db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, record record) error {
 		changed := false
-		err := requireAdminLeft(ctx, tx, func() (err error) {
+		err := db.requireAdminLeft(ctx, tx, func() (err error) {
 			changed, err = updateUser(ctx, tx, user, `role`, role)
 			return err
 		})
@@ -376,11 +382,29 @@ func (db *DB) SetRole(ctx context.Context, user *User, role Role, from ClientInf
 	})
 }
 
+// lockUser lets no other transaction change a user until this one ends, nor conclude
+// anything from what the user is now. A transaction locks its user before it touches
+// anything of that user, and several users in order of their IDs: transactions that
+// wait for each other in a circle have to be repeated.
+func lockUser(ctx context.Context, tx *sqlx.Tx, id string) error {
+	_, err := tx.ExecContext(ctx, `UPDATE users SET version = version WHERE id = $1`, id)
+	return err
+}
+
+// holdUser is lockUser for a user who may sign in with the same password as when the
+// user was read. For any other it returns ErrNotFound.
+func holdUser(ctx context.Context, tx *sqlx.Tx, user *User) error {
+	return database.ExecOne(ctx, tx, `UPDATE users SET version = version WHERE id = $1 AND password = $2 AND NOT disabled`, user.ID, password.PHC(user.Password))
+}
+
 // updateUser gives a column of a user another value, and tells whether it had another
 // one before: what changes nothing is no event. It returns ErrNotFound if the user was
 // removed.
 func updateUser(ctx context.Context, tx *sqlx.Tx, user *User, column string, value any) (changed bool, err error) {
 	var found int
+	if err := lockUser(ctx, tx, user.ID); err != nil {
+		return false, err
+	}
 	err = tx.GetContext(ctx, &found, `SELECT COUNT(*) FROM users WHERE id = $1 AND `+column+` = $2`, user.ID, value)
 	if err != nil || found > 0 {
 		return false, err
@@ -428,9 +452,11 @@ func (db *DB) RemoveSelf(ctx context.Context, session *Session, plaintext string
 		return err
 	}
 	return db.removeUser(ctx, &session.User, from, func(tx *sqlx.Tx) error {
+		if err := holdUser(ctx, tx, &session.User); err != nil {
+			return err
+		}
 		var holds bool
-		err := tx.GetContext(ctx, &holds, `SELECT EXISTS (SELECT 1 FROM sessions s JOIN users u ON u.id = s.user_id
-			WHERE s.id = $1 AND u.password = $2 AND NOT u.disabled)`, session.ID, password.PHC(session.User.Password))
+		err := tx.GetContext(ctx, &holds, `SELECT EXISTS (SELECT 1 FROM sessions WHERE id = $1)`, session.ID)
 		if err == nil && !holds {
 			return ErrNotFound // the session ended, or the user was disabled or got another password, during Confirm
 		}
@@ -441,13 +467,15 @@ func (db *DB) RemoveSelf(ctx context.Context, session *Session, plaintext string
 // removeUser removes a user if the transaction in which that happens still allows it.
 func (db *DB) removeUser(ctx context.Context, user *User, from ClientInfo, allowed func(*sqlx.Tx) error) error {
 	err := db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, record record) error {
-		if err := allowed(tx); err != nil {
-			return err
-		}
-		if _, err := endAccess(ctx, tx, user, ""); err != nil {
-			return err
-		}
-		err := requireAdminLeft(ctx, tx, func() error { return database.ExecOne(ctx, tx, `DELETE FROM users WHERE id = $1`, user.ID) })
+		err := db.requireAdminLeft(ctx, tx, func() error {
+			if err := allowed(tx); err != nil {
+				return err
+			}
+			if _, err := endAccess(ctx, tx, user, ""); err != nil {
+				return err
+			}
+			return database.ExecOne(ctx, tx, `DELETE FROM users WHERE id = $1`, user.ID)
+		})
 		if err != nil {
 			return err
 		}
@@ -462,8 +490,12 @@ func (db *DB) removeUser(ctx context.Context, user *User, from ClientInfo, allow
 // requireAdminLeft makes a change that may affect an administrator. It returns
 // ErrLastAdmin if there was an enabled administrator before and there is none after.
 // Both are read in the transaction of the change, because what a caller read earlier
-// may be outdated.
-func requireAdminLeft(ctx context.Context, tx *sqlx.Tx, change func() error) error {
+// may be outdated, and no other transaction changes administrators meanwhile. It comes
+// before all other work of a transaction.
+func (db *DB) requireAdminLeft(ctx context.Context, tx *sqlx.Tx, change func() error) error {
+	if err := db.Alone(ctx, tx, administrators); err != nil {
+		return err
+	}
 	there := func() (found bool, err error) {
 		err = tx.GetContext(ctx, &found, `SELECT EXISTS (SELECT 1 FROM users WHERE role = $1 AND NOT disabled)`, Admin)
 		return found, err

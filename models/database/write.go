@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/jmoiron/sqlx"
 )
@@ -53,8 +54,9 @@ func (db *DB) WriteUnsynced(ctx context.Context, change func(*sqlx.Tx) error) er
 	})
 }
 
-// Alone keeps other transactions that ask for the same waiting until this one ends. On
-// SQLite the write lock does.
+// Alone lets no other transaction that names the same rule run until this one ends:
+// one that is about all rows of a table, so that no row could be locked for it. Here
+// nothing has to be done for it, because SQLite has one writer.
 func (db *DB) Alone(context.Context, *sqlx.Tx, string) error { return nil }
 
 // Exec runs one statement that writes.
@@ -91,6 +93,9 @@ func (db *DB) Commit(ctx context.Context, change func(*sqlx.Tx) error) error {
 	}
 	defer tx.Rollback() // does nothing after Commit
 	if err := change(tx); err != nil {
+		if brokenReference(err) {
+			return ErrNotFound // what a new row refers to was deleted meanwhile
+		}
 		return err
 	}
 	row, err := db.advance(ctx, tx)
@@ -113,7 +118,7 @@ func (db *DB) Commit(ctx context.Context, change func(*sqlx.Tx) error) error {
 // changed none, and ErrInUse if other rows refer to the one that it would remove.
 func ExecOne(ctx context.Context, tx *sqlx.Tx, statement string, args ...any) error {
 	result, err := tx.ExecContext(ctx, statement, args...)
-	if brokenReference(err) {
+	if brokenReference(err) && strings.HasPrefix(statement, "DELETE") {
 		return ErrInUse
 	}
 	if err != nil {
