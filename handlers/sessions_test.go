@@ -72,6 +72,25 @@ func TestS8AnIdleEndIsFinal(t *testing.T) {
 	}
 }
 
+// TestS8AnIdleEndCountsOnEveryServer, also on one whose clock is behind.
+func TestS8AnIdleEndCountsOnEveryServer(t *testing.T) {
+	t.Parallel()
+	site := sitetest.Start(t)
+	other := sitetest.StartOn(t, site.File)
+	site.DB.Idle, other.DB.Idle = 30*time.Minute, 30*time.Minute
+	ada := site.SignIn("ada")
+	site.Advance(30*time.Minute - 5*time.Second)
+	ada.Get("/dashboard").Answers(200)
+	other.Advance(31 * time.Minute)
+	other.WithCookie(ada.Cookie()).Get("/dashboard").Answers(200)
+	other.Advance(31 * time.Minute)
+	if answer := other.WithCookie(ada.Cookie()).Do("HEAD", "/dashboard", nil); answer.Response.StatusCode != 303 || site.Count(`SELECT COUNT(*) FROM sessions`) != 1 {
+		t.Errorf("a HEAD is answered %d, or ended the session", answer.Response.StatusCode)
+	}
+	other.WithCookie(ada.Cookie()).Get("/dashboard").LeadsToSignIn()
+	ada.Get("/dashboard").LeadsToSignIn()
+}
+
 // TestAUserHasSoManySessionsAtMost, also when there were more in the database
 // already; and no page grows with them.
 func TestAUserHasSoManySessionsAtMost(t *testing.T) {
@@ -297,7 +316,7 @@ func TestS9NothingInFlightRevivesASession(t *testing.T) {
 		for i := range 6 {
 			flight.Go(func() { ada.Get("/dashboard") })
 			flight.Go(func() { site.DB.SetValue(t.Context(), session, fmt.Sprint(i), "value") })
-			flight.Go(func() { site.DB.Touch(&models.Session{ID: id}) })
+			flight.Go(func() { site.DB.Touch(t.Context(), &models.Session{ID: id}) })
 		}
 		flight.Go(func() { site.Session(user) })
 		end.end(ada, session)

@@ -105,7 +105,7 @@ func (db *DB) CheckRestored(ctx context.Context) error {
 func (db *DB) Start() {
 	ctx, cancel := context.WithCancel(context.Background())
 	db.stop = cancel
-	db.every(ctx, 5*time.Second, db.writeLastSeen)
+	db.every(ctx, lastSeenWrites, db.writeLastSeen)
 	db.every(ctx, time.Minute, db.Sweep)
 	db.every(ctx, time.Second, db.Check)
 	db.every(ctx, pollInterval, db.pollWatchers)

@@ -2,6 +2,8 @@ package models
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 	"time"
 
@@ -64,6 +66,27 @@ func (db *DB) endIdle(ctx context.Context) error {
 			return fmt.Errorf("end idle sessions: %w", err)
 		}
 	}
+}
+
+// EndIdle ends a session for which Session returned ErrIdle, unless it was used
+// meanwhile: then it returns the session. Ending it in the database decides for all
+// processes, so that no session is idle for one of them and in use for another.
+func (db *DB) EndIdle(ctx context.Context, id string) (*Session, error) {
+	err := db.Write(ctx, func(tx *sqlx.Tx) error {
+		var user User
+		err := tx.GetContext(ctx, &user.ID, `SELECT user_id FROM sessions WHERE id = $1`, id)
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil // ended meanwhile
+		}
+		if err == nil {
+			_, err = endSessionsOf(ctx, tx, &user, `id = $1 AND seen < $2`, id, db.lastIdle())
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("end an idle session: %w", err)
+	}
+	return db.Session(ctx, id)
 }
 
 // idle tells whether a session was not used for longer than the limit.

@@ -64,10 +64,18 @@ func (m *lastSeen) forget(written map[string]seen) {
 	}
 }
 
-// Touch remembers that a session is in use. It waits for no write.
-func (db *DB) Touch(session *Session) {
+// Touch remembers that a session is in use. It waits for no write, unless the session
+// is about to become idle for other processes.
+func (db *DB) Touch(ctx context.Context, session *Session) {
 	db.limiter.CountPage()
-	db.lastSeen.touch(session, db.Time())
+	before, now := session.Seen, db.Time()
+	db.lastSeen.touch(session, now)
+	if db.Idle == 0 || now.Sub(before.Time) < db.Idle-2*lastSeenWrites {
+		return
+	}
+	if err := db.writeLastSeen(ctx); err != nil {
+		db.Log.Warn("when a session was last seen can't be written; it will be tried again", "error", err)
+	}
 }
 
 // setLastActive writes when a user was last seen.

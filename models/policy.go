@@ -95,6 +95,8 @@ const (
 	// lastSeenInterval is how precisely the database knows when a session was last
 	// seen: it costs at most one write per minute and session.
 	lastSeenInterval = time.Minute
+	// lastSeenWrites is how often that is written.
+	lastSeenWrites = 5 * time.Second
 )
 
 const (

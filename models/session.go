@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -115,8 +116,13 @@ func (db *DB) AddSession(ctx context.Context, in SignIn) (*Session, error) {
 	return session, nil
 }
 
+// ErrIdle says that a session was not used for longer than the limit, as far as this
+// process knows. It is an ErrNotFound.
+var ErrIdle = fmt.Errorf("idle: %w", ErrNotFound)
+
 // Session returns the session with this ID and its user. It returns ErrNotFound if
-// there is none, it has expired, or its user may not sign in.
+// there is none, it has expired, or its user may not sign in; and ErrIdle for one that
+// EndIdle has to be asked about, since another process may have seen it later.
 func (db *DB) Session(ctx context.Context, id string) (*Session, error) {
 	found, err := db.readSessions(ctx, sessionColumns+sessionExtraColumns+sessionTables+` WHERE s.expires > $1 AND s.id = $2 AND NOT u.disabled`, db.Time(), id)
 	if err != nil {
@@ -124,6 +130,9 @@ func (db *DB) Session(ctx context.Context, id string) (*Session, error) {
 	}
 	if len(found) == 0 {
 		return nil, ErrNotFound
+	}
+	if db.idle(&found[0]) {
+		return nil, ErrIdle
 	}
 	return &found[0], nil
 }
@@ -202,7 +211,7 @@ func (db *DB) SearchSessions(ctx context.Context, filter SessionFilter, limit in
 	}
 	order := sessionOrders.named(filter.Sort, "-seen")
 	orderBy := where.AddCursor(order, filter.Cursor)
-	sessions, err := db.readSessions(ctx, sessionColumns+`, `+order.Place()+sessionTables+where.Where()+orderBy+` LIMIT `+where.Place(limit), where.Values...)
+	sessions, err := db.readInUse(ctx, sessionColumns+`, `+order.Place()+sessionTables+where.Where()+orderBy+` LIMIT `+where.Place(limit), where.Values...)
 	return inOrder(sessions, filter.Cursor), err
 }
 
@@ -214,7 +223,13 @@ func (db *DB) CountSessions(ctx context.Context, filter SessionFilter) (int, err
 // sessions returns the sessions for which a condition holds and that are not idle. A
 // row that can't be read affects only its own session, which is ended.
 func (db *DB) sessions(ctx context.Context, condition string, args ...any) ([]Session, error) {
-	return db.readSessions(ctx, sessionColumns+sessionTables+condition, args...)
+	return db.readInUse(ctx, sessionColumns+sessionTables+condition, args...)
+}
+
+// readInUse is readSessions without those that are idle.
+func (db *DB) readInUse(ctx context.Context, selection string, args ...any) ([]Session, error) {
+	sessions, err := db.readSessions(ctx, selection, args...)
+	return slices.DeleteFunc(sessions, func(session Session) bool { return db.idle(&session) }), err
 }
 
 func (db *DB) readSessions(ctx context.Context, selection string, args ...any) ([]Session, error) {
@@ -238,9 +253,7 @@ func (db *DB) readSessions(ctx context.Context, selection string, args ...any) (
 			return nil, err
 		}
 		session.Seen = db.lastSeen.later(session.ID, session.Seen)
-		if !db.idle(&session) {
-			valid = append(valid, session)
-		}
+		valid = append(valid, session)
 	}
 	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
 		return nil, err

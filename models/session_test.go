@@ -108,7 +108,7 @@ func TestS8ASightingCountsBeforeItIsWritten(t *testing.T) {
 	db.Idle = 30 * time.Minute
 	session := begun(t, db, "one", added(t, db, "ada"), 24*time.Hour)
 	later(20 * time.Minute)
-	db.Touch(session)
+	db.Touch(t.Context(), session)
 	if !session.Seen.Equal(db.Time().Time) {
 		t.Errorf("it was seen %s, and now is %s", session.Seen, db.Time())
 	}
@@ -121,6 +121,49 @@ func TestS8ASightingCountsBeforeItIsWritten(t *testing.T) {
 	later(20 * time.Minute)
 	if _, err := db.Session(t.Context(), "one"); !errors.Is(err, ErrNotFound) {
 		t.Errorf("left alone for 40 minutes: %v", err)
+	}
+}
+
+// TestS8IdleInOneProcessIsIdleInAll: one that another process has seen lately goes on,
+// and one that has ended is in use nowhere.
+func TestS8IdleInOneProcessIsIdleInAll(t *testing.T) {
+	t.Parallel()
+	first, later := clockwork(t)
+	second, err := Open(t.Context(), first.Path())
+	check(t, err)
+	t.Cleanup(func() { second.Close() })
+	second.Now = first.Now
+	first.Idle, second.Idle = 30*time.Minute, 30*time.Minute
+	begun(t, first, "one", added(t, first, "ada"), 24*time.Hour)
+	session, err := first.Session(t.Context(), "one")
+	check(t, err)
+
+	later(30*time.Minute - time.Second)
+	first.Touch(t.Context(), session)
+	later(2 * time.Second)
+	_, err = second.Session(t.Context(), "one")
+	check(t, err)
+
+	later(15 * time.Minute)
+	first.Touch(t.Context(), session) // not written yet
+	later(20 * time.Minute)
+	if _, err := second.Session(t.Context(), "one"); !errors.Is(err, ErrIdle) {
+		t.Fatal(err)
+	}
+	check(t, first.writeLastSeen(t.Context()))
+	if _, err := second.EndIdle(t.Context(), "one"); err != nil {
+		t.Errorf("seen by the other process meanwhile: %v", err)
+	}
+
+	later(5 * time.Minute)
+	first.Touch(t.Context(), session) // not written yet
+	later(20 * time.Minute)
+	if _, err := second.EndIdle(t.Context(), "one"); !errors.Is(err, ErrNotFound) {
+		t.Errorf("idle for the process that ends it: %v", err)
+	}
+	check(t, first.writeLastSeen(t.Context()))
+	if _, err := first.Session(t.Context(), "one"); !errors.Is(err, ErrNotFound) || errors.Is(err, ErrIdle) {
+		t.Errorf("ended by the other process: %v", err)
 	}
 }
 
@@ -148,7 +191,7 @@ func TestASightingNeverGoesBack(t *testing.T) {
 	db, later := clockwork(t)
 	session := begun(t, db, "one", added(t, db, "ada"), 24*time.Hour)
 	later(time.Hour)
-	db.Touch(session)
+	db.Touch(t.Context(), session)
 	latest := session.Seen.Unix() + 60 // by another process
 	raw(t, db, `UPDATE sessions SET seen = $1`, latest)
 	check(t, db.writeLastSeen(t.Context()))
@@ -165,7 +208,7 @@ func TestS10SightingsAreOneWriteAMinuteAtMost(t *testing.T) {
 		for range 60 { // twice a second for half a minute
 			before, err := db.DataVersion(t.Context())
 			check(t, err)
-			db.Touch(session)
+			db.Touch(t.Context(), session)
 			check(t, db.writeLastSeen(context.Background()))
 			if after, err := db.DataVersion(t.Context()); err != nil || after != before {
 				writes++

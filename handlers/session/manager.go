@@ -116,11 +116,14 @@ func (m *Manager) Load(c *fiber.Ctx) (*models.Session, error) {
 	changes := c.Method() != fiber.MethodHead
 	if session, ok := m.cache.Get(key, state); ok && secret == 0 && m.db.Valid(session) {
 		if changes {
-			m.touch(session)
+			m.touch(c, session)
 		}
 		return session, nil
 	}
 	session, err := m.db.Session(c.UserContext(), key)
+	if errors.Is(err, models.ErrIdle) && changes {
+		session, err = m.db.EndIdle(c.UserContext(), key)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -136,14 +139,14 @@ func (m *Manager) Load(c *fiber.Ctx) (*models.Session, error) {
 	}
 	m.cache.Put(session, state)
 	if changes {
-		m.touch(session)
+		m.touch(c, session)
 	}
 	return session, nil
 }
 
 // touch records that a session is in use.
-func (m *Manager) touch(session *models.Session) {
-	m.db.Touch(session)
+func (m *Manager) touch(c *fiber.Ctx, session *models.Session) {
+	m.db.Touch(c.UserContext(), session)
 	m.cache.Touch(session)
 }
 
