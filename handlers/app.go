@@ -30,6 +30,8 @@ type Config struct {
 	URL *url.URL
 	// Secrets sign session cookies: the first signs, all verify. At least one.
 	Secrets []string
+	// ReadSecrets reads them anew while the site runs; nil if they never change.
+	ReadSecrets func(context.Context) ([]string, error)
 	// Lifetime is how long a session lasts, regardless of activity.
 	Lifetime time.Duration
 	// TrustedProxies are the peers whose X-Forwarded-For counts.
@@ -96,7 +98,7 @@ func New(db *models.DB, config Config) (*App, error) {
 		return nil, err
 	}
 	a.sessions = session.New(db, session.Config{
-		Secrets: config.Secrets, Secure: a.secure(), Lifetime: config.Lifetime, Client: config.TrustedProxies.Client, Log: config.Log,
+		Secrets: config.Secrets, ReadSecrets: config.ReadSecrets, Secure: a.secure(), Lifetime: config.Lifetime, Client: config.TrustedProxies.Client, Log: config.Log,
 	})
 	routes := a.routes()
 	a.table = bySpecificity(routes)
@@ -138,6 +140,7 @@ func (a *App) secure() bool { return a.URL.Scheme == "https" }
 func (a *App) Serve(ctx context.Context, on net.Listener) error {
 	listener := web.NewListener(on, a.Log, a.TrustedProxies)
 	done := make(chan error, 1)
+	go a.sessions.RefreshSecrets(ctx)
 	go func() {
 		<-ctx.Done()
 		close(a.stopping)

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -136,4 +137,50 @@ func TestAPayloadOutlivesItsSession(t *testing.T) {
 	if err := site.DB.Sweep(t.Context()); err != nil || left() != "" {
 		t.Errorf("left is %q, %v", left(), err)
 	}
+}
+
+// TestS6ServersShareTheirSecrets that are in the database, also while they change.
+func TestS6ServersShareTheirSecrets(t *testing.T) {
+	t.Parallel()
+	first := sitetest.Start(t)
+	var ahead atomic.Int64
+	shared := func(c *handlers.Config) {
+		db, err := models.Open(t.Context(), first.File)
+		sitetest.Must(t, err)
+		t.Cleanup(func() { db.Close() })
+		db.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+		c.Secrets, err = db.Secrets(t.Context())
+		sitetest.Must(t, err)
+		c.ReadSecrets = db.Secrets
+	}
+	first = first.Restart(shared)
+	second := sitetest.StartOn(t, first.File, shared)
+	ada := first.SignIn("ada")
+	before := ada.Cookie()
+	second.WithCookie(before).Get("/dashboard").Answers(200).SetsNoCookie()
+
+	_, _, err := first.DB.AddSecret(t.Context())
+	sitetest.Must(t, err)
+	readAnew := func(site *sitetest.Site, log string) {
+		t.Helper()
+		sitetest.Until(t, "the server has read the secrets", func() bool {
+			site.WithCookie("s:unknown.signature").Get("/dashboard").LeadsToSignIn()
+			return strings.Contains(site.Log.String(), log)
+		})
+	}
+	readAnew(second, "count=2")
+	second.WithCookie(before).Get("/dashboard").Answers(200).SetsNoCookie() // the new one does not sign yet
+	verified := second.Log.String()
+	ahead.Store(int64(models.SecretVerifiesFirst))
+	sitetest.Until(t, "the new secret signs", func() bool {
+		second.WithCookie("s:unknown.signature").Get("/dashboard").LeadsToSignIn()
+		return strings.Contains(strings.TrimPrefix(second.Log.String(), verified), "count=2")
+	})
+	signed := second.WithCookie(before).Get("/dashboard").Answers(200).Response.Cookies()
+	if len(signed) != 1 || signed[0].Value == before {
+		t.Fatalf("the cookie is not signed anew: %v", signed)
+	}
+	sitetest.Until(t, "the first server knows the new secret", func() bool { // at the first request with it, a second after it last read them
+		return first.WithCookie(signed[0].Value).Get("/dashboard").Response.StatusCode == 200
+	})
 }

@@ -56,6 +56,16 @@ const (
 	maxClockSkew = time.Minute
 )
 
+const (
+	// SecretVerifiesFirst is how long a new secret in the database only verifies: by then
+	// every server has read it, even if one of its attempts failed, or its clock is off.
+	SecretVerifiesFirst = 2 * time.Minute
+	// SecretsReadEvery is how often a server reads the secrets anew, and
+	// SecretsReadAtMost how often it does when clients send unknown signatures.
+	SecretsReadEvery  = 30 * time.Second
+	SecretsReadAtMost = time.Second
+)
+
 // PasswordTokenLifetime is how long a link works with which a person sets a password
 // (ASVS 5.0, 6.4.1: an initial secret is short-lived and used once).
 const PasswordTokenLifetime = 24 * time.Hour

@@ -3,7 +3,6 @@ package command
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -38,7 +37,6 @@ const (
 // devServer is what the server is told.
 type devServer struct {
 	problem string // file with what could not be built; empty or missing: all is well
-	token   string // that opens /setup: a page that is open there stays right
 	again   bool   // it was started before; the terminal knows its address
 }
 
@@ -49,11 +47,11 @@ func devServerOf() (*devServer, bool) {
 	if !found || err != nil {
 		return nil, false
 	}
-	return &devServer{problem: values.Get("problem"), token: values.Get("token"), again: values.Get("again") != ""}, true
+	return &devServer{problem: values.Get("problem"), again: values.Get("again") != ""}, true
 }
 
 func (d *devServer) variable() string {
-	values := url.Values{"problem": {d.problem}, "token": {d.token}}
+	values := url.Values{"problem": {d.problem}}
 	if d.again {
 		values.Set("again", "yes")
 	}
@@ -100,7 +98,7 @@ type developer struct {
 
 // develop runs servers of the code as it is, until ctx ends.
 func develop(ctx context.Context, at console, folder string, listener net.Listener) (err error) {
-	d := &developer{at: at, folder: folder, server: devServer{token: rand.Text()}}
+	d := &developer{at: at, folder: folder}
 	if d.temp, err = os.MkdirTemp("", "serve-dev"); err != nil {
 		return err
 	}

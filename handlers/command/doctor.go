@@ -28,12 +28,12 @@ func (d *doctor) Run(ctx context.Context, at console) error {
 	}
 	found = append(found, models.DiagnoseFiles(at.db)...)
 	examine := func(db *models.DB) error {
-		config, err := d.config(at)
+		config, err := d.config(ctx, at, db)
 		if err != nil {
 			return err
 		}
-		if _, set := os.LookupEnv(secretVariable); !set {
-			found = append(found, models.DiagnoseSecretFile(d.secretPath(at.db)))
+		if !d.Secret.inVariable() && !d.Secret.inDatabase(at.db) {
+			found = append(found, models.DiagnoseSecretFile(d.Secret.path(at.db)))
 		}
 		found = append(found, handlers.Diagnose(ctx, db, config, d.Listen)...)
 		return nil
@@ -67,7 +67,7 @@ func (d *doctor) Run(ctx context.Context, at console) error {
 }
 
 // config is what the site would be told, without listening.
-func (d *doctor) config(at console) (handlers.Config, error) {
+func (d *doctor) config(ctx context.Context, at console, db *models.DB) (handlers.Config, error) {
 	address, err := net.ResolveTCPAddr("tcp", d.Listen)
 	if err != nil {
 		return handlers.Config{}, err
@@ -79,10 +79,10 @@ func (d *doctor) config(at console) (handlers.Config, error) {
 	if err != nil {
 		return handlers.Config{}, err
 	}
-	if _, err := os.Stat(d.secretPath(at.db)); err != nil && os.Getenv(secretVariable) == "" {
+	if _, err := os.Stat(d.Secret.path(at.db)); err != nil && !d.Secret.inVariable() && !d.Secret.inDatabase(at.db) {
 		return handlers.Config{URL: public, TrustedProxies: d.TrustedProxy}, nil // the server will make one
 	}
-	secrets, err := d.secrets(at.db)
+	secrets, _, err := d.Secret.secrets(ctx, db, at.db)
 	return handlers.Config{URL: public, Secrets: secrets, TrustedProxies: d.TrustedProxy}, err
 }
 

@@ -2,7 +2,6 @@ package command
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"net"
@@ -14,6 +13,7 @@ import (
 
 	"daypass/handlers"
 	"daypass/handlers/render"
+	"daypass/handlers/session"
 	"daypass/handlers/web"
 	"daypass/models"
 )
@@ -74,15 +74,19 @@ func (s *serve) Run(ctx context.Context, at console) error {
 	if err := db.SetIdle(ctx, s.Idle); err != nil {
 		return err
 	}
-	secrets, err := s.secrets(at.db)
+	secrets, readSecrets, err := s.Secret.secrets(ctx, db, at.db)
 	if err != nil {
 		return err
 	}
-	token, again := rand.Text(), false
+	installation, err := db.Installation(ctx)
+	if err != nil {
+		return err
+	}
+	token := session.SetupToken(secrets[0], installation)
 	var listener net.Listener
-	problem := ""
+	problem, again := "", false
 	if s.Dev && isDevServer {
-		token, again, problem = told.token, told.again, told.problem
+		again, problem = told.again, told.problem
 		listener, ctx, err = told.listen(ctx)
 	} else {
 		listener, err = s.listen()
@@ -96,7 +100,7 @@ func (s *serve) Run(ctx context.Context, at console) error {
 		return err
 	}
 	site, err := handlers.New(db, handlers.Config{
-		URL: public, Secrets: secrets, Lifetime: s.Lifetime, TrustedProxies: s.TrustedProxy, Title: s.Title, Icon: icon, Forgotten: s.Forgotten, SetupToken: token, Log: at.log, Version: Version, Dev: checkout, DevProblem: problem,
+		URL: public, Secrets: secrets, ReadSecrets: readSecrets, Lifetime: s.Lifetime, TrustedProxies: s.TrustedProxy, Title: s.Title, Icon: icon, Forgotten: s.Forgotten, SetupToken: token, Log: at.log, Version: Version, Dev: checkout, DevProblem: problem,
 	})
 	if err != nil {
 		return err

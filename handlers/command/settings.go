@@ -6,14 +6,11 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
-	"os"
-	"path/filepath"
 	"strings"
 	"time"
 	"unicode/utf8"
 
 	"daypass/handlers/render"
-	"daypass/handlers/session"
 	"daypass/models"
 )
 
@@ -27,7 +24,7 @@ type Settings struct {
 	Lifetime     time.Duration  `default:"24h" env:"DAYPASS_LIFETIME" help:"How long a session lasts, regardless of activity."`
 	Idle         time.Duration  `default:"0s" env:"DAYPASS_IDLE" help:"End sessions idle for this long; 0s for never."`
 	KeepActivity time.Duration  `default:"8760h" env:"DAYPASS_KEEP_ACTIVITY" help:"How long sign-ins, failed sign-ins and other events are stored."`
-	SecretFile   string         `env:"DAYPASS_SECRET_FILE" placeholder:"FILE" help:"File with the secrets that sign cookies, one per line, newest first. Created if missing. (default: secret, beside the database)"`
+	Secret       secretSettings `embed:""`
 	TrustedProxy []netip.Prefix `env:"DAYPASS_TRUSTED_PROXY" placeholder:"NETWORK" help:"Networks of the proxies to trust, separated by commas, such as 10.0.0.0/8. X-Forwarded-For and -Proto count only from them."`
 
 	ThrottleAccount int           `default:"5" env:"DAYPASS_THROTTLE_ACCOUNT" help:"Failed sign-ins per account before delays start."`
@@ -52,27 +49,6 @@ func (s *Settings) brand() (*render.Icon, error) {
 		return nil, usageError{fmt.Errorf("--icon: %w", err)}
 	}
 	return icon, nil
-}
-
-// secrets are those of the variable, or else those of the file.
-func (s *Settings) secrets(database string) ([]string, error) {
-	if set, ok := os.LookupEnv(secretVariable); ok {
-		secrets := strings.Split(set, ",")
-		for i, secret := range secrets {
-			if err := session.CheckSecret(secret); err != nil {
-				return nil, fmt.Errorf("secret %d in %s %w; make one with: openssl rand -base64 33", i+1, secretVariable, err)
-			}
-		}
-		return secrets, nil
-	}
-	return session.SecretFile(s.secretPath(database))
-}
-
-func (s *Settings) secretPath(database string) string {
-	if s.SecretFile != "" {
-		return s.SecretFile
-	}
-	return filepath.Join(filepath.Dir(database), "secret")
 }
 
 // publicURL is the origin that people reach the site at.

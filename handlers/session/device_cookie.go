@@ -59,7 +59,7 @@ func (m *Manager) TrustedDevice(c *fiber.Ctx, credential string) string {
 // markedFor tells whether a mark is that of an account with this credential.
 func (m *Manager) markedFor(mark, credential string) bool {
 	browser, _, _ := strings.Cut(mark, ".")
-	for _, key := range m.signer.devices {
+	for _, key := range m.keys.signer().devices {
 		if hmac.Equal([]byte(mark), []byte(deviceMark(browser, credential, key))) {
 			return true
 		}
@@ -104,7 +104,7 @@ func (m *Manager) KeepDevice(c *fiber.Ctx, user *models.User, session *models.Se
 // setDeviceCookie makes a browser known to an account under an ID. Its mark is the
 // first from then on.
 func (m *Manager) setDeviceCookie(c *fiber.Ctx, user *models.User, browser string) {
-	mine := deviceMark(browser, user.Credential(), m.signer.devices[0])
+	mine := deviceMark(browser, user.Credential(), m.keys.signer().devices[0])
 	marks := []string{mine}
 	for i, mark := range m.deviceMarks(c) {
 		if i == 0 && hmac.Equal([]byte(mark), []byte(mine)) {

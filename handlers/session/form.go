@@ -23,7 +23,7 @@ func (m *Manager) SealForm(c *fiber.Ctx, form string) (sealed string, ok bool) {
 	if len(marks) != 1 || len(form) > models.MaxCarried {
 		return "", false
 	}
-	return base64.RawURLEncoding.EncodeToString(m.signer.forms[0].seal(form, m.db.Now().Add(models.CarriedFor), marks[0])), true
+	return base64.RawURLEncoding.EncodeToString(m.keys.signer().forms[0].seal(form, m.db.Now().Add(models.CarriedFor), marks[0])), true
 }
 
 // OpenForm returns the form that SealForm encrypted in this browser, and whether it may
@@ -34,7 +34,7 @@ func (m *Manager) OpenForm(c *fiber.Ctx, sealed, credential string) (form string
 	if err != nil || len(marks) != 1 {
 		return "", false
 	}
-	for _, sealer := range m.signer.forms {
+	for _, sealer := range m.keys.signer().forms {
 		if form, ok := sealer.open(text, m.db.Now(), marks[0]); ok {
 			return form, m.markedFor(marks[0], credential)
 		}

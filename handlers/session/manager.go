@@ -6,6 +6,7 @@
 package session
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"time"
@@ -23,7 +24,7 @@ import (
 type Manager struct {
 	db       *models.DB
 	log      *slog.Logger
-	signer   *signer
+	keys     *keyring
 	store    *session.Store
 	cache    *cache.Sessions
 	secure   bool // people reach the site by https
@@ -35,6 +36,8 @@ type Manager struct {
 type Config struct {
 	// Secrets sign cookies: the first signs, all verify. At least one.
 	Secrets []string
+	// ReadSecrets reads them anew; nil if they never change.
+	ReadSecrets func(context.Context) ([]string, error)
 	// Secure says that people reach the site by https.
 	Secure bool
 	// Lifetime is how long a session lasts, regardless of activity.
@@ -50,7 +53,7 @@ func New(db *models.DB, config Config) *Manager {
 	m := &Manager{
 		db:       db,
 		log:      config.Log,
-		signer:   newSigner(config.Secrets),
+		keys:     newKeyring(config.Secrets, config.ReadSecrets, config.Log),
 		cache:    cache.NewSessions(),
 		secure:   config.Secure,
 		lifetime: config.Lifetime,
@@ -60,9 +63,9 @@ func New(db *models.DB, config Config) *Manager {
 	// whether a sign-in is still valid, and for which user. Both exist because the store
 	// keeps one opaque value per ID: it can neither list a user's sessions nor end them.
 	m.store = session.New(session.Config{
-		Storage:        &storage{db.Storage(), m.signer},
+		Storage:        &storage{db.Storage(), m.keys},
 		KeyLookup:      "cookie:" + m.cookieName(),
-		KeyGenerator:   func() string { return m.signer.cookie(newID()) },
+		KeyGenerator:   func() string { return m.keys.signer().cookie(newID()) },
 		Expiration:     config.Lifetime,
 		CookiePath:     "/",
 		CookieHTTPOnly: true,
@@ -92,7 +95,7 @@ func (m *Manager) HasCookie(c *fiber.Ctx) bool {
 // sessionKey returns the database key of the session that the request's cookie
 // names, and the index of the secret that signed the cookie.
 func (m *Manager) sessionKey(c *fiber.Ctx) (key string, secret int, ok bool) {
-	id, secret, ok := m.signer.idIn(c.Cookies(m.cookieName()))
+	id, secret, ok := m.keys.idIn(c.UserContext(), c.Cookies(m.cookieName()))
 	if !ok {
 		return "", 0, false
 	}
@@ -172,12 +175,12 @@ func (m *Manager) checkPayload(c *fiber.Ctx, session *models.Session) error {
 
 // renewSignature signs the cookie of a session with the first of the secrets.
 func (m *Manager) renewSignature(c *fiber.Ctx, session *models.Session) error {
-	id, _, _ := m.signer.idIn(c.Cookies(m.cookieName()))
-	if err := m.db.SetSigner(c.UserContext(), session, m.signer.names[0]); err != nil {
+	id, _, _ := m.keys.signer().idIn(c.Cookies(m.cookieName()))
+	if err := m.db.SetSigner(c.UserContext(), session, m.keys.signer().names[0]); err != nil {
 		return err
 	}
-	session.Signer = m.signer.names[0]
-	m.setCookie(c, m.signer.cookie(id), session.Expires.Sub(m.db.Now()))
+	session.Signer = m.keys.signer().names[0]
+	m.setCookie(c, m.keys.signer().cookie(id), session.Expires.Sub(m.db.Now()))
 	return nil
 }
 
@@ -196,7 +199,7 @@ func (m *Manager) SignIn(c *fiber.Ctx, user *models.User, mistyped int) (*models
 		return nil, err
 	}
 	session, err := m.db.AddSession(c.UserContext(), models.SignIn{
-		ID: m.keyOfSigned(cookie), Replaces: replaces, User: user, Signer: m.signer.names[0], Lifetime: m.lifetime, From: m.client(c), Device: keyOf(browser), Mistyped: mistyped,
+		ID: m.keyOfSigned(cookie), Replaces: replaces, User: user, Signer: m.keys.signer().names[0], Lifetime: m.lifetime, From: m.client(c), Device: keyOf(browser), Mistyped: mistyped,
 	})
 	if err != nil {
 		m.takeBack(c, cookie)
@@ -218,7 +221,7 @@ func (m *Manager) Rotate(c *fiber.Ctx, session *models.Session, change func(newI
 			return "", "", err
 		}
 		key = m.keyOfSigned(cookie)
-		return key, m.signer.names[0], nil
+		return key, m.keys.signer().names[0], nil
 	})
 	if err == nil {
 		session.ID = key
@@ -230,7 +233,7 @@ func (m *Manager) Rotate(c *fiber.Ctx, session *models.Session, change func(newI
 
 // keyOfSigned is the database key for the value of a cookie that was just signed.
 func (m *Manager) keyOfSigned(cookie string) string {
-	id, _, _ := m.signer.idIn(cookie)
+	id, _, _ := m.keys.signer().idIn(cookie)
 	return keyOf(id)
 }
 

@@ -88,7 +88,7 @@ func (m *Manager) Secret(c *fiber.Ctx, session *models.Session, name string) (st
 
 // sealer is that of the session ID in the cookie.
 func (m *Manager) sealer(c *fiber.Ctx) (sealer, error) {
-	id, _, ok := m.signer.idIn(c.Cookies(m.cookieName()))
+	id, _, ok := m.keys.signer().idIn(c.Cookies(m.cookieName()))
 	if !ok {
 		return sealer{}, models.ErrNotFound
 	}

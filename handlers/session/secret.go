@@ -1,7 +1,6 @@
 package session
 
 import (
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -10,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"daypass/models"
 	"daypass/models/database"
 )
 
@@ -52,10 +52,16 @@ func CheckSecret(secret string) error {
 // the file is not there, it is made with one new secret of 256 bits, and only
 // its owner may read it.
 func SecretFile(path string) ([]string, error) {
-	content, err := os.ReadFile(path)
+	secrets, err := ReadSecretFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return newSecretFile(path)
 	}
+	return secrets, err
+}
+
+// ReadSecretFile is SecretFile for a file that has to be there.
+func ReadSecretFile(path string) ([]string, error) {
+	content, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("the secret file %s can't be read: %w", path, database.Cause(err))
 	}
@@ -79,20 +85,42 @@ func newSecretFile(path string) ([]string, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return complain(err)
 	}
-	draft, err := os.CreateTemp(filepath.Dir(path), ".secret-*") // mode 0600
+	secrets := []string{models.NewSecret()}
+	draft, err := draftSecrets(path, secrets)
 	if err != nil {
 		return complain(err)
 	}
-	defer os.Remove(draft.Name())
-	secret := rand.Text() + rand.Text()
-	_, err = draft.WriteString(secret + "\n")
-	if err = errors.Join(err, draft.Sync(), draft.Close()); err != nil {
-		return complain(err)
-	}
-	if err := os.Link(draft.Name(), path); errors.Is(err, fs.ErrExist) {
+	defer os.Remove(draft)
+	if err := os.Link(draft, path); errors.Is(err, fs.ErrExist) {
 		return SecretFile(path) // somebody was faster
 	} else if err != nil {
 		return complain(err)
 	}
-	return []string{secret}, nil
+	return secrets, nil
+}
+
+// WriteSecretFile puts other secrets in the place of those in a file.
+func WriteSecretFile(path string, secrets []string) error {
+	draft, err := draftSecrets(path, secrets)
+	if err == nil {
+		defer os.Remove(draft) // unless it was renamed
+		err = os.Rename(draft, path)
+	}
+	if err != nil {
+		return fmt.Errorf("the secret file %s can't be written: %w", path, database.Cause(err))
+	}
+	return nil
+}
+
+// draftSecrets writes a file beside the one at path, and returns its name.
+func draftSecrets(path string, secrets []string) (name string, err error) {
+	draft, err := os.CreateTemp(filepath.Dir(path), ".secret-*") // mode 0600
+	if err != nil {
+		return "", err
+	}
+	_, err = draft.WriteString(strings.Join(secrets, "\n") + "\n")
+	if err = errors.Join(err, draft.Sync(), draft.Close()); err != nil {
+		os.Remove(draft.Name())
+	}
+	return draft.Name(), err
 }

@@ -48,6 +48,16 @@ func deviceKey(secret string) []byte {
 	return key
 }
 
+// SetupToken returns the token of the link that creates the first account, so that all
+// servers of an installation have the same, also after a restart.
+func SetupToken(secret, installation string) string {
+	key, err := hkdf.Key(sha256.New, []byte(secret), nil, "daypass setup link\x00"+installation, sha256.Size)
+	if err != nil { // the length is fixed, and far below the limit
+		panic(err)
+	}
+	return base32.StdEncoding.EncodeToString(key)[:26]
+}
+
 // newID returns a session ID: 256 bits from crypto/rand (ASVS 5.0, 7.2.3 asks for 128).
 func newID() string {
 	var id [32]byte

@@ -12,7 +12,7 @@ import (
 // of them knows about signatures, and no ID is ever stored.
 type storage struct {
 	fiber.Storage
-	signer *signer
+	keys *keyring
 }
 
 // storageError marks a failure of the driver. An error of Fiber's store without it
@@ -24,7 +24,7 @@ func (e storageError) Unwrap() error { return e.error }
 // Get returns what is stored for a cookie's value. A value that was not signed
 // here has nothing, and the database is not asked.
 func (v *storage) Get(cookie string) ([]byte, error) {
-	id, _, ok := v.signer.idIn(cookie)
+	id, _, ok := v.keys.signer().idIn(cookie)
 	if !ok {
 		return nil, nil
 	}
@@ -41,7 +41,7 @@ const payloadGrace = time.Minute
 
 // Set stores a payload for a cookie's value that was signed here.
 func (v *storage) Set(cookie string, payload []byte, lifetime time.Duration) error {
-	id, _, ok := v.signer.idIn(cookie)
+	id, _, ok := v.keys.signer().idIn(cookie)
 	if !ok {
 		return storageError{fmt.Errorf("store a session's payload: the ID was not made here")}
 	}
@@ -53,7 +53,7 @@ func (v *storage) Set(cookie string, payload []byte, lifetime time.Duration) err
 
 // Delete removes what is stored for a cookie's value.
 func (v *storage) Delete(cookie string) error {
-	id, _, ok := v.signer.idIn(cookie)
+	id, _, ok := v.keys.signer().idIn(cookie)
 	if !ok {
 		return nil
 	}

@@ -55,7 +55,7 @@ func TestS11AFailingStorageEndsNoSession(t *testing.T) {
 		Secrets: []string{"3Yx1dQ8mVt0sGpB7nKcJ5wLhRzE2aUfI"}, Lifetime: time.Hour, Log: slog.New(slog.DiscardHandler),
 		Client: func(*fiber.Ctx) models.ClientInfo { return models.ClientInfo{} },
 	})
-	m.store.Storage = &storage{disk, m.signer}
+	m.store.Storage = &storage{disk, m.keys}
 	var failed error
 	app := fiber.New(fiber.Config{ErrorHandler: func(c *fiber.Ctx, err error) error {
 		failed = err

@@ -1,0 +1,86 @@
+package session
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"daypass/models"
+)
+
+// keyring holds the present signer. It reads the secrets anew every so often, and at
+// once when it meets a signature that it can't verify, so that they can be changed
+// without a restart: another server may know one that this one doesn't know yet.
+type keyring struct {
+	present atomic.Pointer[signer]
+	read    func(context.Context) ([]string, error) // nil: they never change
+	log     *slog.Logger
+
+	sync.Mutex
+	secrets []string
+	last    time.Time // when they were read
+}
+
+func newKeyring(secrets []string, read func(context.Context) ([]string, error), log *slog.Logger) *keyring {
+	k := &keyring{read: read, log: log, secrets: secrets, last: time.Now()}
+	k.present.Store(newSigner(secrets))
+	return k
+}
+
+// signer is the present one.
+func (k *keyring) signer() *signer { return k.present.Load() }
+
+// refresh reads the secrets anew, unless that was done within an interval, and tells
+// whether there are others now. When they can't be read, the present ones stay.
+func (k *keyring) refresh(ctx context.Context, unlessWithin time.Duration) (changed bool) {
+	if k.read == nil {
+		return false
+	}
+	k.Lock()
+	defer k.Unlock()
+	if time.Since(k.last) < unlessWithin {
+		return false
+	}
+	k.last = time.Now()
+	secrets, err := k.read(ctx)
+	if err != nil {
+		if ctx.Err() == nil {
+			k.log.Warn("the secrets can't be read anew; those that are known stay in use", "error", err)
+		}
+		return false
+	}
+	if slices.Equal(secrets, k.secrets) {
+		return false
+	}
+	k.secrets = secrets
+	k.present.Store(newSigner(secrets))
+	k.log.Info("the secrets have changed", "signs", Fingerprint(secrets[0]), "count", len(secrets))
+	return true
+}
+
+// idIn returns what that of the signer does, after a second look at the secrets if the
+// cookie has a signature that is unknown.
+func (k *keyring) idIn(ctx context.Context, cookie string) (id string, secret int, ok bool) {
+	id, secret, ok = k.signer().idIn(cookie)
+	if !ok && cookie != "" && k.refresh(ctx, models.SecretsReadAtMost) {
+		return k.signer().idIn(cookie)
+	}
+	return id, secret, ok
+}
+
+// RefreshSecrets reads the secrets anew every so often, until ctx ends.
+func (m *Manager) RefreshSecrets(ctx context.Context) {
+	ticker := time.NewTicker(models.SecretsReadEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			m.keys.refresh(ctx, 0)
+		}
+	}
+}
