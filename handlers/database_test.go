@@ -42,6 +42,37 @@ func TestHealthzIsIllWhenPagesAre(t *testing.T) {
 
 // TestAnErrorOfOurOwnIsNotADatabaseThatFails: nobody is told to try again, and
 // the reference leads to the line in the log.
+// TestAnOlderServerWorksBesideANewerOne, whose migration adds what the older one does
+// not know: it goes on, and comes back after a restart, as in a rolling upgrade.
+func TestAnOlderServerWorksBesideANewerOne(t *testing.T) {
+	t.Parallel()
+	site := sitetest.Start(t)
+	ada := site.SignIn("ada")
+	for _, statement := range []string{
+		`ALTER TABLE users ADD COLUMN nickname TEXT NOT NULL DEFAULT ''`,
+		`ALTER TABLE sessions ADD COLUMN score BIGINT NOT NULL DEFAULT 0`,
+		`CREATE TABLE badges (user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE, name TEXT NOT NULL)`,
+		`INSERT INTO goose_db_version (version_id, is_applied) VALUES (9000, TRUE)`,
+	} {
+		site.Change(statement)
+	}
+	works := func() {
+		t.Helper()
+		ada.Get("/dashboard").Answers(200)
+		site.SignIn("ada").Post("/logout").LeadsTo("/login?left=1")
+		ada.Get("/admin/users").Answers(200).Says("ada")
+		ada.Post("/account/name", "full_name", "Ada Lovelace").LeadsTo("/account")
+		ada.Post("/account/data.json").Answers(200)
+		site.Visitor().Get("/healthz").Answers(200)
+	}
+	works()
+	old := ada.Cookie()
+	site = site.Restart()
+	site.WithCookie(old).Get("/dashboard").Answers(200)
+	ada = site.SignIn("ada")
+	works()
+}
+
 func TestAnErrorOfOurOwnIsNotADatabaseThatFails(t *testing.T) {
 	t.Parallel()
 	site := sitetest.Start(t)

@@ -66,12 +66,18 @@ func TestAFullDiskIsASentence(t *testing.T) {
 	}
 }
 
+// TestADatabaseOfANewerVersionIsRefused if its schema needs that version.
 func TestADatabaseOfANewerVersionIsRefused(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "daypass.db")
 	db, err := Open(t.Context(), path)
 	check(t, err)
 	_, err = db.SQL.Exec(`INSERT INTO goose_db_version (version_id, is_applied) VALUES (9000, TRUE)`)
+	check(t, err)
+	db.Close()
+	db, err = Open(t.Context(), path) // an older program can work with it
+	check(t, err)
+	_, err = db.SQL.Exec(`INSERT INTO settings (name, value) VALUES ('schema_needs', 8999)`)
 	check(t, err)
 	db.Close()
 	if _, err := Open(t.Context(), path); err == nil || !strings.Contains(err.Error(), "newer version") {

@@ -27,8 +27,15 @@ func (db *DB) migrate(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read the version of the schema: %w", err)
 	}
-	if version > known {
-		return fmt.Errorf("the database %s has schema version %d and this program knows %d: it was written by a newer version; run that one, or restore a copy from before", db.files.path, version, known)
+	if version > known { // a newer version is being rolled out, or was tried
+		needs, err := db.schemaNeeds(ctx)
+		if err != nil {
+			return fmt.Errorf("read what the schema needs: %w", err)
+		}
+		if needs > known {
+			return fmt.Errorf("the database %s has schema version %d, which needs a program that knows %d, and this one knows %d: it was written by a newer version; run that one, or restore a copy from before", db.files.path, version, needs, known)
+		}
+		return nil
 	}
 	for try := 0; version < known; try++ {
 		if _, err = provider.Up(ctx); err == nil {
@@ -43,4 +50,13 @@ func (db *DB) migrate(ctx context.Context) error {
 		version = now
 	}
 	return nil
+}
+
+// schemaNeeds returns which version a program has to know at least to work with the
+// schema. A migration that older programs can't live with stores its own version as the
+// setting schema_needs. All others, such as those that add tables, or columns with a
+// default, let servers of both versions run side by side during an upgrade.
+func (db *DB) schemaNeeds(ctx context.Context) (version int64, err error) {
+	err = db.SQL.GetContext(ctx, &version, `SELECT COALESCE(MAX(value), 0) FROM settings WHERE name = 'schema_needs'`)
+	return version, err
 }
