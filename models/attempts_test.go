@@ -118,7 +118,7 @@ func nodes(t *testing.T, count int) (handles []*DB) {
 	first, _ := clockwork(t)
 	handles = append(handles, first)
 	for range count - 1 {
-		another, err := Open(t.Context(), first.Path())
+		another, err := Open(t.Context(), first.Address())
 		check(t, err)
 		t.Cleanup(func() { another.Close() })
 		another.Now = first.Now
@@ -132,7 +132,7 @@ func nodes(t *testing.T, count int) (handles []*DB) {
 func TestAKilledProcessIsWaitedForAndCounts(t *testing.T) {
 	t.Parallel()
 	db, later := clockwork(t)
-	other, err := Open(t.Context(), db.Path())
+	other, err := Open(t.Context(), db.Address())
 	check(t, err)
 	defer other.Close()
 	other.Now = db.Now
@@ -217,7 +217,7 @@ func TestAFailureThatCantBeWrittenCountsLater(t *testing.T) {
 	}
 	db, later := clockwork(t)
 	from := ClientInfo{Address: "203.0.113.9"}
-	other, err := sql.Open("sqlite3", db.Path()+"?_txlock=immediate")
+	other, err := sql.Open("sqlite3", db.Address()+"?_txlock=immediate")
 	check(t, err)
 	defer other.Close()
 	begun, err := db.attempts.begin(t.Context(), db.Throttle.limits("ada", from))

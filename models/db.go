@@ -52,11 +52,10 @@ type DB struct {
 	running           sync.WaitGroup
 }
 
-// Open opens the SQLite database at path, creates it if it is missing and
-// brings it up to date. Errors about the path or the file are one sentence for
-// the person who runs the program.
-func Open(ctx context.Context, path string) (*DB, error) {
-	opened, err := database.Open(ctx, path)
+// Open opens a database, as database.Open does, and brings it up to date. Errors about
+// the address are one sentence for the person who runs the program.
+func Open(ctx context.Context, address string) (*DB, error) {
+	opened, err := database.Open(ctx, address)
 	if err != nil {
 		return nil, err
 	}
@@ -70,10 +69,10 @@ func Open(ctx context.Context, path string) (*DB, error) {
 		lastSeen:   newLastSeen(),
 	}
 	db.attempts = newAttempts(opened, &db.Throttle, db.limiter)
-	for _, step := range []func(context.Context) error{db.fillSearchKeys, db.createVersionTriggers, db.readIdle} {
+	for _, step := range []func(context.Context) error{db.fillSearchKeys, db.CreateVersionTriggers, db.readIdle} {
 		if err := step(ctx); err != nil {
 			opened.Close()
-			return nil, database.Explain(path, err)
+			return nil, database.Explain(address, err)
 		}
 	}
 	return db, nil
@@ -94,7 +93,7 @@ func (db *DB) CheckRestored(ctx context.Context) error {
 			return record(AllSessionsEnded, nil)
 		})
 		if err == nil {
-			db.Log.Warn("the database is a copy that was put in place: all sessions and password links in it were ended", "database", db.Path())
+			db.Log.Warn("the database is a copy that was put in place: all sessions and password links in it were ended", "database", db.Address())
 		}
 		return err
 	})

@@ -125,8 +125,7 @@ func writeList(to io.Writer, name string, each func(add func(any) error) error) 
 // are not exported by name. So the table of a page that somebody adds is exported
 // without a change here.
 func (db *DB) otherTables(ctx context.Context) ([]string, error) {
-	var tables []string
-	err := db.SQL.SelectContext(ctx, &tables, userTables)
+	tables, err := db.UserTables(ctx)
 	return slices.DeleteFunc(tables, func(table string) bool {
 		return table == "sessions" || table == "events" || table == "devices" || table == "links" // exported in their own form; links are secret
 	}), err
@@ -134,13 +133,13 @@ func (db *DB) otherTables(ctx context.Context) ([]string, error) {
 
 // eachRow calls do with each row of a user in a table, in the order of the primary key.
 func (db *DB) eachRow(ctx context.Context, table string, user *User, do func(any) error) error {
-	var key []string
-	if err := db.SQL.SelectContext(ctx, &key, `SELECT name FROM pragma_table_info($1) WHERE pk > 0 ORDER BY pk`, table); err != nil {
+	key, hidden, err := db.PrimaryKey(ctx, table)
+	if err != nil {
 		return err
 	}
 	columns := `*`
-	if len(key) == 0 {
-		key, columns = []string{"rowid"}, `rowid, *`
+	if hidden {
+		columns = strings.Join(key, `, `) + `, *`
 	}
 	order := `"` + strings.Join(key, `", "`) + `"`
 	for last := map[string]any(nil); ; {
@@ -160,7 +159,9 @@ func (db *DB) eachRow(ctx context.Context, table string, user *User, do func(any
 		for _, row := range rows {
 			shown := maps.Clone(row)
 			delete(shown, "user_id")
-			delete(shown, "rowid")
+			if hidden {
+				maps.DeleteFunc(shown, func(name string, _ any) bool { return slices.Contains(key, name) })
+			}
 			if err := do(shown); err != nil {
 				return err
 			}

@@ -129,7 +129,7 @@ func TestS8ASightingCountsBeforeItIsWritten(t *testing.T) {
 func TestS8IdleInOneProcessIsIdleInAll(t *testing.T) {
 	t.Parallel()
 	first, later := clockwork(t)
-	second, err := Open(t.Context(), first.Path())
+	second, err := Open(t.Context(), first.Address())
 	check(t, err)
 	t.Cleanup(func() { second.Close() })
 	second.Now = first.Now
@@ -206,11 +206,11 @@ func TestS10SightingsAreOneWriteAMinuteAtMost(t *testing.T) {
 	session := begun(t, db, "one", added(t, db, "ada"), 24*time.Hour)
 	writes := func() (writes int) {
 		for range 60 { // twice a second for half a minute
-			before, err := db.DataVersion(t.Context())
+			before, err := db.UserVersion(t.Context(), session.User.ID)
 			check(t, err)
 			db.Touch(t.Context(), session)
 			check(t, db.writeLastSeen(context.Background()))
-			if after, err := db.DataVersion(t.Context()); err != nil || after != before {
+			if after, err := db.UserVersion(t.Context(), session.User.ID); err != nil || after != before {
 				writes++
 			}
 			later(time.Second / 2)

@@ -153,17 +153,21 @@ func needsAttention(ctx context.Context, from sqlx.QueryerContext, session *Sess
 // System is the state of the installation.
 type System struct {
 	Users, Disabled, Sessions int
-	Size                      int64 // of the database and its log, in bytes
+	Size                      int64 // of the database, in bytes
 	Failed, Throttled         int64 // sign-ins since the start
 	Waiting                   int64 // sign-ins in the queue of the limiter
 }
 
 // System returns the state of the installation.
 func (db *DB) System(ctx context.Context) (System, error) {
-	system := System{Failed: db.failed.Load(), Throttled: db.throttled.Load(), Waiting: db.limiter.Waiting(), Size: db.Size()}
+	system := System{Failed: db.failed.Load(), Throttled: db.throttled.Load(), Waiting: db.limiter.Waiting()}
 	where := database.Conditions{}
 	db.addLive(&where, ``)
-	err := db.SQL.GetContext(ctx, &system, `SELECT (SELECT COUNT(*) FROM users) AS users, (SELECT COUNT(*) FROM users WHERE disabled) AS disabled,
+	var err error
+	if system.Size, err = db.Size(ctx); err != nil {
+		return system, err
+	}
+	err = db.SQL.GetContext(ctx, &system, `SELECT (SELECT COUNT(*) FROM users) AS users, (SELECT COUNT(*) FROM users WHERE disabled) AS disabled,
 		(SELECT COUNT(*) FROM sessions`+where.Where()+`) AS sessions`, where.Values...)
 	return system, err
 }

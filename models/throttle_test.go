@@ -299,7 +299,7 @@ func TestARestartClearsNothing(t *testing.T) {
 	for i := range 6 {
 		fail(t, db, "ada", ClientInfo{Address: fmt.Sprintf("203.0.113.%d", i)})
 	}
-	now, path := db.Now, db.Path()
+	now, path := db.Now, db.Address()
 	db.Close()
 	again, err := Open(t.Context(), path)
 	check(t, err)

@@ -1,14 +1,14 @@
 // Package cache holds sessions and pages in memory, so that most requests ask
-// the database only whether anything has changed.
+// the database only for the version of a user.
 //
 // Nothing in it is believed because it is young:
 //
-//   - A session is true as long as the database has the data version under which
-//     it was read. That is another one after every commit, by this process or any other.
-//   - A page is true as long as its user has the version under which it was made.
+//   - A session is true as long as its user has the version with which it was read.
 //     Triggers change that version together with every row that refers to the
-//     user. A page also ends with the minute, and when the next of the user's
-//     sessions expires: what it shows may depend on the time.
+//     user, whoever writes.
+//   - So is a page with the version under which it was made. A page also ends with the
+//     minute, and when the next of the user's sessions expires: what it shows may depend
+//     on the time.
 //
 // So what is ended, disabled or renamed is so from the next request on.
 package cache
@@ -36,8 +36,7 @@ type Sessions struct {
 
 type sessionEntry struct {
 	models.Session
-	version database.DataVersion
-	seen    atomic.Int64 // Unix seconds
+	seen atomic.Int64 // Unix seconds
 }
 
 // NewSessions returns an empty cache.
@@ -45,10 +44,11 @@ func NewSessions() *Sessions {
 	return &Sessions{otter.Must(&otter.Options[string, *sessionEntry]{MaximumSize: maxSessions})}
 }
 
-// Get returns a copy of the session that was read under this data version.
-func (s *Sessions) Get(id string, version database.DataVersion) (*models.Session, bool) {
+// Get returns a copy of the session with this ID. It is true if its user still has the
+// version that it has.
+func (s *Sessions) Get(id string) (*models.Session, bool) {
 	entry, ok := s.entries.GetIfPresent(id)
-	if !ok || entry.version != version {
+	if !ok {
 		return nil, false
 	}
 	session := entry.Session
@@ -56,9 +56,9 @@ func (s *Sessions) Get(id string, version database.DataVersion) (*models.Session
 	return &session, true
 }
 
-// Put holds a session that was read after version was taken.
-func (s *Sessions) Put(session *models.Session, version database.DataVersion) {
-	entry := &sessionEntry{Session: *session, version: version}
+// Put holds a session as it was read, with its user.
+func (s *Sessions) Put(session *models.Session) {
+	entry := &sessionEntry{Session: *session}
 	entry.seen.Store(session.Seen.Unix())
 	s.entries.Set(session.ID, entry)
 }

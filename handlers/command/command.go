@@ -20,12 +20,13 @@ import (
 	"github.com/alecthomas/kong"
 
 	"daypass/handlers/web"
+	"daypass/models/database"
 )
 
 // CommandLine is the whole command line. A flag with a variable may be set by either;
 // the flag wins.
 type CommandLine struct {
-	Database string `default:"data/daypass.db" env:"DAYPASS_DATABASE" placeholder:"FILE" help:"The database file. Created if missing."`
+	Database string `default:"data/daypass.db" env:"DAYPASS_DATABASE" placeholder:"FILE" help:"The database: a file, created if missing, or the postgres:// URL of a PostgreSQL database."`
 	Log      string `default:"text" enum:"text,json" env:"DAYPASS_LOG" help:"Log format: text for people, json for machines."`
 
 	PrintVersion bool `name:"version" help:"Print the version."`
@@ -43,6 +44,9 @@ type CommandLine struct {
 // secretVariable has no flag: the flags of a process can be seen by others.
 const secretVariable = variablePrefix + "SECRET"
 
+// databaseVariable may have a password, which the flag may not.
+const databaseVariable = variablePrefix + "DATABASE"
+
 // variablePrefix begins the names of all variables that the program reads.
 const variablePrefix = "DAYPASS_"
 
@@ -51,7 +55,7 @@ type console struct {
 	args     []string // the command line
 	in       io.Reader
 	out, err io.Writer
-	db       string // path of the database
+	db       string // address of the database
 	log      *slog.Logger
 	unknown  []string // variables that begin like those of the program, and are none of them
 	misspelt error    // about one of them that is most likely misspelt
@@ -88,6 +92,8 @@ func Run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 	switch {
 	case err != nil:
 		err = usageError{plainly(unknownCommand(err, args))}
+	case database.HasPassword(line.Database) && os.Getenv(databaseVariable) != line.Database:
+		err = usageError{fmt.Errorf("--database has a password, which everyone can see who lists the processes; put the URL into %s, or the password into PGPASSWORD or ~/.pgpass", databaseVariable)}
 	case misspelt != nil && command.Selected().Name != "doctor" && command.Selected().Name != "help": // the doctor has a line for it
 		err = misspelt
 	default:

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"strings"
 	"text/tabwriter"
@@ -15,13 +14,14 @@ import (
 	"golang.org/x/term"
 
 	"daypass/models"
+	"daypass/models/database"
 	"daypass/models/password"
 )
 
 // withDatabase opens the database that a server may be using at the same time.
 // It creates none, unless told: a mistyped path is more likely.
 func (at console) withDatabase(ctx context.Context, make bool, work func(*models.DB) error) error {
-	if _, err := os.Stat(at.db); errors.Is(err, fs.ErrNotExist) && !make {
+	if !make && !database.Exists(at.db) {
 		return fmt.Errorf("there is no database at %s; give its path with --database", at.db)
 	}
 	db, err := models.Open(ctx, at.db)

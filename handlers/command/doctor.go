@@ -2,15 +2,14 @@ package command
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"net"
 	"os"
 	"strings"
 
 	"daypass/handlers"
 	"daypass/models"
+	"daypass/models/database"
 )
 
 type doctor struct {
@@ -39,7 +38,7 @@ func (d *doctor) Run(ctx context.Context, at console) error {
 		return nil
 	}
 	var err error
-	if _, missing := os.Stat(at.db); errors.Is(missing, fs.ErrNotExist) {
+	if !database.Exists(at.db) {
 		found = append(found, models.Finding{Level: models.OK, About: "database", Found: at.db + " does not exist yet: it is created at the first start"})
 		err = examine(nil)
 	} else {

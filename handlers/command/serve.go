@@ -111,7 +111,7 @@ func (s *serve) Run(ctx context.Context, at console) error {
 	if err != nil {
 		return err
 	}
-	at.log.Info("listening", "address", listener.Addr().String(), "url", public.String(), "database", at.db, "version", Version)
+	at.log.Info("listening", "address", listener.Addr().String(), "url", public.String(), "database", db.Address(), "version", Version)
 	if !isDevServer {
 		said := make(chan struct{})
 		unsaid := context.AfterFunc(ctx, func() {

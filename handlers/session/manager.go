@@ -104,24 +104,25 @@ func (m *Manager) sessionKey(c *fiber.Ctx) (key string, secret int, ok bool) {
 
 // Load returns the valid session of a request, or ErrNotFound. The table of
 // sessions decides whether the session is valid; the payload in Fiber's store has
-// to name the same user. Both are read only when anything was committed since they
-// were last read. A HEAD request changes nothing: it doesn't count as activity,
+// to name the same user. Both are read only when anything about the user has changed
+// since they were last read. A HEAD request changes nothing: it doesn't count as activity,
 // renews no signature and ends no session.
 func (m *Manager) Load(c *fiber.Ctx) (*models.Session, error) {
 	key, secret, ok := m.sessionKey(c)
 	if !ok {
 		return nil, models.ErrNotFound
 	}
-	state, err := m.db.DataVersion(c.UserContext())
-	if err != nil {
-		return nil, err
-	}
 	changes := c.Method() != fiber.MethodHead
-	if session, ok := m.cache.Get(key, state); ok && secret == 0 && m.db.Valid(session) {
-		if changes {
-			m.touch(c, session)
+	if session, ok := m.cache.Get(key); ok && secret == 0 && m.db.Valid(session) {
+		switch version, err := m.db.UserVersion(c.UserContext(), session.User.ID); {
+		case err != nil && !errors.Is(err, models.ErrNotFound):
+			return nil, err
+		case err == nil && version == session.User.Version:
+			if changes {
+				m.touch(c, session)
+			}
+			return session, nil
 		}
-		return session, nil
 	}
 	session, err := m.db.Session(c.UserContext(), key)
 	if errors.Is(err, models.ErrIdle) && changes {
@@ -140,7 +141,7 @@ func (m *Manager) Load(c *fiber.Ctx) (*models.Session, error) {
 			return nil, err
 		}
 	}
-	m.cache.Put(session, state)
+	m.cache.Put(session)
 	if changes {
 		m.touch(c, session)
 	}

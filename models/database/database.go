@@ -1,7 +1,8 @@
-// Package database opens the SQLite database and keeps it safe: its connections
-// and settings, its migrations, transactions in turn, a version of what it
-// holds, and whether its file is still the one that was opened. It knows neither
-// users nor sessions: package models does.
+// Package database opens the database and keeps it safe: its connections and
+// settings, its migrations, its transactions, and the versions of users by which
+// others know that what they have read is still true. It runs on SQLite and on
+// PostgreSQL, which differ behind one interface (engine.go). Of users it knows only
+// that they have versions, of sessions nothing: package models does.
 package database
 
 import (
@@ -10,14 +11,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
-	"path/filepath"
 	"time"
 
-	"github.com/gofiber/storage/sqlite3/v2"
 	"github.com/google/uuid"
 	"github.com/jmoiron/sqlx"
-	"golang.org/x/sync/semaphore"
 )
 
 // DB is the open database. It is safe for concurrent use.
@@ -27,105 +24,83 @@ type DB struct {
 	// Log takes one line for each event. It never gets a password, a session
 	// ID or a token.
 	Log *slog.Logger
-	// SQL is for reading. What writes calls Write or Exec, which wait for their turn.
+	// SQL is for reading. What writes calls Write or Exec.
 	SQL *sqlx.DB
 
-	storage *sqlite3.Storage
-	writer  *semaphore.Weighted
-	folder  *os.File // held open while the database is in use
-	files   files
-	lineage lineage
-	version versionReader
+	engine   engine
+	versions versions
 }
 
-// Open opens the SQLite database at path, creates it if it is missing and
-// brings its schema up to date. Errors about the path or the file are one
-// sentence for the person who runs the program.
-func Open(ctx context.Context, path string) (*DB, error) {
-	if err := prepareFile(path); err != nil {
-		return nil, err
+// Open opens a database and brings its schema up to date: at a postgres:// URL, or
+// else the SQLite database at a path, which is created if it is missing. Errors about
+// the address are one sentence for the person who runs the program.
+func Open(ctx context.Context, address string) (*DB, error) {
+	db := &DB{Now: time.Now, Log: slog.New(slog.DiscardHandler)}
+	open := openSQLite
+	if IsURL(address) {
+		open = openPostgres
 	}
-	folder, alone := holdFolder(filepath.Dir(path))
-	db, err := openHeld(ctx, path, folder, alone)
-	if err != nil {
-		folder.Close()
-		return nil, Explain(path, err)
+	var err error
+	if db.engine, err = open(ctx, db, address); err != nil {
+		return nil, Explain(address, err)
 	}
-	return db, nil
-}
-
-func openHeld(ctx context.Context, path string, folder *os.File, alone bool) (*DB, error) {
-	aside, err := putLogAside(path, alone)
-	if err != nil {
-		return nil, err
-	}
-	if folder != nil {
-		if err := shareFolder(folder); err != nil {
-			return nil, err
-		}
-	}
-	before, err := os.Stat(path)
-	if err != nil {
-		return nil, fmt.Errorf("the database %s can't be opened: %w", path, Cause(err))
-	}
-	storage, err := openWithRetry(path)
-	if err != nil {
-		return nil, err
-	}
-	db := &DB{
-		Now:     time.Now,
-		Log:     slog.New(slog.DiscardHandler),
-		SQL:     sqlx.NewDb(storage.Conn(), "sqlite3"),
-		storage: storage,
-		writer:  semaphore.NewWeighted(1),
-		folder:  folder,
-		files:   files{path: path},
-		lineage: lineage{logAside: aside},
-	}
-	err = db.migrate(ctx)
-	if err == nil {
-		err = db.rememberFiles(ctx, before)
-	}
-	if err == nil {
-		err = db.readLineage(ctx)
-	}
-	if err != nil {
-		storage.Close()
-		return nil, err
-	}
+	db.versions.read = db.engine.versions
 	return db, nil
 }
 
 // Close closes the database.
-func (db *DB) Close() error {
-	if db.moved() {
-		return nil // the process ends without touching the new file
+func (db *DB) Close() error { return db.engine.close() }
+
+// Address is where the database is, for people: it has no password.
+func (db *DB) Address() string { return db.engine.shownAddress() }
+
+// Present returns ErrReplaced if this is no longer the database that was opened.
+func (db *DB) Present() error { return db.engine.present() }
+
+// Check does what Present does more thoroughly, and tells whether the database can be used.
+func (db *DB) Check(ctx context.Context) error { return db.engine.check(ctx) }
+
+// CheckRestored is called before the database is served. If it is a copy that was put
+// in place, it calls end, which runs adopt in the transaction that ends everything that
+// may have ended before.
+func (db *DB) CheckRestored(ctx context.Context, end func(adopt func(*sqlx.Tx) error) error) error {
+	return db.engine.checkRestored(ctx, end)
+}
+
+// Size is how much the database stores, in bytes.
+func (db *DB) Size(ctx context.Context) (int64, error) { return db.engine.size(ctx) }
+
+// Examine says what is wrong with the database and with how it is set up.
+func (db *DB) Examine(ctx context.Context) []Finding { return db.engine.examine(ctx) }
+
+// SchemaVersion returns the number of the last migration.
+func (db *DB) SchemaVersion(ctx context.Context) (version int, err error) {
+	err = db.SQL.GetContext(ctx, &version, `SELECT MAX(version_id) FROM goose_db_version`)
+	return version, err
+}
+
+// UserTables returns the tables that refer to users by a column user_id, by name.
+func (db *DB) UserTables(ctx context.Context) ([]string, error) { return db.engine.userTables(ctx) }
+
+// CreateVersionTriggers creates the triggers by which every table that refers to users
+// gives a user a new version when one of the user's rows changes.
+func (db *DB) CreateVersionTriggers(ctx context.Context) error {
+	tables, err := db.UserTables(ctx)
+	if err != nil {
+		return err
 	}
-	defer db.folder.Close()
-	defer db.files.content.Close() // after SQLite has closed it
-	db.version.Lock()
-	defer db.version.Unlock()
-	db.version.close()
-	return db.storage.Close()
-}
-
-// Path is where the database is.
-func (db *DB) Path() string { return db.files.path }
-
-// Files returns the names of the files that the database at path consists of, if
-// they are there.
-func Files(path string) []string {
-	return []string{path, path + logSuffix, path + indexSuffix, markPath(path)}
-}
-
-// Size is how long the database and its write-ahead log are, in bytes.
-func (db *DB) Size() (bytes int64) {
-	for _, name := range []string{db.files.path, db.files.path + logSuffix} {
-		if info, err := os.Stat(name); err == nil {
-			bytes += info.Size()
+	for _, table := range tables {
+		if err := db.engine.createVersionTriggers(ctx, table); err != nil {
+			return fmt.Errorf("create the triggers of the table %s: %w", table, err)
 		}
 	}
-	return bytes
+	return nil
+}
+
+// PrimaryKey returns the columns that tell the rows of a table apart, in order, and
+// whether they have to be asked for by name, because `*` does not have them.
+func (db *DB) PrimaryKey(ctx context.Context, table string) (columns []string, hidden bool, err error) {
+	return db.engine.primaryKey(ctx, table)
 }
 
 // NewRowID returns an ID that sorts in the order in which rows were added: a UUIDv7 (RFC 9562).

@@ -10,16 +10,15 @@ import (
 	"github.com/pressly/goose/v3"
 )
 
-//go:embed migrations/*.sql
+// The migrations of SQLite, and in a folder below those that PostgreSQL has in place of
+// them. What SQL means the same on both stands once.
+//
+//go:embed migrations
 var migrations embed.FS
 
 // migrate brings the schema up to date, one transaction per step.
-func (db *DB) migrate(ctx context.Context) error {
-	steps, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return err
-	}
-	provider, err := goose.NewProvider(goose.DialectSQLite3, db.SQL.DB, steps)
+func (db *DB) migrate(ctx context.Context, address string, dialect goose.Dialect, steps fs.FS, options ...goose.ProviderOption) error {
+	provider, err := goose.NewProvider(dialect, db.SQL.DB, steps, options...)
 	if err != nil {
 		return fmt.Errorf("read migrations: %w", err)
 	}
@@ -33,7 +32,7 @@ func (db *DB) migrate(ctx context.Context) error {
 			return fmt.Errorf("read what the schema needs: %w", err)
 		}
 		if needs > known {
-			return fmt.Errorf("the database %s has schema version %d, which needs a program that knows %d, and this one knows %d: it was written by a newer version; run that one, or restore a copy from before", db.files.path, version, needs, known)
+			return fmt.Errorf("the database %s has schema version %d, which needs a program that knows %d, and this one knows %d: it was written by a newer version; run that one, or restore a copy from before", Shown(address), version, needs, known)
 		}
 		return nil
 	}

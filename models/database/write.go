@@ -3,9 +3,7 @@ package database
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
 	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/jmoiron/sqlx"
@@ -14,50 +12,45 @@ import (
 // ErrNotFound says that there is no such row.
 var ErrNotFound = errors.New("not found")
 
-// Write runs change in one transaction, which holds the write lock from its beginning.
+// Write runs change in one transaction. It may run change again from its beginning if
+// another transaction was in the way, so what change collects is emptied there.
+//
+// Each statement sees what was committed before it began. SQLite has one writer, and a
+// transaction holds the write lock from its beginning. On PostgreSQL others may write
+// between two statements: a change that concludes anything from a row locks that row
+// before, and one that concludes anything from all rows of a table calls Alone.
+//
+// It returns ErrNotFound if a row that a new one refers to is not there.
 func (db *DB) Write(ctx context.Context, change func(*sqlx.Tx) error) error {
-	return db.TakeTurn(ctx, func() error { return db.Commit(ctx, change) })
+	return referenceFound(db.engine.write(ctx, change))
 }
 
 // WriteUnsynced is Write without waiting until the disk has the change: a killed process
 // loses nothing, but a power cut may take back the last such changes.
 func (db *DB) WriteUnsynced(ctx context.Context, change func(*sqlx.Tx) error) error {
-	return db.TakeTurn(ctx, func() error {
-		conn, err := db.SQL.Connx(ctx)
-		if err != nil {
-			return fmt.Errorf("begin: %w", err)
-		}
-		defer conn.Close()
-		if _, err := conn.ExecContext(ctx, `PRAGMA synchronous = NORMAL`); err != nil {
-			return fmt.Errorf("begin: %w", err)
-		}
-		defer func() {
-			if _, err := conn.ExecContext(context.WithoutCancel(ctx), `PRAGMA synchronous = FULL`); err != nil {
-				conn.Raw(func(any) error { return driver.ErrBadConn }) // never used again
-			}
-		}()
-		tx, err := conn.BeginTxx(ctx, nil)
-		if err != nil {
-			return fmt.Errorf("begin: %w", err)
-		}
-		defer tx.Rollback() // does nothing after Commit
-		if err := change(tx); err != nil {
-			return err
-		}
-		if err := db.checkFiles(); err != nil {
-			return err
-		}
-		if err := tx.Commit(); err != nil {
-			return fmt.Errorf("commit: %w", err)
-		}
-		return nil
-	})
+	return referenceFound(db.engine.writeUnsynced(ctx, change))
 }
 
-// Alone lets no other transaction that names the same rule run until this one ends:
-// one that is about all rows of a table, so that no row could be locked for it. Here
-// nothing has to be done for it, because SQLite has one writer.
-func (db *DB) Alone(context.Context, *sqlx.Tx, string) error { return nil }
+func referenceFound(err error) error {
+	if brokenReference(err) {
+		return ErrNotFound
+	}
+	return err
+}
+
+// Alone lets no other transaction that names the same rule run until this one ends. It
+// comes before anything else that a transaction waits for.
+func (db *DB) Alone(ctx context.Context, tx *sqlx.Tx, rule string) error {
+	return db.engine.alone(ctx, tx, rule)
+}
+
+// ForUpdate ends a SELECT in a transaction whose rows no other one may change until it
+// ends. It begins with a space, or is empty where transactions run one after the other.
+func (db *DB) ForUpdate() string { return db.engine.forUpdate() }
+
+// SkipLocked is ForUpdate that leaves out rows that others have locked, so that several
+// processes can share the work of deleting what has expired.
+func (db *DB) SkipLocked() string { return db.engine.skipLocked() }
 
 // Exec runs one statement that writes.
 func (db *DB) Exec(ctx context.Context, statement string, args ...any) (result sql.Result, err error) {
@@ -66,52 +59,6 @@ func (db *DB) Exec(ctx context.Context, statement string, args ...any) (result s
 		return err
 	})
 	return result, err
-}
-
-// TakeTurn runs write when the caller is the one who has waited longest. SQLite
-// has a single writer too, but whoever waits for it there has to ask again and
-// again, and newcomers may get in first. It returns context.DeadlineExceeded if
-// the turn does not come.
-func (db *DB) TakeTurn(ctx context.Context, write func() error) error {
-	waiting, cancel := context.WithTimeout(ctx, busyTimeout)
-	defer cancel()
-	if err := db.writer.Acquire(waiting, 1); err != nil {
-		return fmt.Errorf("wait to write: %w", err)
-	}
-	defer db.writer.Release(1)
-	if err := db.Check(ctx); err != nil {
-		return err
-	}
-	return write()
-}
-
-// Commit runs change in one transaction. The caller has taken its turn.
-func (db *DB) Commit(ctx context.Context, change func(*sqlx.Tx) error) error {
-	tx, err := db.SQL.BeginTxx(ctx, nil)
-	if err != nil {
-		return fmt.Errorf("begin: %w", err)
-	}
-	defer tx.Rollback() // does nothing after Commit
-	if err := change(tx); err != nil {
-		if brokenReference(err) {
-			return ErrNotFound // what a new row refers to was deleted meanwhile
-		}
-		return err
-	}
-	row, err := db.advance(ctx, tx)
-	if err != nil {
-		return fmt.Errorf("advance the sequence: %w", err)
-	}
-	if err := db.checkFiles(); err != nil { // a change to a file that was replaced would be lost
-		return err
-	}
-	if err := tx.Commit(); err != nil {
-		return fmt.Errorf("commit: %w", err)
-	}
-	if err := db.advanceMark(row); err != nil { // the change itself is committed; the next one tries again
-		db.Log.Error("the mark beside the database can't be written", "file", markPath(db.files.path), "error", err)
-	}
-	return nil
 }
 
 // ExecOne runs a statement that has to change a row, and returns ErrNotFound if it

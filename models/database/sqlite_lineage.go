@@ -81,7 +81,7 @@ type lineage struct {
 	copied   bool    // the file is a copy that was put in place, and what has to end in it has not ended yet
 	copyOf   string  // the lineage of the copy
 	logAside string  // the new name of a log that belonged to another database
-	serving  bool    // CheckRestored was called
+	serving  bool    // checkRestored was called
 	base     int64   // as in the mark
 	logBegan [8]byte // logBegan of the present log
 
@@ -100,7 +100,7 @@ const tampered = "copy"
 
 // readLineage finds out whether this is another database than the one that the mark
 // is about, or older content of it.
-func (db *DB) readLineage(ctx context.Context) error {
+func (db *sqliteEngine) readLineage(ctx context.Context) error {
 	l := &db.lineage
 	l.logBegan = logBegan(db.files.path)
 	m := readMark(db.files.path)
@@ -120,14 +120,14 @@ func (db *DB) readLineage(ctx context.Context) error {
 	return nil
 }
 
-// IsCopy tells whether the file is a copy that was put in place, in which
-// CheckRestored has not ended anything yet.
-func (db *DB) IsCopy() bool { return db.lineage.copied }
+// isCopy tells whether the file is a copy that was put in place, in which
+// checkRestored has not ended anything yet.
+func (db *sqliteEngine) isCopy() bool { return db.lineage.copied }
 
-// CheckRestored is called before the database is served. If it is a copy that was
+// checkRestored is called before the database is served. If it is a copy that was
 // put in place, it calls end, which runs adopt in the transaction that ends
 // everything that may have ended before.
-func (db *DB) CheckRestored(ctx context.Context, end func(adopt func(*sqlx.Tx) error) error) error {
+func (db *sqliteEngine) checkRestored(ctx context.Context, end func(adopt func(*sqlx.Tx) error) error) error {
 	l := &db.lineage
 	if l.logAside != "" {
 		db.Log.Warn("the write-ahead log of another database was put aside", "log", l.logAside)
@@ -172,7 +172,7 @@ func (db *DB) CheckRestored(ctx context.Context, end func(adopt func(*sqlx.Tx) e
 
 // adopt makes a copy the database in use, with a lineage that the database it was
 // copied from does not have.
-func (db *DB) adopt(ctx context.Context, tx *sqlx.Tx, row lineageRow) error {
+func (db *sqliteEngine) adopt(ctx context.Context, tx *sqlx.Tx, row lineageRow) error {
 	if _, err := tx.ExecContext(ctx, `DELETE FROM lineage`); err != nil {
 		return err
 	}
@@ -184,7 +184,7 @@ func (db *DB) adopt(ctx context.Context, tx *sqlx.Tx, row lineageRow) error {
 }
 
 // writeMark makes this database the one that the mark is about.
-func (db *DB) writeMark(row lineageRow) error {
+func (db *sqliteEngine) writeMark(row lineageRow) error {
 	err := changeMark(db.files.path, os.O_CREATE, func(*mark) *mark {
 		return &mark{row.ID, row.Sequence, db.lineage.base, inode(db.files.opened), inode(db.files.log)}
 	})
@@ -197,7 +197,7 @@ func (db *DB) writeMark(row lineageRow) error {
 // checkContent returns ErrReplaced if a copy was restored into the open file, as
 // sqlite3's .restore does: what it holds is older than what this process has
 // committed, or of another lineage. A process that has written nothing knows nothing to compare.
-func (db *DB) checkContent(ctx context.Context, from interface {
+func (db *sqliteEngine) checkContent(ctx context.Context, from interface {
 	QueryRowContext(context.Context, string, ...any) *sql.Row
 }) error {
 	marked := db.lineage.marked.Load() // first: what is committed later can only be further
@@ -219,13 +219,13 @@ func (db *DB) checkContent(ctx context.Context, from interface {
 }
 
 // stopRestored stops all work, because a copy was restored into the open file.
-func (db *DB) stopRestored() error {
+func (db *sqliteEngine) stopRestored() error {
 	db.files.restored.Store(true)
 	return db.stop(db.files.path)
 }
 
 // advance counts a transaction that is about to be committed.
-func (db *DB) advance(ctx context.Context, tx *sqlx.Tx) (row lineageRow, err error) {
+func (db *sqliteEngine) advance(ctx context.Context, tx *sqlx.Tx) (row lineageRow, err error) {
 	if db.lineage.copied {
 		_, err = tx.ExecContext(ctx, `UPDATE lineage SET id = $1 WHERE id = $2`, tampered, db.lineage.copyOf)
 		return row, err
@@ -242,7 +242,7 @@ func (db *DB) advance(ctx context.Context, tx *sqlx.Tx) (row lineageRow, err err
 }
 
 // advanceMark writes into the mark that a transaction was committed.
-func (db *DB) advanceMark(row lineageRow) error {
+func (db *sqliteEngine) advanceMark(row lineageRow) error {
 	if row.ID == "" {
 		return nil
 	}

@@ -36,7 +36,7 @@ const (
 // it opens all connections of the pool, which are never closed: a connection that
 // is opened after the file was replaced would take the log of the old file for
 // that of the new one, and truncate the index that the others have mapped.
-func (db *DB) rememberFiles(ctx context.Context, before fs.FileInfo) error {
+func (db *sqliteEngine) rememberFiles(ctx context.Context, before fs.FileInfo) error {
 	for range connections() {
 		connection, err := db.SQL.Connx(ctx)
 		if err != nil {
@@ -63,21 +63,21 @@ func (db *DB) rememberFiles(ctx context.Context, before fs.FileInfo) error {
 	return err
 }
 
-// Present returns ErrReplaced if the path does not lead to the open database, and
+// present returns ErrReplaced if the path does not lead to the open database, and
 // on every later call.
-func (db *DB) Present() error { return db.stillThere(db.files.path, db.files.opened) }
+func (db *sqliteEngine) present() error { return db.stillThere(db.files.path, db.files.opened) }
 
-// Check does what Present does for the log and its index as well, and notices a
+// check does what present does for the log and its index as well, and notices a
 // copy that was written over the file or restored into it.
-func (db *DB) Check(ctx context.Context) error {
+func (db *sqliteEngine) check(ctx context.Context) error {
 	if err := db.checkFiles(); err != nil {
 		return err
 	}
 	return db.checkContent(ctx, db.SQL)
 }
 
-func (db *DB) checkFiles() error {
-	if err := db.Present(); err != nil {
+func (db *sqliteEngine) checkFiles() error {
+	if err := db.present(); err != nil {
 		return err
 	}
 	if db.overwritten() {
@@ -89,7 +89,7 @@ func (db *DB) checkFiles() error {
 	return db.stillThere(db.files.path+indexSuffix, db.files.index)
 }
 
-func (db *DB) stillThere(name string, was fs.FileInfo) error {
+func (db *sqliteEngine) stillThere(name string, was fs.FileInfo) error {
 	if db.files.replaced.Load() {
 		return ErrReplaced
 	}
@@ -103,7 +103,7 @@ func (db *DB) stillThere(name string, was fs.FileInfo) error {
 }
 
 // stop stops all work, because the file with this name was removed or replaced.
-func (db *DB) stop(name string) error {
+func (db *sqliteEngine) stop(name string) error {
 	db.files.logged.Do(func() {
 		db.Log.Error("a file of the database was removed or replaced: nothing is read or written any more until the program is restarted", "file", name)
 		if name == db.files.path+logSuffix {
@@ -116,11 +116,13 @@ func (db *DB) stop(name string) error {
 
 // overwritten tells whether the open file has become a database without a log: a
 // copy was written over it.
-func (db *DB) overwritten() bool { return db.files.log != nil && withoutLog(db.files.content) }
+func (db *sqliteEngine) overwritten() bool {
+	return db.files.log != nil && withoutLog(db.files.content)
+}
 
 // saveLog copies what is only in the removed log, which this process still has
 // open, into the database: no other process can read it.
-func (db *DB) saveLog() {
+func (db *sqliteEngine) saveLog() {
 	if _, err := db.SQL.Exec(`PRAGMA wal_checkpoint(PASSIVE)`); err != nil {
 		db.Log.Error("the removed log could not be saved", "error", err)
 	}
@@ -129,7 +131,7 @@ func (db *DB) saveLog() {
 // moved tells whether the path leads to another database or to other content. Then
 // even closing the open one is unsafe: SQLite would remove the log of the new one,
 // or write that of the old one into it.
-func (db *DB) moved() bool {
+func (db *sqliteEngine) moved() bool {
 	info, err := os.Stat(db.files.path)
 	return db.files.replaced.Load() && (err != nil || !os.SameFile(info, db.files.opened) || db.overwritten() || db.files.restored.Load())
 }

@@ -1,0 +1,54 @@
+package database
+
+import (
+	"errors"
+	"io/fs"
+	"net/url"
+	"os"
+	"strings"
+)
+
+// IsURL tells whether an address is that of a PostgreSQL database, and not a path.
+func IsURL(address string) bool {
+	return strings.HasPrefix(address, "postgres://") || strings.HasPrefix(address, "postgresql://")
+}
+
+// HasPassword tells whether an address has a password in it.
+func HasPassword(address string) bool { return IsURL(address) && Shown(address) != address }
+
+// Shown is an address without its password, for logs and sentences.
+func Shown(address string) string {
+	if !IsURL(address) {
+		return address
+	}
+	parsed, err := url.Parse(address)
+	if err != nil { // whose error would repeat the address
+		scheme, _, _ := strings.Cut(address, "://")
+		return scheme + "://…"
+	}
+	query := parsed.Query()
+	hidden := false
+	for _, name := range []string{"password", "sslpassword"} {
+		if query.Has(name) {
+			query.Set(name, "xxxxx")
+			hidden = true
+		}
+	}
+	if _, set := parsed.User.Password(); !set && !hidden {
+		return address
+	}
+	if hidden {
+		parsed.RawQuery = query.Encode()
+	}
+	return parsed.Redacted()
+}
+
+// Exists tells whether there may be a database at an address: whether a PostgreSQL
+// server has one shows when it is opened.
+func Exists(address string) bool {
+	if IsURL(address) {
+		return true
+	}
+	_, err := os.Stat(address)
+	return !errors.Is(err, fs.ErrNotExist)
+}

@@ -1,0 +1,116 @@
+package database
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+	"time"
+)
+
+// How a request knows that what it holds in memory is still true
+//
+// Every change of what pages show about a user changes that user's version in the same
+// transaction: triggers do it, whoever writes. So a session or a page that was read
+// together with a version is true as long as the user has that version, and a request
+// has to read nothing else. It has to read it after it has arrived: then it sees
+// everything that was acknowledged before, by this process or any other, because both
+// databases show a commit to later statements before they acknowledge it.
+//
+// Many requests share one query. Those that arrive while a query is under way wait for
+// the next one, which all of them share. A round is sealed before it is sent, so whoever
+// is in it has arrived before, and gets an answer of after that. Others' commits cost
+// nothing but a new version of the users that they are about.
+//
+// Nobody waits longer than versionTimeout. If the database does not answer a round by
+// then, that round fails and the one that waits behind it does, too.
+
+// versionTimeout is how long a request waits for the versions of users at most.
+const versionTimeout = 2 * time.Second
+
+// versions answers which version a user has now.
+type versions struct {
+	read func(ctx context.Context, users []string) (map[string]int64, error)
+
+	sync.Mutex
+	underWay bool
+	next     *round // that is not sealed yet; nil if nobody waits for it
+}
+
+// round is one query and those who wait for it.
+type round struct {
+	users map[string]struct{}
+	done  chan struct{} // closed when it has been answered
+	found map[string]int64
+	err   error
+}
+
+// UserVersion returns the version that a user has now, in the database. It returns
+// ErrNotFound if there is no such user.
+func (db *DB) UserVersion(ctx context.Context, user string) (int64, error) {
+	return db.versions.of(ctx, user)
+}
+
+func (v *versions) of(ctx context.Context, user string) (int64, error) {
+	v.Lock()
+	if v.next == nil {
+		v.next = &round{users: make(map[string]struct{}), done: make(chan struct{})}
+	}
+	mine := v.next
+	mine.users[user] = struct{}{}
+	first := !v.underWay
+	v.underWay = true
+	v.Unlock()
+	if first {
+		// Those who are about to ask come along: fewer rounds, at half of the cost.
+		runtime.Gosched()
+		v.run()
+	} else {
+		select {
+		case <-mine.done:
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		}
+	}
+	if mine.err != nil {
+		return 0, fmt.Errorf("read the version of a user: %w", mine.err)
+	}
+	version, found := mine.found[user]
+	if !found {
+		return 0, ErrNotFound
+	}
+	return version, nil
+}
+
+// run answers the round that waits, and leaves the one behind it to a goroutine.
+func (v *versions) run() {
+	v.Lock()
+	r := v.next
+	v.next = nil // sealed: only now is it sent
+	v.Unlock()
+	users := make([]string, 0, len(r.users))
+	for user := range r.users {
+		users = append(users, user)
+	}
+	// Not the context of one of them: the others wait for it, too.
+	ctx, cancel := context.WithTimeout(context.Background(), versionTimeout)
+	r.found, r.err = v.read(ctx, users)
+	late := r.err != nil && (ctx.Err() != nil || errors.Is(r.err, context.DeadlineExceeded))
+	cancel()
+	close(r.done)
+
+	v.Lock()
+	defer v.Unlock()
+	if late && v.next != nil {
+		v.next.err = r.err
+		close(v.next.done)
+		v.next = nil
+	}
+	if v.underWay = v.next != nil; v.underWay {
+		go func() {
+			runtime.Gosched()
+			v.run()
+		}()
+	}
+}
