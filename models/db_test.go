@@ -8,12 +8,14 @@ import (
 	"testing"
 
 	"github.com/pressly/goose/v3"
+
+	"daypass/models/database/databasetest"
 )
 
 // open opens a new database.
 func open(t *testing.T) *DB {
 	t.Helper()
-	db, err := Open(t.Context(), filepath.Join(t.TempDir(), "daypass.db"))
+	db, err := Open(t.Context(), databasetest.New(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -25,6 +27,7 @@ func open(t *testing.T) *DB {
 // that was there keeps its mode.
 func TestTheFilesAreTheirOwnersAlone(t *testing.T) {
 	t.Parallel()
+	databasetest.OnlySQLite(t, "it is about files")
 	made, there := filepath.Join(t.TempDir(), "data"), filepath.Join(t.TempDir(), "data")
 	check(t, os.Mkdir(there, 0o700))
 	check(t, os.Chmod(there, 0o775))
@@ -55,6 +58,7 @@ var migrations = os.DirFS("database/migrations")
 // one of its migrations, and fills it.
 func openAt(t *testing.T, version int64, fill ...string) *DB {
 	t.Helper()
+	databasetest.OnlySQLite(t, "PostgreSQL has no older versions")
 	path := filepath.Join(t.TempDir(), "daypass.db")
 	old, err := sql.Open("sqlite3", path+"?_journal_mode=WAL")
 	check(t, err)
@@ -118,6 +122,7 @@ func check(t *testing.T, err error) {
 // TestACopyWhoseMarkCannotBeWrittenIsLeftAsItIs: nothing ends by a start that fails.
 func TestACopyWhoseMarkCannotBeWrittenIsLeftAsItIs(t *testing.T) {
 	t.Parallel()
+	databasetest.OnlySQLite(t, "it is about files")
 	db := open(t)
 	check(t, db.CheckRestored(t.Context()))
 	aSession(t, db)

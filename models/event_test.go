@@ -3,6 +3,8 @@ package models
 import (
 	"strings"
 	"testing"
+
+	"daypass/models/database/databasetest"
 )
 
 // TestEventsAreTheirOwnersAlone, and have all that is known of where they came from.
@@ -40,6 +42,7 @@ func TestEventsAreTheirOwnersAlone(t *testing.T) {
 // one of a short list, and a user's list does not depend on what others did.
 func TestListsOfEventsAreReadFromAnIndex(t *testing.T) {
 	t.Parallel()
+	databasetest.OnlySQLite(t, "it reads SQLite's plans")
 	db := open(t)
 	for name, list := range map[string]struct {
 		filter EventFilter

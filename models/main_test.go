@@ -1,13 +1,13 @@
 package models
 
 import (
-	"os"
 	"testing"
 
+	"daypass/models/database/databasetest"
 	"daypass/models/password"
 )
 
 func TestMain(m *testing.M) {
 	password.SetCost(password.Cheapest)
-	os.Exit(m.Run())
+	databasetest.Main(m)
 }

@@ -347,7 +347,7 @@ func TestMadeUpNamesFillNoTable(t *testing.T) {
 		fail(t, db, "ada", ClientInfo{})
 	}
 	_, err := db.SQL.Exec(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100500)
-		INSERT INTO failures (key, last, forgiven) SELECT 'x' || i, $1, $1 + 3600 + i % 600 FROM n`, db.Time())
+		INSERT INTO failures (key, last, forgiven) SELECT 'x' || i, CAST($1 AS BIGINT), CAST($1 AS BIGINT) + 3600 + i % 600 FROM n`, db.Time())
 	check(t, err)
 	check(t, db.Sweep(t.Context()))
 	var rows int

@@ -9,13 +9,15 @@ import (
 	"testing"
 
 	"github.com/pressly/goose/v3"
+
+	"daypass/models/database/databasetest"
 )
 
 // TestVersionsChangeWithWhatRefersToUsers: also the rows of a table that somebody
 // added to the product.
 func TestVersionsChangeWithWhatRefersToUsers(t *testing.T) {
 	t.Parallel()
-	file := filepath.Join(t.TempDir(), "daypass.db")
+	file := databasetest.New(t)
 	db, err := Open(t.Context(), file)
 	check(t, err)
 	_, err = db.SQL.Exec(`CREATE TABLE sample_rows (id TEXT PRIMARY KEY, user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE)`)

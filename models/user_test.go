@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"runtime"
 	"strings"
 	"sync"
@@ -245,7 +246,7 @@ func TestSweepingForgetsWhatWasKeptLongEnough(t *testing.T) {
 	ada, err := db.AddUser(t.Context(), NewUser{Name: "ada", Password: goodPassword, Role: Admin}, CommandLine)
 	check(t, err)
 	for i := range 3*sweepStep/2 + 1 { // more than one step
-		_, err := db.SQL.Exec(`INSERT INTO sessions (id, user_id, signer, address, browser, created, seen, expires) VALUES ($1, $2, '', '', '', 0, 0, $3)`, i, ada.ID, db.Time())
+		_, err := db.SQL.Exec(`INSERT INTO sessions (id, user_id, signer, address, browser, created, seen, expires) VALUES ($1, $2, '', '', '', 0, 0, $3)`, fmt.Sprint(i), ada.ID, db.Time())
 		check(t, err)
 	}
 	check(t, db.Sweep(t.Context()))

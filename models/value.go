@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/jmoiron/sqlx"
 
@@ -15,11 +17,17 @@ import (
 // different values never undo each other. Values are deleted with their session, and
 // none can be added to one that has ended.
 
+// ErrNotText says that something has a zero byte or is not UTF-8.
+var ErrNotText = errors.New("it has a zero byte or is not UTF-8")
+
 // SetValue stores a value in a session, under a name. It returns ErrNotFound if the
-// session has ended.
+// session has ended, and ErrNotText for what is not text.
 func (db *DB) SetValue(ctx context.Context, session *Session, name, value string) error {
 	if len(value) > MaxValue {
 		return fmt.Errorf("the value %q has %d bytes, and a session keeps at most %d in one", name, len(value), MaxValue)
+	}
+	if !utf8.ValidString(value) || strings.ContainsRune(value, 0) { // PostgreSQL has no such text
+		return fmt.Errorf("the value %q can't be stored: %w", name, ErrNotText)
 	}
 	return db.Write(ctx, func(tx *sqlx.Tx) error {
 		return database.ExecOne(ctx, tx, `INSERT INTO session_values (session_id, name, value)

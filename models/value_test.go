@@ -4,10 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"daypass/models/database/databasetest"
 )
 
 // aSession is a session of a user of its own.
@@ -49,9 +52,14 @@ func TestS10ValuesOfOneSessionDoNotUndoEachOther(t *testing.T) {
 	if _, err := db.Value(t.Context(), session, "name1"); !errors.Is(err, ErrNotFound) {
 		t.Error(err)
 	}
-	check(t, db.SetValue(t.Context(), session, "large", string(make([]byte, MaxValue))))
-	if err := db.SetValue(t.Context(), session, "large", string(make([]byte, MaxValue+1))); err == nil {
+	check(t, db.SetValue(t.Context(), session, "large", strings.Repeat("x", MaxValue)))
+	if err := db.SetValue(t.Context(), session, "large", strings.Repeat("x", MaxValue+1)); err == nil {
 		t.Error("a value of any size is kept")
+	}
+	for _, value := range []string{"\x00", "a\xffb"} {
+		if err := db.SetValue(t.Context(), session, "other", value); !errors.Is(err, ErrNotText) {
+			t.Errorf("%q: %v", value, err)
+		}
 	}
 }
 
@@ -123,6 +131,7 @@ func TestS9ValuesGoWithTheirSession(t *testing.T) {
 
 func TestS11ADamagedRowHarmsItsSessionAlone(t *testing.T) {
 	t.Parallel()
+	databasetest.OnlySQLite(t, "the columns of PostgreSQL hold nothing of another type")
 	db := open(t)
 	session := aSession(t, db)
 	for _, damage := range []string{`expires = 'never'`, `seen = X'00'`, `created = 'x'`} {
