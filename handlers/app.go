@@ -43,6 +43,8 @@ type Config struct {
 	// Forgotten says on the sign-in page what somebody can do who has forgotten the
 	// password: empty to ask an administrator.
 	Forgotten string
+	// Drain is how long the site says that it is about to stop, before it does.
+	Drain time.Duration
 	// Version is that of the program.
 	Version string
 	// SetupToken opens /setup while there is no user.
@@ -72,6 +74,7 @@ type App struct {
 	headers        []web.Header
 	warned         sync.Once // of a proxy that is not trusted
 	started        time.Time
+	draining       chan struct{} // closed when load balancers are to send requests elsewhere
 	stopping       chan struct{} // closed when the server stops
 }
 
@@ -88,6 +91,7 @@ func New(db *models.DB, config Config) (*App, error) {
 		headers:     web.SecurityHeaders(config.URL),
 		pages:       cache.NewPages(),
 		started:     time.Now(),
+		draining:    make(chan struct{}),
 		stopping:    make(chan struct{}),
 	}
 	if err := a.crossOrigin.AddTrustedOrigin(config.URL.Scheme + "://" + config.URL.Host); err != nil {
@@ -123,6 +127,7 @@ func New(db *models.DB, config Config) (*App, error) {
 	}
 	server := a.Server()
 	server.Handler = a.outermost(server.Handler)
+	server.CloseOnShutdown = true // a proxy that keeps connections sends nothing more on them
 	server.ConnState = func(c net.Conn, state fasthttp.ConnState) {
 		if c, ok := c.(*web.Conn); ok && state == fasthttp.StateIdle {
 			c.SetBusy(false)
@@ -135,14 +140,16 @@ func New(db *models.DB, config Config) (*App, error) {
 // secure tells whether people reach the site by https.
 func (a *App) secure() bool { return a.URL.Scheme == "https" }
 
-// Serve answers requests on a listener until ctx ends. Requests in progress then
-// have ten seconds to finish.
+// Serve answers requests on a listener until ctx ends, and while load balancers notice
+// that. Requests in progress then have ten seconds to finish.
 func (a *App) Serve(ctx context.Context, on net.Listener) error {
 	listener := web.NewListener(on, a.Log, a.TrustedProxies)
 	done := make(chan error, 1)
 	go a.sessions.RefreshSecrets(ctx)
 	go func() {
 		<-ctx.Done()
+		close(a.draining)
+		time.Sleep(a.Drain)
 		close(a.stopping)
 		listener.Close() // the shutdown closes it only if the server has begun to accept
 		done <- a.ShutdownWithTimeout(10 * time.Second)

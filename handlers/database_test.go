@@ -1,10 +1,13 @@
 package handlers_test
 
 import (
+	"bufio"
 	"bytes"
 	"database/sql"
+	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -16,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"daypass/handlers"
 	"daypass/handlers/sitetest"
 	"daypass/models"
 )
@@ -36,12 +40,11 @@ func TestHealthzIsIllWhenPagesAre(t *testing.T) {
 		if status := site.Visitor().Get("/healthz").Response.StatusCode; status != 503 {
 			t.Errorf("%s: healthz answers %d", table, status)
 		}
+		site.Visitor().Get("/healthz?live").Answers(200)
 		mend()
 	}
 }
 
-// TestAnErrorOfOurOwnIsNotADatabaseThatFails: nobody is told to try again, and
-// the reference leads to the line in the log.
 // TestAnOlderServerWorksBesideANewerOne, whose migration adds what the older one does
 // not know: it goes on, and comes back after a restart, as in a rolling upgrade.
 func TestAnOlderServerWorksBesideANewerOne(t *testing.T) {
@@ -73,6 +76,51 @@ func TestAnOlderServerWorksBesideANewerOne(t *testing.T) {
 	works()
 }
 
+// TestAServerThatStopsIsLeftFirst by load balancers: it says that it is not ready, and
+// answers everything else, until they have noticed.
+func TestAServerThatStopsIsLeftFirst(t *testing.T) {
+	t.Parallel()
+	site := sitetest.Start(t, func(c *handlers.Config) { c.Drain = 3 * time.Second })
+	ada, address := site.SignIn("ada"), strings.TrimPrefix(site.URL, "http://")
+	begun, err := net.Dial("tcp", address)
+	sitetest.Must(t, err)
+	defer begun.Close()
+	waits, err := net.Dial("tcp", address)
+	sitetest.Must(t, err)
+	defer waits.Close()
+	read := func(from net.Conn) *http.Response {
+		t.Helper()
+		sitetest.Must(t, from.SetReadDeadline(time.Now().Add(time.Minute)))
+		response, err := http.ReadResponse(bufio.NewReader(from), nil)
+		sitetest.Must(t, err)
+		io.Copy(io.Discard, response.Body)
+		return response
+	}
+	fmt.Fprint(waits, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+	if response := read(waits); response.StatusCode != 200 || response.Close {
+		t.Errorf("before: %d, and closes: %t", response.StatusCode, response.Close)
+	}
+	stopped := make(chan struct{})
+	go func() {
+		site.Stop()
+		close(stopped)
+	}()
+	sitetest.Until(t, "it is not ready any more", func() bool { return site.Visitor().Get("/healthz").Response.StatusCode == 503 })
+	site.Visitor().Get("/healthz?live").Answers(200)
+	ada.Get("/dashboard").Answers(200)
+	fmt.Fprint(begun, "GET /healthz?live HTTP/1.1\r\n")
+	if _, err := waits.Read(make([]byte, 1)); !errors.Is(err, io.EOF) { // at the shutdown
+		t.Errorf("a connection that waits ends with %v", err)
+	}
+	fmt.Fprint(begun, "Host: x\r\n\r\n")
+	if response := read(begun); response.StatusCode != 200 || !response.Close {
+		t.Errorf("a request that had begun is answered %d, and its connection closes: %t", response.StatusCode, response.Close)
+	}
+	<-stopped
+}
+
+// TestAnErrorOfOurOwnIsNotADatabaseThatFails: nobody is told to try again, and
+// the reference leads to the line in the log.
 func TestAnErrorOfOurOwnIsNotADatabaseThatFails(t *testing.T) {
 	t.Parallel()
 	site := sitetest.Start(t)

@@ -66,6 +66,10 @@ const (
 	SecretsReadAtMost = time.Second
 )
 
+// MaxDrain is how long a server may wait for load balancers before it stops: longer than
+// they take to notice, and shorter than supervisors wait before they kill it.
+const MaxDrain = time.Minute
+
 // PasswordTokenLifetime is how long a link works with which a person sets a password
 // (ASVS 5.0, 6.4.1: an initial secret is short-lived and used once).
 const PasswordTokenLifetime = 24 * time.Hour

@@ -31,6 +31,9 @@ func (s *serve) Run(ctx context.Context, at console) error {
 	if s.Lifetime < time.Minute {
 		return usageError{fmt.Errorf("--lifetime %s is too short: the minimum is one minute", s.Lifetime)}
 	}
+	if s.Drain < 0 || s.Drain > models.MaxDrain {
+		return usageError{fmt.Errorf("--drain %s must be between 0s and %s", s.Drain, models.MaxDrain)}
+	}
 	if s.KeepActivity < s.Lifetime {
 		return usageError{errors.New("--keep-activity must be at least as long as --lifetime")}
 	}
@@ -100,7 +103,7 @@ func (s *serve) Run(ctx context.Context, at console) error {
 		return err
 	}
 	site, err := handlers.New(db, handlers.Config{
-		URL: public, Secrets: secrets, ReadSecrets: readSecrets, Lifetime: s.Lifetime, TrustedProxies: s.TrustedProxy, Title: s.Title, Icon: icon, Forgotten: s.Forgotten, SetupToken: token, Log: at.log, Version: Version, Dev: checkout, DevProblem: problem,
+		URL: public, Secrets: secrets, ReadSecrets: readSecrets, Lifetime: s.Lifetime, TrustedProxies: s.TrustedProxy, Title: s.Title, Icon: icon, Forgotten: s.Forgotten, Drain: s.Drain, SetupToken: token, Log: at.log, Version: Version, Dev: checkout, DevProblem: problem,
 	})
 	if err != nil {
 		return err

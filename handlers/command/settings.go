@@ -25,6 +25,7 @@ type Settings struct {
 	Idle         time.Duration  `default:"0s" env:"DAYPASS_IDLE" help:"End sessions idle for this long; 0s for never."`
 	KeepActivity time.Duration  `default:"8760h" env:"DAYPASS_KEEP_ACTIVITY" help:"How long sign-ins, failed sign-ins and other events are stored."`
 	Secret       secretSettings `embed:""`
+	Drain        time.Duration  `default:"0s" env:"DAYPASS_DRAIN" help:"Before stopping, answer 503 to health checks for this long, so that a load balancer sends requests to other servers."`
 	TrustedProxy []netip.Prefix `env:"DAYPASS_TRUSTED_PROXY" placeholder:"NETWORK" help:"Networks of the proxies to trust, separated by commas, such as 10.0.0.0/8. X-Forwarded-For and -Proto count only from them."`
 
 	ThrottleAccount int           `default:"5" env:"DAYPASS_THROTTLE_ACCOUNT" help:"Failed sign-ins per account before delays start."`
