@@ -148,8 +148,11 @@ func (db *DB) Close() error {
 }
 
 // Ready returns an error if what pages show can't be read: the session that
-// expires last with its user and latest events, and a row of every table.
+// expires last with its user and latest events, and a row of every table. It takes
+// readyTimeout at most.
 func (db *DB) Ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
+	defer cancel()
 	if err := db.Check(ctx); err != nil {
 		return err
 	}

@@ -52,6 +52,8 @@ const (
 	// askAgainAfter is how often a sign-in that waits for those of another process asks
 	// whether they have ended: about as long as a hash takes, and up to twice that.
 	askAgainAfter = 25 * time.Millisecond
+	// readyTimeout is how long the health check waits for the database.
+	readyTimeout = 5 * time.Second
 	// maxClockSkew is how far the clocks of two machines may be apart.
 	maxClockSkew = time.Minute
 )

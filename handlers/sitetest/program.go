@@ -40,16 +40,27 @@ func Launch(t *testing.T, folder string, args ...string) *Program {
 // LaunchProgram is [Launch] for another binary than that of the test.
 func LaunchProgram(t *testing.T, path, folder string, args ...string) *Program {
 	t.Helper()
-	return LaunchAs(t, nil, path, folder, args...)
+	return launch(t, nil, nil, path, folder, args...)
 }
 
 // LaunchAs is [LaunchProgram] as another user of the system.
 func LaunchAs(t *testing.T, who *syscall.SysProcAttr, path, folder string, args ...string) *Program {
 	t.Helper()
+	return launch(t, who, nil, path, folder, args...)
+}
+
+// LaunchWith is [Launch] with more variables.
+func LaunchWith(t *testing.T, variables []string, folder string, args ...string) *Program {
+	t.Helper()
+	return launch(t, nil, variables, os.Args[0], folder, args...)
+}
+
+func launch(t *testing.T, who *syscall.SysProcAttr, variables []string, path, folder string, args ...string) *Program {
+	t.Helper()
 	p := &Program{t: t, Out: &LockedBuffer{}}
 	p.Process = exec.Command(path, append([]string{"--listen", "127.0.0.1:0"}, args...)...)
 	p.Process.Dir, p.Process.SysProcAttr = folder, who
-	p.Process.Env = append(os.Environ(), "BE_THE_PROGRAM=1")
+	p.Process.Env = append(append(os.Environ(), "BE_THE_PROGRAM=1"), variables...)
 	p.Process.Stdout, p.Process.Stderr = p.Out, p.Out
 	Must(t, p.Process.Start())
 	t.Cleanup(func() { p.Process.Process.Kill(); p.Process.Wait() })

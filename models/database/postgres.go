@@ -72,7 +72,7 @@ func openPostgres(ctx context.Context, db *DB, address string) (engine, error) {
 			config.RuntimeParams[name] = value
 		}
 	}
-	config.DialFunc = dialPostgres
+	config.DialFunc = dialWithTimeout
 	e := &postgresEngine{DB: db, shown: Shown(address), config: config}
 	if err := e.bringUpToDate(ctx); err != nil {
 		return nil, err
@@ -99,6 +99,7 @@ func (db *postgresEngine) open(config *pgx.ConnConfig) *sqlx.DB {
 // request may.
 func (db *postgresEngine) bringUpToDate(ctx context.Context) error {
 	config := db.config.Copy()
+	config.DialFunc = dialPostgres
 	config.RuntimeParams["statement_timeout"] = "0"
 	config.RuntimeParams["idle_in_transaction_session_timeout"] = "0"
 	db.SQL = db.open(config)

@@ -70,7 +70,7 @@ func New(t testing.TB) string {
 func NewPostgres(t testing.TB) string {
 	t.Helper()
 	server, err := start()
-	if errors.Is(err, errMissing) {
+	if errors.Is(err, ErrMissing) {
 		if os.Getenv("CI") == "true" {
 			t.Fatal(err)
 		}
@@ -107,10 +107,12 @@ func Open(t testing.TB, address string) *sql.DB {
 // Server is a PostgreSQL server.
 type Server struct {
 	folder, programs string
+	settings         []string
 	process          *exec.Cmd
 }
 
-var errMissing = errors.New("PostgreSQL is missing; install it with: apt-get install -y --no-install-recommends postgresql")
+// ErrMissing says that PostgreSQL is missing, and what to install.
+var ErrMissing = errors.New("PostgreSQL is missing; install it with: apt-get install -y --no-install-recommends postgresql")
 
 // programs returns the folder of the newest programs of the server. Debian has them in
 // no folder of PATH.
@@ -122,7 +124,7 @@ func programs() (string, error) {
 	}
 	found, err := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
 	if err != nil || len(found) == 0 {
-		return "", errMissing
+		return "", ErrMissing
 	}
 	return filepath.Dir(found[len(found)-1]), nil
 }
@@ -136,34 +138,68 @@ func startServer() (*Server, error) {
 	return server, server.Start()
 }
 
-// Create creates a server, which Start starts.
-func Create() (*Server, error) {
+// Create creates a server, which Start starts. Settings are such as "fsync=on"; without
+// any, a server is fast and forgets what it has not written when it is killed.
+func Create(settings ...string) (*Server, error) {
 	programs, err := programs()
 	if err != nil {
 		return nil, err
 	}
-	folder, err := os.MkdirTemp("", "postgres") // short: the path of a socket has at most 107 bytes
-	if err != nil {
+	s := &Server{programs: programs, settings: settings}
+	if s.folder, err = newFolder(); err != nil {
 		return nil, err
 	}
-	s := &Server{folder: folder, programs: programs}
-	if err := giveAway(folder); err != nil {
-		return nil, err
-	}
-	created := exec.Command(filepath.Join(programs, "initdb"), "-D", s.data(), "-U", "test", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
-	created.Dir, created.SysProcAttr = folder, unprivileged()
-	if said, err := created.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("initdb: %w\n%s", err, said)
-	}
-	return s, nil
+	return s, s.run("initdb", "-U", "test", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
 }
+
+// newFolder has a short path: that of a socket has at most 107 bytes.
+func newFolder() (string, error) {
+	folder, err := os.MkdirTemp("", "postgres")
+	if err != nil {
+		return "", err
+	}
+	return folder, giveAway(folder)
+}
+
+// run runs one of PostgreSQL's programs on the server's data.
+func (s *Server) run(program string, args ...string) error {
+	run := exec.Command(filepath.Join(s.programs, program), append([]string{"-D", s.data()}, args...)...)
+	run.Dir, run.SysProcAttr = s.folder, unprivileged()
+	if said, err := run.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w\n%s", program, err, said)
+	}
+	return nil
+}
+
+// Standby creates a server that follows this one, which has to run.
+func (s *Server) Standby(settings ...string) (*Server, error) {
+	standby := &Server{programs: s.programs, settings: settings}
+	var err error
+	if standby.folder, err = newFolder(); err != nil {
+		return nil, err
+	}
+	return standby, standby.run("pg_basebackup", "-h", s.folder, "-U", "test", "--write-recovery-conf", "--checkpoint=fast", "--no-sync")
+}
+
+// Promote makes a standby a server of its own.
+func (s *Server) Promote() error { return s.run("pg_ctl", "promote", "--wait") }
+
+// Socket is the folder of the socket that the server listens on.
+func (s *Server) Socket() string { return s.folder }
+
+// Crash ends the server without its cleaning up, as `pg_ctl stop -m immediate` does.
+// Nothing that it had begun goes on afterwards.
+func (s *Server) Crash() { s.end(immediately) }
 
 func (s *Server) data() string { return filepath.Join(s.folder, "data") }
 
 // Start starts the server and waits until it answers.
 func (s *Server) Start() error {
-	s.process = exec.Command(filepath.Join(s.programs, "postgres"), "-D", s.data(), "-k", s.folder, "-c", "listen_addresses=",
-		"-c", "fsync=off", "-c", "full_page_writes=off", "-c", "synchronous_commit=off", "-c", "max_connections=500", "-c", "deadlock_timeout=100ms")
+	arguments := []string{"-D", s.data(), "-k", s.folder}
+	for _, setting := range append([]string{"listen_addresses=", "fsync=off", "full_page_writes=off", "synchronous_commit=off", "max_connections=500", "deadlock_timeout=100ms"}, s.settings...) {
+		arguments = append(arguments, "-c", setting)
+	}
+	s.process = exec.Command(filepath.Join(s.programs, "postgres"), arguments...)
 	s.process.Dir, s.process.SysProcAttr = s.folder, unprivileged()
 	log, err := os.Create(filepath.Join(s.folder, "log"))
 	if err != nil {
