@@ -19,7 +19,9 @@ type AdminPage struct {
 	Go      string
 	Uptime  string
 	Size    string
+	Node    string // name of the server, if there may be several
 	System  models.System
+	Failed  int // sign-ins, as far as the chart goes back, on all servers
 	Chart   render.Chart
 }
 
@@ -32,8 +34,12 @@ func (a *App) system(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
+	failed := 0
+	for _, hour := range counted {
+		failed += hour.Failed
+	}
 	return a.render(c, "admin", &AdminPage{
-		Page: render.Page{Title: "System"}, Version: a.Version, Go: runtime.Version(), System: system,
+		Page: render.Page{Title: "System"}, Version: a.Version, Go: runtime.Version(), Node: a.Node, System: system, Failed: failed,
 		Uptime: strings.TrimSpace(humanize.RelTime(a.started, time.Now(), "", "")), Size: humanize.IBytes(uint64(system.Size)),
 		Chart: signInChart("Sign-ins, last 24 hours", "Hour (UTC)", "15:04", counted),
 	})

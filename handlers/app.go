@@ -45,6 +45,8 @@ type Config struct {
 	Forgotten string
 	// Drain is how long the site says that it is about to stop, before it does.
 	Drain time.Duration
+	// Node is the name of this server, if there may be several on one database.
+	Node string
 	// Version is that of the program.
 	Version string
 	// SetupToken opens /setup while there is no user.

@@ -137,6 +137,7 @@ var gallery = map[string]render.Framed{
 	"set-password: form":    &SetPasswordPage{Page: render.Page{Title: "Set your password"}, Token: "x", Whose: "ada", Fields: someFields[1:]},
 	"set-password: used":    &SetPasswordPage{Page: render.Page{Title: "This link no longer works"}},
 	"dashboard: one failed": &DashboardPage{Page: tabbed("Dashboard"), Session: &someSession, Chart: someChart, Attention: models.Attention{Failed: 1}},
+	"admin: one of several": &AdminPage{Page: tabbed("System"), Version: "1", Go: "go", Uptime: "1 day", Size: "1 MiB", Node: "web-2", Failed: 12, Chart: someChart},
 	"admin: system":         &AdminPage{Page: tabbed("System"), Version: "1", Go: "go", Uptime: "1 day", Size: "1 MiB", System: models.System{Disabled: 1}, Chart: someChart},
 	"confirm: first":        &ConfirmPage{Page: signedIn("Confirm it's you"), Form: waitingForm{ID: "x", Back: "/admin/users", Body: "do=Disable+<bob>"}, Fields: someFields[1:]},
 	"admin-sessions: none":  &AdminSessionsPage{Page: signedIn("All sessions"), Text: "x"},

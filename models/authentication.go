@@ -120,9 +120,6 @@ func (db *DB) verify(ctx context.Context, failure Kind, user *User, account, pla
 		if err := db.recordFailure(ctx, failure, user, attempt, from); err != nil {
 			return err
 		}
-		if failure == SignInFailed {
-			db.failed.Add(1)
-		}
 		return ErrRefused
 	}
 	if err := db.attempts.succeed(ctx, attempt); err != nil {

@@ -46,10 +46,10 @@ type DB struct {
 	watchers  *watchers
 	lastSeen  *lastSeen
 
-	hasUsers          atomic.Bool  // once true, it stays true: the last administrator can't be removed
-	failed, throttled atomic.Int64 // sign-ins since the start
-	stop              context.CancelFunc
-	running           sync.WaitGroup
+	hasUsers  atomic.Bool  // once true, it stays true: the last administrator can't be removed
+	throttled atomic.Int64 // sign-ins since the start
+	stop      context.CancelFunc
+	running   sync.WaitGroup
 }
 
 // Open opens a database, as database.Open does, and brings it up to date. Errors about

@@ -126,15 +126,58 @@ func DiagnoseSecretFile(path string) Finding {
 	return finding(OK, "secret file", path+" is its owner's alone", "")
 }
 
+const setTheClock = "set the clock (timedatectl set-ntp true): sessions end by it"
+
+func skewLevel(skew time.Duration) Level {
+	switch skew = skew.Abs(); {
+	case skew > maxClockSkew:
+		return Failed
+	case skew > clockSkewWarning:
+		return Warning
+	}
+	return OK
+}
+
+func skewSentence(skew time.Duration) string {
+	direction := "ahead of"
+	if skew < 0 {
+		direction = "behind"
+	}
+	return fmt.Sprintf("the clock of this machine is %s %s that of the database", skew.Abs().Round(time.Second/10), direction)
+}
+
+// CheckClock is called before the database is served. It returns an error if the clock of
+// this machine is too far from the database's, and logs it if it is not quite right.
+func (db *DB) CheckClock(ctx context.Context) error {
+	skew, err := db.ClockSkew(ctx)
+	if err != nil {
+		return fmt.Errorf("read the clock of the database: %w", err)
+	}
+	switch skewLevel(skew) {
+	case Failed:
+		return fmt.Errorf("%s; %s", skewSentence(skew), setTheClock)
+	case Warning:
+		db.Log.Warn(skewSentence(skew) + "; " + setTheClock)
+	}
+	return nil
+}
+
 func (db *DB) diagnoseClock(ctx context.Context) Finding {
 	const about = "clock"
 	var latest Time
 	if err := db.SQL.GetContext(ctx, &latest, `SELECT COALESCE(MAX(at), 0) FROM events`); err != nil {
 		return finding(Failed, about, err.Error(), "")
 	}
+	skew, err := db.ClockSkew(ctx)
+	if err != nil {
+		return finding(Failed, about, err.Error(), "")
+	}
+	if level := skewLevel(skew); level != OK {
+		return finding(level, about, skewSentence(skew), setTheClock)
+	}
 	now := db.Time()
 	if ahead := latest.Sub(now.Time); ahead > time.Minute {
-		return finding(Failed, about, fmt.Sprintf("it shows %s, and the latest event is of %s", now.Format(time.DateTime), latest.Format(time.DateTime)), "set the clock (timedatectl set-ntp true): sessions end by it")
+		return finding(Failed, about, fmt.Sprintf("it shows %s, and the latest event is of %s", now.Format(time.DateTime), latest.Format(time.DateTime)), setTheClock)
 	}
 	return finding(OK, about, now.Format(time.DateTime)+" UTC", "")
 }

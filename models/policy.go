@@ -54,8 +54,11 @@ const (
 	askAgainAfter = 25 * time.Millisecond
 	// readyTimeout is how long the health check waits for the database.
 	readyTimeout = 5 * time.Second
-	// maxClockSkew is how far the clocks of two machines may be apart.
-	maxClockSkew = time.Minute
+	// maxClockSkew is how far the clock of a server may be from that of the database:
+	// sessions, links and delays end by either. From clockSkewWarning on, administrators
+	// are told.
+	maxClockSkew     = time.Minute
+	clockSkewWarning = time.Second
 )
 
 const (

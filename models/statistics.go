@@ -154,13 +154,13 @@ func needsAttention(ctx context.Context, from sqlx.QueryerContext, session *Sess
 type System struct {
 	Users, Disabled, Sessions int
 	Size                      int64 // of the database, in bytes
-	Failed, Throttled         int64 // sign-ins since the start
-	Waiting                   int64 // sign-ins in the queue of the limiter
+	Throttled                 int64 // sign-ins of this process since its start
+	Waiting                   int64 // and those in the queue of its limiter
 }
 
 // System returns the state of the installation.
 func (db *DB) System(ctx context.Context) (System, error) {
-	system := System{Failed: db.failed.Load(), Throttled: db.throttled.Load(), Waiting: db.limiter.Waiting()}
+	system := System{Throttled: db.throttled.Load(), Waiting: db.limiter.Waiting()}
 	where := database.Conditions{}
 	db.addLive(&where, ``)
 	var err error

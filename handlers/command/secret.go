@@ -36,7 +36,7 @@ func (s *secretSettings) inVariable() bool {
 }
 
 func (s *secretSettings) inDatabase(address string) bool {
-	return !s.inVariable() && s.File == "" && isURL(address)
+	return !s.inVariable() && s.File == "" && database.IsURL(address)
 }
 
 // path is that of the file.
@@ -74,7 +74,7 @@ func (s *secretSettings) change(ctx context.Context, at console, inDatabase func
 		return fmt.Errorf("the secrets are in %s: change them there, newest first, separated by commas, and restart the server; make one with: openssl rand -base64 33", secretVariable)
 	case s.inDatabase(at.db):
 		return at.withDatabase(ctx, false, inDatabase)
-	case isURL(at.db):
+	case database.IsURL(at.db):
 		return fmt.Errorf("the secrets are in the file %s of each machine: change it on all of them, as daypass help secrets says", s.path(at.db))
 	}
 	secrets, err := session.ReadSecretFile(s.path(at.db))
@@ -186,6 +186,3 @@ func (s *secretRemove) Run(ctx context.Context, at console) error {
 		return slices.Delete(secrets, place, place+1), nil
 	})
 }
-
-// isURL tells whether an address is that of a database server, and not a file.
-func isURL(address string) bool { return strings.Contains(address, "://") }

@@ -63,6 +63,10 @@ func (s *serve) Run(ctx context.Context, at console) error {
 		defer listener.Close()
 		return develop(ctx, at, checkout, listener)
 	}
+	node := s.node(at.db)
+	if node != "" {
+		at.log = at.log.With("node", node)
+	}
 	db, err := models.Open(ctx, at.db)
 	if err != nil {
 		return err
@@ -71,6 +75,9 @@ func (s *serve) Run(ctx context.Context, at console) error {
 	db.Log, db.KeepEvents = at.log, s.KeepActivity
 	db.Throttle = models.Throttle{Account: s.ThrottleAccount, Address: s.ThrottleAddress, Delay: s.ThrottleDelay, Longest: s.ThrottleLongest}
 
+	if err := db.CheckClock(ctx); err != nil {
+		return err
+	}
 	if err := db.CheckRestored(ctx); err != nil {
 		return err
 	}
@@ -103,7 +110,7 @@ func (s *serve) Run(ctx context.Context, at console) error {
 		return err
 	}
 	site, err := handlers.New(db, handlers.Config{
-		URL: public, Secrets: secrets, ReadSecrets: readSecrets, Lifetime: s.Lifetime, TrustedProxies: s.TrustedProxy, Title: s.Title, Icon: icon, Forgotten: s.Forgotten, Drain: s.Drain, SetupToken: token, Log: at.log, Version: Version, Dev: checkout, DevProblem: problem,
+		URL: public, Secrets: secrets, ReadSecrets: readSecrets, Lifetime: s.Lifetime, TrustedProxies: s.TrustedProxy, Title: s.Title, Icon: icon, Forgotten: s.Forgotten, Drain: s.Drain, Node: node, SetupToken: token, Log: at.log, Version: Version, Dev: checkout, DevProblem: problem,
 	})
 	if err != nil {
 		return err

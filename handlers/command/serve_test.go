@@ -277,3 +277,31 @@ func TestTheProgramSaysThatItIsEnding(t *testing.T) {
 		t.Errorf("it says\n%s", said)
 	}
 }
+
+// TestAServerHasAName in each line of its log and on the System page, where the failed
+// sign-ins of all servers are.
+func TestAServerHasAName(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	p := sitetest.LaunchWithUser(t, folder)
+	p.Stop()
+	if strings.Contains(p.Out.String(), "node=") {
+		t.Error("the only server has a name in its log")
+	}
+	var servers []*sitetest.Site
+	for _, name := range []string{"left", "right"} {
+		p := sitetest.Launch(t, folder, "--node", name)
+		site := &sitetest.Site{T: t, URL: p.URL}
+		site.Visitor().Login("ada", "not the password").Answers(422)
+		servers = append(servers, site)
+		_, log, _ := strings.Cut(p.Out.String(), "\ntime=")
+		for line := range strings.SplitSeq(strings.TrimSpace(log), "\n") {
+			if !strings.Contains(line, " node="+name) {
+				t.Errorf("a line without the name: %s", line)
+			}
+		}
+	}
+	for i, name := range []string{"left", "right"} {
+		servers[i].SignIn("ada").Get("/admin").Answers(200).Says("On this server (" + name + ")").Says("<dt>Failed sign-ins</dt><dd>2 in the last 24 hours</dd>")
+	}
+}

@@ -6,12 +6,14 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"os"
 	"strings"
 	"time"
 	"unicode/utf8"
 
 	"daypass/handlers/render"
 	"daypass/models"
+	"daypass/models/database"
 )
 
 // Settings are those of the site. The doctor has to know them too.
@@ -25,6 +27,7 @@ type Settings struct {
 	Idle         time.Duration  `default:"0s" env:"DAYPASS_IDLE" help:"End sessions idle for this long; 0s for never."`
 	KeepActivity time.Duration  `default:"8760h" env:"DAYPASS_KEEP_ACTIVITY" help:"How long sign-ins, failed sign-ins and other events are stored."`
 	Secret       secretSettings `embed:""`
+	Node         string         `env:"DAYPASS_NODE" placeholder:"NAME" help:"Name of this server in the log and on the System page, if several share a database. (default with PostgreSQL: the host name)"`
 	Drain        time.Duration  `default:"0s" env:"DAYPASS_DRAIN" help:"Before stopping, answer 503 to health checks for this long, so that a load balancer sends requests to other servers."`
 	TrustedProxy []netip.Prefix `env:"DAYPASS_TRUSTED_PROXY" placeholder:"NETWORK" help:"Networks of the proxies to trust, separated by commas, such as 10.0.0.0/8. X-Forwarded-For and -Proto count only from them."`
 
@@ -32,6 +35,15 @@ type Settings struct {
 	ThrottleAddress int           `default:"20" env:"DAYPASS_THROTTLE_ADDRESS" help:"The same per IP address; for IPv6, per network of 64 bits."`
 	ThrottleDelay   time.Duration `default:"1s" env:"DAYPASS_THROTTLE_DELAY" help:"First delay. It doubles with each further failure."`
 	ThrottleLongest time.Duration `default:"15m" env:"DAYPASS_THROTTLE_LONGEST" help:"Longest delay."`
+}
+
+// node is the name of this server, or nothing where it is the only one.
+func (s *Settings) node(address string) string {
+	if s.Node != "" || !database.IsURL(address) {
+		return s.Node
+	}
+	host, _ := os.Hostname()
+	return host
 }
 
 // brand checks what the site calls itself.

@@ -70,6 +70,21 @@ func (db *DB) CheckRestored(ctx context.Context, end func(adopt func(*sqlx.Tx) e
 // Size is how much the database stores, in bytes.
 func (db *DB) Size(ctx context.Context) (int64, error) { return db.engine.size(ctx) }
 
+// ClockSkew is how far the clock of this machine is ahead of the database's, or, if
+// negative, behind it: zero if the database is a file.
+func (db *DB) ClockSkew(ctx context.Context) (time.Duration, error) {
+	if _, _, err := db.engine.clock(ctx); err != nil { // so that what is measured includes no connecting
+		return 0, err
+	}
+	before := db.Now()
+	theirs, own, err := db.engine.clock(ctx)
+	if err != nil || !own {
+		return 0, err
+	}
+	after := db.Now()
+	return before.Add(after.Sub(before) / 2).Sub(theirs), nil
+}
+
 // Examine says what is wrong with the database and with how it is set up.
 func (db *DB) Examine(ctx context.Context) []Finding { return db.engine.examine(ctx) }
 

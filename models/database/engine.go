@@ -2,6 +2,7 @@ package database
 
 import (
 	"context"
+	"time"
 
 	"github.com/jmoiron/sqlx"
 )
@@ -43,6 +44,8 @@ type engine interface {
 	// they have to be asked for by name, because `*` does not have them.
 	primaryKey(ctx context.Context, table string) (columns []string, hidden bool, err error)
 
+	// clock is the time by the clock of the database, if it has one of its own.
+	clock(ctx context.Context) (now time.Time, own bool, err error)
 	// size is how much the database stores, in bytes.
 	size(ctx context.Context) (int64, error)
 	// examine says what is wrong with the database and with how it is set up.

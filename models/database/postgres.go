@@ -365,6 +365,11 @@ func (db *postgresEngine) primaryKey(ctx context.Context, table string) (columns
 	return columns, false, err
 }
 
+func (db *postgresEngine) clock(ctx context.Context) (now time.Time, own bool, err error) {
+	err = db.SQL.GetContext(ctx, &now, `SELECT clock_timestamp()`)
+	return now, true, err
+}
+
 func (db *postgresEngine) size(ctx context.Context) (bytes int64, err error) {
 	err = db.SQL.GetContext(ctx, &bytes, `SELECT pg_database_size(current_database())`)
 	return bytes, err

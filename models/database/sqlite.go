@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/gofiber/storage/sqlite3/v2"
 	"github.com/jmoiron/sqlx"
@@ -211,6 +212,10 @@ func (db *sqliteEngine) alone(context.Context, *sqlx.Tx, string) error { return 
 func (db *sqliteEngine) forUpdate() string { return "" }
 
 func (db *sqliteEngine) skipLocked() string { return "" }
+
+func (db *sqliteEngine) clock(context.Context) (now time.Time, own bool, err error) {
+	return now, false, nil
+}
 
 func (db *sqliteEngine) userTables(ctx context.Context) (tables []string, err error) {
 	err = db.SQL.SelectContext(ctx, &tables, `SELECT m.name FROM sqlite_schema m JOIN pragma_foreign_key_list(m.name) f
