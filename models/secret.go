@@ -77,15 +77,21 @@ func (db *DB) RemoveSecret(ctx context.Context, secret string) error {
 // NewSecret returns a secret of 260 random bits.
 func NewSecret() string { return rand.Text() + rand.Text() }
 
-// Installation returns the ID of this installation, which stays the same when the
-// database is copied to another place.
-func (db *DB) Installation(ctx context.Context) (id string, err error) {
-	_, err = db.Exec(ctx, `INSERT INTO installation (one, id) VALUES (1, $1) ON CONFLICT (one) DO NOTHING`, rand.Text())
-	if err == nil {
-		err = db.SQL.GetContext(ctx, &id, `SELECT id FROM installation`)
-	}
-	if err != nil {
-		return "", fmt.Errorf("read the ID of the installation: %w", err)
-	}
-	return id, nil
+// SetSecrets puts secrets in the place of those in the database, the one that signs first.
+func (db *DB) SetSecrets(ctx context.Context, secrets []string) error {
+	now := db.Time()
+	return db.Write(ctx, func(tx *sqlx.Tx) error {
+		if err := db.Alone(ctx, tx, "secrets"); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, `DELETE FROM secrets`); err != nil {
+			return err
+		}
+		for place, secret := range secrets {
+			if err := addSecret(ctx, tx, secret, database.UnixTime(now.Unix()-int64(place))); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }

@@ -36,6 +36,7 @@ type CommandLine struct {
 	Doctor  doctor         `cmd:"" help:"Check this installation, and say what to do about each problem."`
 	Session sessionCommand `cmd:"" help:"List and end sessions."`
 	Secret  secretCommand  `cmd:"" help:"List, add and remove the secrets that sign cookies."`
+	Copy    copyCommand    `cmd:"" help:"Copy the database to another place, such as from a file to PostgreSQL or back. Nobody is signed out."`
 	New     newCommand     `cmd:"" help:"For developers, in a checkout: write a new page, or copy this project under a new name."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 	Help    helpCommand    `cmd:"" help:"Show a help topic, or list the topics."`

@@ -75,6 +75,9 @@ func (s *serve) Run(ctx context.Context, at console) error {
 	db.Log, db.KeepEvents = at.log, s.KeepActivity
 	db.Throttle = models.Throttle{Account: s.ThrottleAccount, Address: s.ThrottleAddress, Delay: s.ThrottleDelay, Longest: s.ThrottleLongest}
 
+	if err := refuseMoved(ctx, db); err != nil {
+		return err
+	}
 	if err := db.CheckClock(ctx); err != nil {
 		return err
 	}

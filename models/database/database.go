@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -28,6 +29,7 @@ type DB struct {
 	SQL *sqlx.DB
 
 	engine   engine
+	moved    atomic.Bool // as of the last check: what is read may be old
 	versions versions
 }
 
@@ -58,7 +60,17 @@ func (db *DB) Address() string { return db.engine.shownAddress() }
 func (db *DB) Present() error { return db.engine.present() }
 
 // Check does what Present does more thoroughly, and tells whether the database can be used.
-func (db *DB) Check(ctx context.Context) error { return db.engine.check(ctx) }
+func (db *DB) Check(ctx context.Context) error {
+	if err := db.engine.check(ctx); err != nil {
+		return err
+	}
+	address, err := db.MovedTo(ctx)
+	if err == nil && address != "" {
+		err = ErrMoved
+	}
+	db.moved.Store(errors.Is(err, ErrMoved))
+	return err
+}
 
 // CheckRestored is called before the database is served. If it is a copy that was put
 // in place, it calls end, which runs adopt in the transaction that ends everything that

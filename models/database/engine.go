@@ -20,9 +20,7 @@ type engine interface {
 	writeUnsynced(ctx context.Context, change func(*sqlx.Tx) error) error
 	// alone waits until no other transaction is alone under the same rule.
 	alone(ctx context.Context, tx *sqlx.Tx, rule string) error
-	// forUpdate ends a SELECT whose rows no other transaction may change until this one ends.
-	forUpdate() string
-	// skipLocked is forUpdate that leaves out rows that others have locked.
+	// skipLocked ends a SELECT that locks its rows, and leaves out those that others have locked.
 	skipLocked() string
 
 	// present returns ErrReplaced if this is no longer the database that was opened.
@@ -44,6 +42,12 @@ type engine interface {
 	// they have to be asked for by name, because `*` does not have them.
 	primaryKey(ctx context.Context, table string) (columns []string, hidden bool, err error)
 
+	// tables are those of the schema, with their columns in order.
+	tables(ctx context.Context) ([]table, error)
+	// hold begins a transaction that nobody else can write beside, however long it takes.
+	hold(ctx context.Context, tables []table) (*sqlx.Tx, error)
+	// binary follows a column of text that is compared byte by byte.
+	binary() string
 	// clock is the time by the clock of the database, if it has one of its own.
 	clock(ctx context.Context) (now time.Time, own bool, err error)
 	// size is how much the database stores, in bytes.

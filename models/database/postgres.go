@@ -220,8 +220,6 @@ func (db *postgresEngine) alone(ctx context.Context, tx *sqlx.Tx, rule string) e
 	return err
 }
 
-func (db *postgresEngine) forUpdate() string { return ` FOR UPDATE` }
-
 func (db *postgresEngine) skipLocked() string { return ` FOR UPDATE SKIP LOCKED` }
 
 // A server is never another one, and what a restored one holds is its administrator's care.
@@ -364,6 +362,37 @@ func (db *postgresEngine) primaryKey(ctx context.Context, table string) (columns
 	}
 	return columns, false, err
 }
+
+func (db *postgresEngine) tables(ctx context.Context) ([]table, error) {
+	isText := func(kind string) bool { return kind == "text" || strings.HasPrefix(kind, "character") }
+	return describe(ctx, db.SQL, `SELECT t.relname AS "table", a.attname AS "column", format_type(a.atttypid, a.atttypmod) AS kind,
+			COALESCE(array_position(i.indkey::int2[], a.attnum) + 1, 0) AS place
+		FROM pg_class t JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped
+		LEFT JOIN pg_index i ON i.indrelid = t.oid AND i.indisprimary
+		WHERE t.relkind = 'r' AND t.relnamespace = CAST(current_schema() AS TEXT)::regnamespace ORDER BY t.relname COLLATE "C", a.attnum`, isText,
+		`SELECT t.relname AS "table", o.relname AS other FROM pg_constraint c JOIN pg_class t ON t.oid = c.conrelid JOIN pg_class o ON o.oid = c.confrelid
+		WHERE c.contype = 'f' AND t.relnamespace = CAST(current_schema() AS TEXT)::regnamespace`)
+}
+
+func (db *postgresEngine) hold(ctx context.Context, tables []table) (*sqlx.Tx, error) {
+	names := make([]string, len(tables))
+	for i, table := range tables {
+		names[i] = table.name
+	}
+	tx, err := db.SQL.BeginTxx(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	for _, statement := range []string{`SET LOCAL idle_in_transaction_session_timeout = 0`, `SET LOCAL statement_timeout = 0`, `LOCK TABLE ` + quotedList(names) + ` IN SHARE MODE`} {
+		if _, err := tx.ExecContext(ctx, statement); err != nil {
+			tx.Rollback()
+			return nil, err
+		}
+	}
+	return tx, nil
+}
+
+func (db *postgresEngine) binary() string { return ` COLLATE "C"` }
 
 func (db *postgresEngine) clock(ctx context.Context) (now time.Time, own bool, err error) {
 	err = db.SQL.GetContext(ctx, &now, `SELECT clock_timestamp()`)

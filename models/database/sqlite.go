@@ -209,9 +209,20 @@ func (db *sqliteEngine) writeUnsynced(ctx context.Context, change func(*sqlx.Tx)
 
 func (db *sqliteEngine) alone(context.Context, *sqlx.Tx, string) error { return nil }
 
-func (db *sqliteEngine) forUpdate() string { return "" }
-
 func (db *sqliteEngine) skipLocked() string { return "" }
+
+func (db *sqliteEngine) tables(ctx context.Context) ([]table, error) {
+	const ofTables = ` FROM sqlite_schema m JOIN pragma_table_info(m.name) c WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite\_%' ESCAPE '\' ORDER BY m.name, c.cid`
+	isText := func(string) bool { return false } // text is compared byte by byte anyway
+	return describe(ctx, db.SQL, `SELECT m.name AS "table", c.name AS "column", c.type AS kind, c.pk AS place`+ofTables, isText,
+		`SELECT m.name AS "table", f."table" AS other FROM sqlite_schema m JOIN pragma_foreign_key_list(m.name) f WHERE m.type = 'table'`)
+}
+
+func (db *sqliteEngine) hold(ctx context.Context, _ []table) (*sqlx.Tx, error) {
+	return db.SQL.BeginTxx(ctx, nil) // with the write lock
+}
+
+func (db *sqliteEngine) binary() string { return "" }
 
 func (db *sqliteEngine) clock(context.Context) (now time.Time, own bool, err error) {
 	return now, false, nil

@@ -49,6 +49,9 @@ type round struct {
 // UserVersion returns the version that a user has now, in the database. It returns
 // ErrNotFound if there is no such user.
 func (db *DB) UserVersion(ctx context.Context, user string) (int64, error) {
+	if db.moved.Load() {
+		return 0, ErrMoved
+	}
 	return db.versions.of(ctx, user)
 }
 

@@ -22,7 +22,12 @@ var ErrNotFound = errors.New("not found")
 //
 // It returns ErrNotFound if a row that a new one refers to is not there.
 func (db *DB) Write(ctx context.Context, change func(*sqlx.Tx) error) error {
-	return referenceFound(db.engine.write(ctx, change))
+	return referenceFound(db.engine.write(ctx, func(tx *sqlx.Tx) error {
+		if err := change(tx); err != nil {
+			return err
+		}
+		return notMoved(ctx, tx)
+	}))
 }
 
 // WriteUnsynced is Write without waiting until the disk has the change: a killed process
@@ -44,12 +49,9 @@ func (db *DB) Alone(ctx context.Context, tx *sqlx.Tx, rule string) error {
 	return db.engine.alone(ctx, tx, rule)
 }
 
-// ForUpdate ends a SELECT in a transaction whose rows no other one may change until it
-// ends. It begins with a space, or is empty where transactions run one after the other.
-func (db *DB) ForUpdate() string { return db.engine.forUpdate() }
-
-// SkipLocked is ForUpdate that leaves out rows that others have locked, so that several
-// processes can share the work of deleting what has expired.
+// SkipLocked ends a SELECT whose rows are to be deleted, and leaves out those that others
+// have locked, so that several processes can share the work of deleting what has
+// expired. It begins with a space, or is empty where transactions run one after the other.
 func (db *DB) SkipLocked() string { return db.engine.skipLocked() }
 
 // Exec runs one statement that writes.
