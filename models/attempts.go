@@ -3,10 +3,11 @@ package models
 import (
 	"context"
 	"crypto/rand"
-	"database/sql"
 	"errors"
 	"fmt"
 	mathrand "math/rand/v2"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -100,14 +101,30 @@ func (a *attempts) begin(ctx context.Context, limits []limit) (attempt, error) {
 
 // tooEarly is how long the next attempt has to wait, or nothing.
 func (a *attempts) tooEarly(ctx context.Context, limits []limit) (wait time.Duration, err error) {
-	for _, limit := range limits {
-		stored, err := storedFailures(ctx, a.db.SQL, limit)
-		if err != nil {
-			return 0, err
+	var stored []struct {
+		Key string
+		failures
+	}
+	var where database.Conditions
+	where.AddIn(`key`, keysOf(limits))
+	if err := a.db.SQL.SelectContext(ctx, &stored, `SELECT key, last, forgiven FROM failures`+where.Where(), where.Values...); err != nil {
+		return 0, fmt.Errorf("read failed sign-ins: %w", err)
+	}
+	for _, row := range stored {
+		for _, limit := range limits {
+			if limit.key == row.Key {
+				wait = max(wait, a.throttle.wait(row.failures, limit.free, a.db.Now()))
+			}
 		}
-		wait = max(wait, a.throttle.wait(stored, limit.free, a.db.Now()))
 	}
 	return wait, nil
+}
+
+func keysOf(limits []limit) (keys []string) {
+	for _, limit := range limits {
+		keys = append(keys, limit.key)
+	}
+	return keys
 }
 
 // enter waits in the queue of a limit until it is the first of it. From then on the end
@@ -196,11 +213,13 @@ func (a *attempts) reserve(ctx context.Context, limits []limit) (id string, wait
 			return nil
 		}
 		id = rand.Text()
+		var values database.Conditions
+		var rows []string
 		for _, limit := range limits {
-			_, err := tx.ExecContext(ctx, `INSERT INTO attempts (key, id, until) VALUES ($1, $2, $3)`, limit.key, id, Time{Time: a.db.Time().Add(attemptLifetime)})
-			if err != nil {
-				return fmt.Errorf("begin a sign-in: %w", err)
-			}
+			rows = append(rows, `(`+values.Place(limit.key)+`, `+values.Place(id)+`, `+values.Place(Time{Time: a.db.Time().Add(attemptLifetime)})+`)`)
+		}
+		if _, err := tx.ExecContext(ctx, `INSERT INTO attempts (key, id, until) VALUES `+strings.Join(rows, `, `), values.Values...); err != nil {
+			return fmt.Errorf("begin a sign-in: %w", err)
 		}
 		return nil
 	})
@@ -213,16 +232,18 @@ func (a *attempts) current(ctx context.Context, tx *sqlx.Tx, limit limit) (store
 	if err := a.db.Alone(ctx, tx, limit.key); err != nil {
 		return failures{}, 0, err
 	}
-	if stored, err = storedFailures(ctx, tx, limit); err != nil {
-		return failures{}, 0, err
-	}
 	now := a.db.Time()
-	var counted struct{ Live, Total int }
-	err = tx.GetContext(ctx, &counted, `SELECT COUNT(CASE WHEN until > $1 AND until <= $2 THEN 1 END) AS live, COUNT(*) AS total FROM attempts WHERE key = $3`,
-		now, latestUntil(now), limit.key)
+	var counted struct {
+		failures
+		Live, Total int
+	}
+	err = tx.GetContext(ctx, &counted, `SELECT COUNT(CASE WHEN until > $1 AND until <= $2 THEN 1 END) AS live, COUNT(*) AS total,
+		COALESCE((SELECT last FROM failures WHERE key = $3), 0) AS last, COALESCE((SELECT forgiven FROM failures WHERE key = $3), 0) AS forgiven
+		FROM attempts WHERE key = $3`, now, latestUntil(now), limit.key)
 	if err != nil {
 		return failures{}, 0, fmt.Errorf("count sign-ins: %w", err)
 	}
+	stored = counted.failures
 	expired := counted.Total - counted.Live
 	if expired == 0 {
 		return stored, counted.Live, nil
@@ -240,15 +261,6 @@ func (a *attempts) current(ctx context.Context, tx *sqlx.Tx, limit limit) (store
 // latestUntil is the latest time at which an attempt that is under way now expires. A
 // later one was stored before the clock was set back.
 func latestUntil(now Time) Time { return Time{Time: now.Add(attemptLifetime + maxClockSkew)} }
-
-// storedFailures returns the count that is stored for a limit.
-func storedFailures(ctx context.Context, from sqlx.QueryerContext, limit limit) (stored failures, err error) {
-	err = sqlx.GetContext(ctx, from, &stored, `SELECT last, forgiven FROM failures WHERE key = $1`, limit.key)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return failures{}, fmt.Errorf("read failed sign-ins: %w", err)
-	}
-	return stored, nil
-}
 
 // store stores the count of a limit.
 func store(ctx context.Context, tx *sqlx.Tx, limit limit, counted failures) error {
@@ -307,19 +319,19 @@ func (a *attempts) withdraw(ctx context.Context, withdrawn attempt) error {
 
 func (a *attempts) end(ctx context.Context, ended attempt, clear bool) error {
 	err := a.db.WriteUnsynced(ctx, func(tx *sqlx.Tx) error {
-		for _, limit := range ended.limits {
-			if err := a.db.Alone(ctx, tx, limit.key); err != nil {
-				return err
-			}
-			if _, err := a.remove(ctx, tx, ended, limit); err != nil {
-				return fmt.Errorf("end a sign-in: %w", err)
-			}
-			if !clear || limit.shared {
-				continue
-			}
-			if _, err := tx.ExecContext(ctx, `DELETE FROM failures WHERE key = $1`, limit.key); err != nil {
-				return fmt.Errorf("clear failed sign-ins: %w", err)
-			}
+		var under database.Conditions
+		under.AddIn(`key`, keysOf(ended.limits))
+		under.Add(true, `id = `, ended.id)
+		if _, err := tx.ExecContext(ctx, `DELETE FROM attempts`+under.Where(), under.Values...); err != nil {
+			return fmt.Errorf("end a sign-in: %w", err)
+		}
+		if !clear {
+			return nil
+		}
+		var cleared database.Conditions
+		cleared.AddIn(`key`, keysOf(slices.DeleteFunc(slices.Clone(ended.limits), func(limit limit) bool { return limit.shared })))
+		if _, err := tx.ExecContext(ctx, `DELETE FROM failures`+cleared.Where(), cleared.Values...); err != nil {
+			return fmt.Errorf("clear failed sign-ins: %w", err)
 		}
 		return nil
 	})

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jmoiron/sqlx"
+
 	"daypass/models/database"
 	"daypass/models/password"
 )
@@ -242,4 +244,10 @@ func TestAFailureThatCantBeWrittenCountsLater(t *testing.T) {
 	if fail(t, db, "ada", from) == 0 {
 		t.Error("the failure that could not be written at once was not counted")
 	}
+}
+
+// storedFailures returns the count that is stored for a limit.
+func storedFailures(ctx context.Context, from sqlx.QueryerContext, limit limit) (stored failures, err error) {
+	err = sqlx.GetContext(ctx, from, &stored, `SELECT COALESCE(MAX(last), 0) AS last, COALESCE(MAX(forgiven), 0) AS forgiven FROM failures WHERE key = $1`, limit.key)
+	return stored, err
 }
