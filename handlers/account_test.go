@@ -1,7 +1,6 @@
 package handlers_test
 
 import (
-	"database/sql"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -127,15 +126,7 @@ func TestAPasswordThatIsNotChangedWritesNothing(t *testing.T) {
 	site := sitetest.Start(t)
 	site.StopClock()
 	ada := site.SignIn("ada")
-	db, err := sql.Open("sqlite3", site.File)
-	sitetest.Must(t, err)
-	defer db.Close()
-	db.SetMaxOpenConns(1) // the version is that of a connection
-	version := func() (version int) {
-		t.Helper()
-		sitetest.Must(t, db.QueryRow(`PRAGMA data_version`).Scan(&version))
-		return version
-	}
+	version := site.WatchWrites()
 	const next = "another walk in the grass"
 	before := version()
 	ada.Post("/account/password", "current", "not the password", "password", "short").Answers(422)

@@ -178,8 +178,8 @@ func TestUsersAreFoundAndPaged(t *testing.T) {
 	site := sitetest.Start(t)
 	site.Change(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 120)
 		INSERT INTO users (id, name, name_key, full_name, search_key, role, disabled, created, password)
-		SELECT printf('id%03d', i), printf('User%03d', i), printf('user%03d', i), CASE WHEN i % 2 THEN 'Odd_100%' ELSE 'Even' END,
-			printf('user%03d', i) || CASE WHEN i % 2 THEN ' odd_100%' ELSE ' even' END, 'member', FALSE, i / 7, 'x' FROM n`)
+		SELECT 'id' || number, 'User' || number, 'user' || number, CASE WHEN i % 2 = 1 THEN 'Odd_100%' ELSE 'Even' END,
+			'user' || number || CASE WHEN i % 2 = 1 THEN ' odd_100%' ELSE ' even' END, 'member', FALSE, i / 7, 'x' FROM (SELECT i, substr(CAST(1000 + i AS TEXT), 2) AS number FROM n) numbered`)
 	ada := site.SignIn("ada")
 	site.Change(`UPDATE users SET last_active = 1 + length(name) + created % 3 WHERE id LIKE 'id0%'`)
 	for _, sort := range []string{"", "name", "-name", "added", "-added", "active", "-active", "nonsense"} {
@@ -250,7 +250,7 @@ func TestTablesSortByTheirHeadings(t *testing.T) {
 	t.Parallel()
 	site := sitetest.Start(t)
 	eve := site.AddUser("eve", models.Member)
-	site.Change(`UPDATE users SET created = unixepoch('2026-01-31T11:30:00Z') WHERE name = 'eve'`)
+	site.Change(`UPDATE users SET created = $1 WHERE name = 'eve'`, time.Date(2026, 1, 31, 11, 30, 0, 0, time.UTC).Unix())
 	site.SignIn("eve")
 	ada := site.SignIn("ada")
 	users := ada.Get("/admin/users?role=member").Answers(200).
@@ -281,7 +281,7 @@ func TestTablesSortByTheirHeadings(t *testing.T) {
 
 	site.Change(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 70)
 		INSERT INTO sessions (id, user_id, signer, address, browser, created, seen, expires)
-		SELECT printf('s%03d', i), (SELECT id FROM users WHERE name = 'bob'), '', '203.0.113.9', 'Firefox on Linux', unixepoch() - i / 5, unixepoch() - i / 7, unixepoch() + 9999 FROM n`)
+		SELECT 's' || i, (SELECT id FROM users WHERE name = 'bob'), '', '203.0.113.9', 'Firefox on Linux', $1 - i / 5, $1 - i / 7, $1 + 9999 FROM n`, time.Now().Unix())
 	ada.Get("/admin/sessions").Says("Everywhere people are signed in: 72 sessions.").Says(`aria-sort="descending"><a href="/admin/sessions?sort=seen">Last active</a>`)
 	for _, sort := range []string{"", "user", "-user", "created", "-created", "seen", "-seen"} {
 		pages := walk(ada, "/admin/sessions?sort="+sort, `name="id" value="(\w+)"`)

@@ -22,6 +22,7 @@ import (
 	"daypass/handlers"
 	"daypass/handlers/sitetest"
 	"daypass/models"
+	"daypass/models/database/databasetest"
 )
 
 // TestHealthzIsIllWhenPagesAre: whatever of what they read is damaged.
@@ -123,6 +124,7 @@ func TestAServerThatStopsIsLeftFirst(t *testing.T) {
 // the reference leads to the line in the log.
 func TestAnErrorOfOurOwnIsNotADatabaseThatFails(t *testing.T) {
 	t.Parallel()
+	databasetest.OnlySQLite(t, "on a server somebody may be changing the schema at the moment")
 	site := sitetest.Start(t)
 	ada := site.SignIn("ada")
 	site.Change(`ALTER TABLE sessions RENAME TO out_of_reach`)
@@ -140,9 +142,9 @@ func TestS11ADamagedPayloadEndsThatSessionAlone(t *testing.T) {
 	t.Parallel()
 	site := sitetest.Start(t)
 	for _, damage := range []string{
-		`UPDATE session_payloads SET v = X'00FF00FF' WHERE k = `,
-		`UPDATE session_payloads SET v = X'' WHERE k = `,
-		`UPDATE session_payloads SET v = zeroblob(70000) WHERE k = `,
+		`UPDATE session_payloads SET v = ` + sitetest.Bytes(0, 255, 0, 255) + ` WHERE k = `,
+		`UPDATE session_payloads SET v = ` + sitetest.Bytes() + ` WHERE k = `,
+		`UPDATE session_payloads SET v = ` + sitetest.Bytes(make([]byte, 70000)...) + ` WHERE k = `,
 		`DELETE FROM session_payloads WHERE k = `,
 	} {
 		ada := site.SignIn("ada")

@@ -24,6 +24,7 @@ import (
 	"daypass/handlers/render"
 	"daypass/handlers/web"
 	"daypass/models"
+	"daypass/models/database/databasetest"
 	"daypass/models/password"
 	"daypass/views"
 )
@@ -31,7 +32,7 @@ import (
 // newApp builds a site without a user on a new database.
 func newApp(t testing.TB) *App {
 	t.Helper()
-	return newAppOn(t, filepath.Join(t.TempDir(), "daypass.db"))
+	return newAppOn(t, databasetest.New(t))
 }
 
 // newAppOn builds a site on a database file.
@@ -386,12 +387,13 @@ var layers = []struct {
 	{packages: []string{"handlers/scaffold"}}, // tries migrations out
 	{packages: []string{"models"}, forbidden: httpLibraries},
 	{packages: []string{"models/database", "models/password"}, forbidden: httpLibraries},
+	{packages: []string{"models/database/databasetest"}}, // for tests
 	{packages: []string{"views", "public"}, forbidden: slices.Concat(sqlLibraries, httpLibraries)},
 }
 
 var (
 	httpLibraries = []string{"net/http", "github.com/gofiber/fiber", "github.com/valyala/fasthttp"}
-	sqlLibraries  = []string{"database/sql", "github.com/jmoiron/sqlx", "github.com/mattn/go-sqlite3", "github.com/gofiber/storage"}
+	sqlLibraries  = []string{"database/sql", "github.com/jmoiron/sqlx", "github.com/mattn/go-sqlite3", "github.com/jackc/pgx", "github.com/gofiber/storage"}
 )
 
 // TestTheImportsRunOneWay: down the list of layers, which has every package. So

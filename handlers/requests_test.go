@@ -2,7 +2,6 @@ package handlers_test
 
 import (
 	"bytes"
-	"database/sql"
 	"fmt"
 	"io"
 	"net"
@@ -18,6 +17,7 @@ import (
 	"daypass/handlers"
 	"daypass/handlers/sitetest"
 	"daypass/models"
+	"daypass/models/database/databasetest"
 )
 
 // public is every page that needs no session. A line is added here on purpose.
@@ -123,21 +123,13 @@ func TestS13AHeadChangesNothing(t *testing.T) {
 	sitetest.Must(t, site.DB.SetValue(t.Context(), session, models.FlashValue, "A message waits."))
 	site.Advance(10 * time.Minute)
 	var tables []string
-	db, err := sql.Open("sqlite3", site.File)
-	sitetest.Must(t, err)
+	db := databasetest.Open(t, site.File)
 	defer db.Close()
 	content := func() string {
 		t.Helper()
 		tables = nil
 		var all strings.Builder
-		names, err := db.Query(`SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name`)
-		sitetest.Must(t, err)
-		for names.Next() {
-			var name string
-			sitetest.Must(t, names.Scan(&name))
-			tables = append(tables, name)
-		}
-		sitetest.Must(t, names.Err())
+		tables = sitetest.TableNames(t, db)
 		for _, table := range tables {
 			rows, err := db.Query(`SELECT * FROM "` + table + `"`)
 			sitetest.Must(t, err)

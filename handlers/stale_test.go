@@ -106,7 +106,7 @@ func TestS12EveryChangeIsSeenAtOnce(t *testing.T) {
 		"session deleted":                  {sql(`DELETE FROM sessions` + ofEve), isOut},
 		"session expired":                  {sql(`UPDATE sessions SET expires = 1` + ofEve), isOut},
 		"payload gone":                     {sql(`DELETE FROM session_payloads WHERE k IN (SELECT id FROM sessions` + ofEve + `)`), isOut},
-		"payload damaged":                  {raw(`UPDATE session_payloads SET v = x'00' WHERE k IN (SELECT id FROM sessions` + ofEve + `)`), isOut},
+		"payload damaged":                  {raw(`UPDATE session_payloads SET v = ` + sitetest.Bytes(0) + ` WHERE k IN (SELECT id FROM sessions` + ofEve + `)`), isOut},
 		"all ended by an administrator":    {func() { ada.Post("/admin/sessions/end").LeadsTo("/login?left=1"); ada = site.SignIn("ada") }, isOut},
 		"another password":                 {command("user", "password", "eve"), isOut},
 		"removed":                          {command("user", "remove", "eve"), isOut},

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/emulation"
 
@@ -15,9 +16,11 @@ import (
 func TestTimes(t *testing.T) {
 	t.Parallel()
 	site := sitetest.Start(t)
-	for i, at := range []string{"2026-01-31T10:59:00Z", "2026-01-31T11:01:00Z", "2026-01-31T23:30:00Z", "2026-02-01T04:39:00Z"} {
+	for i, text := range []string{"2026-01-31T10:59:00Z", "2026-01-31T11:01:00Z", "2026-01-31T23:30:00Z", "2026-02-01T04:39:00Z"} {
+		at, err := time.Parse(time.RFC3339, text)
+		sitetest.Must(t, err)
 		site.Change(fmt.Sprintf(`INSERT INTO events (id, user_id, kind, at, address, browser)
-			SELECT '0%d', id, 'sign-out', unixepoch('%s'), '203.0.113.9', 'Firefox on Linux' FROM users WHERE name = 'ada'`, i, at))
+			SELECT '0%d', id, 'sign-out', %d, '203.0.113.9', 'Firefox on Linux' FROM users WHERE name = 'ada'`, i, at.Unix()))
 	}
 	plain := site.SignIn("ada").Get("/activity?kind=sign-out")
 	if shown := strings.Split(plain.Body, "<h2>"); len(shown) != 3 || strings.Count(shown[2], "<li>") != 3 {

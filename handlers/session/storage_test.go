@@ -4,7 +4,6 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +11,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"daypass/models"
+	"daypass/models/database/databasetest"
 )
 
 // errDisk is what a failing disk answers.
@@ -41,7 +41,7 @@ func (f *failing) Set(key string, value []byte, lifetime time.Duration) error {
 // may be there later, and what was not stored must not be promised.
 func TestS11AFailingStorageEndsNoSession(t *testing.T) {
 	t.Parallel()
-	db, err := models.Open(t.Context(), filepath.Join(t.TempDir(), "daypass.db"))
+	db, err := models.Open(t.Context(), databasetest.New(t))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,17 +8,19 @@ import (
 	"maps"
 	"os"
 	"os/exec"
+	"path/filepath"
 	goruntime "runtime"
 	"slices"
 	"strings"
 	"time"
+
+	"daypass/models/database/databasetest"
 )
 
 // Count asks the database, over a connection of its own.
 func (s *Site) Count(query string) (rows int) {
 	s.T.Helper()
-	db, err := sql.Open("sqlite3", s.File)
-	Must(s.T, err)
+	db := databasetest.Open(s.T, s.File)
 	defer db.Close()
 	Must(s.T, db.QueryRow(query).Scan(&rows))
 	return rows
@@ -28,20 +30,69 @@ func (s *Site) Count(query string) (rows int) {
 // a connection of its own.
 func (s *Site) Query(text string) string {
 	s.T.Helper()
-	db, err := sql.Open("sqlite3", s.File)
-	Must(s.T, err)
+	db := databasetest.Open(s.T, s.File)
 	defer db.Close()
 	return query(s.T, db, text)
 }
 
 // Change changes the database behind the product's back.
-func (s *Site) Change(statement string) {
+func (s *Site) Change(statement string, args ...any) {
 	s.T.Helper()
-	db, err := sql.Open("sqlite3", s.File+"?_busy_timeout=5000")
-	Must(s.T, err)
+	db := databasetest.Open(s.T, s.File)
 	defer db.Close()
-	_, err = db.Exec(statement)
+	_, err := db.Exec(statement, args...)
 	Must(s.T, err)
+}
+
+// WatchWrites returns a function whose result changes with every write by others, also
+// with one that leaves all rows as they were.
+func (s *Site) WatchWrites() (state func() string) {
+	s.T.Helper()
+	if databasetest.Postgres() {
+		return func() string {
+			s.T.Helper()
+			db := databasetest.Open(s.T, s.File)
+			defer db.Close()
+			var all strings.Builder
+			for _, table := range TableNames(s.T, db) {
+				fmt.Fprintln(&all, table, query(s.T, db, `SELECT xmin, * FROM "`+table+`"`))
+			}
+			return all.String()
+		}
+	}
+	db := databasetest.Open(s.T, s.File)
+	s.T.Cleanup(func() { db.Close() })
+	db.SetMaxOpenConns(1) // the version is that of a connection
+	return func() (version string) {
+		s.T.Helper()
+		Must(s.T, db.QueryRow(`PRAGMA data_version`).Scan(&version))
+		return version
+	}
+}
+
+// Stored returns what a thief of the database has, by the names of its parts.
+func (s *Site) Stored() map[string]string {
+	s.T.Helper()
+	if databasetest.Postgres() {
+		return Tables(s.T, s.File)
+	}
+	stored := make(map[string]string)
+	files, err := filepath.Glob(s.File + "*")
+	Must(s.T, err)
+	for _, file := range files {
+		content, err := os.ReadFile(file)
+		Must(s.T, err)
+		stored[filepath.Base(file)] = string(content)
+	}
+	return stored
+}
+
+// Bytes is a literal of SQL.
+func Bytes(content ...byte) string {
+	if databasetest.Postgres() {
+		return fmt.Sprintf(`'\x%x'::bytea`, content)
+	}
+	return fmt.Sprintf(`X'%x'`, content)
 }
 
 // Rows are the rows of all tables, as text.
@@ -68,8 +119,8 @@ func (s *Site) WroteNothing(does func()) {
 // Integrity returns what SQLite's integrity check says: "ok", or what is damaged.
 func (s *Site) Integrity() (whole string) {
 	s.T.Helper()
-	db, err := sql.Open("sqlite3", s.File)
-	Must(s.T, err)
+	databasetest.OnlySQLite(s.T, "it is about files")
+	db := databasetest.Open(s.T, s.File)
 	defer db.Close()
 	Must(s.T, db.QueryRow(`PRAGMA integrity_check`).Scan(&whole))
 	return whole
@@ -81,6 +132,7 @@ func (s *Site) Integrity() (whole string) {
 func (s *Site) WhileWriting(change string, request func() *Answer, function string) *Answer {
 	s.T.Helper()
 	s.T.Setenv("NOT_PARALLEL", "") // fails in a parallel test, where another one may be in the function
+	databasetest.OnlySQLite(s.T, "there is no lock that all writes wait for")
 	db, err := sql.Open("sqlite3", s.File+"?_txlock=immediate&_busy_timeout=5000")
 	Must(s.T, err)
 	defer db.Close()
@@ -105,8 +157,12 @@ func (s *Site) WhileWriting(change string, request func() *Answer, function stri
 
 // writeWhatIsTold runs each line of standard input as a statement on a database,
 // and answers each with a line when it is committed.
-func writeWhatIsTold(file string) {
-	db, err := sql.Open("sqlite3", file+"?_busy_timeout=5000&_foreign_keys=on")
+func writeWhatIsTold(address string) {
+	driver, name := "sqlite3", address+"?_busy_timeout=5000&_foreign_keys=on"
+	if strings.HasPrefix(address, "postgres") {
+		driver, name = "pgx", address
+	}
+	db, err := sql.Open(driver, name)
 	if err != nil {
 		panic(err)
 	}

@@ -6,6 +6,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"daypass/models/database/databasetest"
 )
 
 // Damage spoils all pages of the database but the first, or the roots of some
@@ -13,6 +15,7 @@ import (
 // it: if this process closed the file, SQLite would lose its locks on it.
 func (s *Site) Damage(roots ...string) (mend func()) {
 	s.T.Helper()
+	databasetest.OnlySQLite(s.T, "it damages the file")
 	tool := func(name string, args ...string) {
 		s.T.Helper()
 		if out, err := exec.Command(name, args...).CombinedOutput(); err != nil {
@@ -32,6 +35,29 @@ func (s *Site) Damage(roots ...string) (mend func()) {
 		spoil(2, s.Count(`PRAGMA page_count`)-1)
 	}
 	return func() { tool("dd", "if="+whole, "of="+s.File, "conv=notrunc") }
+}
+
+// Withdraw makes the database useless, until it is given back.
+func (s *Site) Withdraw() (giveBack func()) {
+	s.T.Helper()
+	if databasetest.Postgres() {
+		s.Change(`ALTER TABLE users RENAME TO aside`)
+		return func() { s.Change(`ALTER TABLE aside RENAME TO users`) }
+	}
+	Must(s.T, os.Rename(s.File, s.File+".aside"))
+	return func() { Must(s.T, os.Rename(s.File+".aside", s.File)) }
+}
+
+// FailInserts makes every insertion into a table fail.
+func (s *Site) FailInserts(table string) (mend func()) {
+	s.T.Helper()
+	if databasetest.Postgres() {
+		s.Change(`CREATE FUNCTION broken() RETURNS TRIGGER LANGUAGE plpgsql AS $$ BEGIN RAISE 'broken'; END $$;
+			CREATE TRIGGER broken BEFORE INSERT ON ` + table + ` FOR EACH STATEMENT EXECUTE FUNCTION broken()`)
+		return func() { s.Change(`DROP FUNCTION broken CASCADE`) }
+	}
+	s.Change(`CREATE TRIGGER broken BEFORE INSERT ON ` + table + ` BEGIN SELECT RAISE(ABORT, 'broken'); END`)
+	return func() { s.Change(`DROP TRIGGER broken`) }
 }
 
 // Mount makes a small disk of a folder, where that is permitted.

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"daypass/handlers/command"
+	"daypass/models/database/databasetest"
 	"daypass/models/password"
 )
 
@@ -37,7 +38,7 @@ func Main(m *testing.M) {
 	}
 	flag.Parse()
 	flag.Set("test.parallel", strconv.Itoa(testsPerCore*runtime.GOMAXPROCS(0)))
-	os.Exit(m.Run())
+	databasetest.Main(m)
 }
 
 // RealHashes makes a test hash passwords as the product does, for tests of what

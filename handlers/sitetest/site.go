@@ -13,7 +13,6 @@ import (
 	"log/slog"
 	"net"
 	"net/url"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -25,6 +24,7 @@ import (
 	"daypass/handlers"
 	"daypass/handlers/command"
 	"daypass/models"
+	"daypass/models/database/databasetest"
 )
 
 const (
@@ -42,7 +42,7 @@ const (
 type Site struct {
 	T      *testing.T
 	URL    string        // where it listens
-	File   string        // its database
+	File   string        // its database: a file, or a URL on PostgreSQL
 	DB     *models.DB    // the open database
 	App    *handlers.App // what is served
 	Log    *LockedBuffer // what it logged
@@ -86,10 +86,10 @@ func Start(t *testing.T, set ...func(*handlers.Config)) *Site {
 // StartEmpty runs a site without a user.
 func StartEmpty(t *testing.T, set ...func(*handlers.Config)) *Site {
 	t.Helper()
-	return StartOn(t, filepath.Join(t.TempDir(), "daypass.db"), set...)
+	return StartOn(t, databasetest.New(t), set...)
 }
 
-// StartOn runs a site on a database file.
+// StartOn runs a site on the database at an address.
 func StartOn(t *testing.T, file string, set ...func(*handlers.Config)) *Site {
 	t.Helper()
 	return start(t, file, &clock{}, nil, set)
@@ -98,7 +98,7 @@ func StartOn(t *testing.T, file string, set ...func(*handlers.Config)) *Site {
 // StartPrepared runs a site without a user, whose App prepare changes before it is served.
 func StartPrepared(t *testing.T, prepare func(*handlers.App), set ...func(*handlers.Config)) *Site {
 	t.Helper()
-	return start(t, filepath.Join(t.TempDir(), "daypass.db"), &clock{}, prepare, set)
+	return start(t, databasetest.New(t), &clock{}, prepare, set)
 }
 
 // Restart stops the site and starts it again, on the same database and with the

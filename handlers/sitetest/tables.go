@@ -10,20 +10,17 @@ import (
 	"strings"
 	"testing"
 
-	_ "github.com/mattn/go-sqlite3" // the driver of the database
+	"daypass/models/database/databasetest"
 )
 
-// Tables returns the rows of every table of a SQLite database as text, by table.
-// It reads over a connection of its own.
-func Tables(t testing.TB, file string) map[string]string {
+// Tables returns the rows of every table of a database as text, by table. It reads
+// over a connection of its own.
+func Tables(t testing.TB, address string) map[string]string {
 	t.Helper()
-	db, err := sql.Open("sqlite3", file)
-	if err != nil {
-		t.Fatal(err)
-	}
+	db := databasetest.Open(t, address)
 	defer db.Close()
 	tables := make(map[string]string)
-	for _, table := range strings.Fields(query(t, db, `SELECT name FROM sqlite_schema WHERE type = 'table'`)) {
+	for _, table := range TableNames(t, db) {
 		rows := strings.Split(query(t, db, `SELECT * FROM "`+table+`"`), "\n")
 		slices.Sort(rows)
 		tables[table] = strings.Join(rows, "\n")
@@ -32,6 +29,15 @@ func Tables(t testing.TB, file string) map[string]string {
 		t.Fatalf("only %d tables to compare", len(tables))
 	}
 	return tables
+}
+
+// TableNames returns the names of all tables, sorted.
+func TableNames(t testing.TB, db *sql.DB) []string {
+	t.Helper()
+	if databasetest.Postgres() {
+		return strings.Fields(query(t, db, `SELECT tablename FROM pg_tables WHERE schemaname = current_schema() ORDER BY tablename COLLATE "C"`))
+	}
+	return strings.Fields(query(t, db, `SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name`))
 }
 
 // Changed says which tables differ, and how, or nothing.

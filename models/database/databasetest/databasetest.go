@@ -90,6 +90,14 @@ func OnlySQLite(t testing.TB, because string) {
 	}
 }
 
+// OnlyPostgres skips a test on SQLite, and says why.
+func OnlyPostgres(t testing.TB, because string) {
+	t.Helper()
+	if !Postgres() {
+		t.Skip("only for PostgreSQL: " + because)
+	}
+}
+
 // Open opens a connection to the database at an address, beside the product.
 func Open(t testing.TB, address string) *sql.DB {
 	t.Helper()

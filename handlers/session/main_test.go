@@ -1,0 +1,9 @@
+package session
+
+import (
+	"testing"
+
+	"daypass/models/database/databasetest"
+)
+
+func TestMain(m *testing.M) { databasetest.Main(m) }
