@@ -1,0 +1,69 @@
+package handlers_test
+
+import (
+	"errors"
+	"net/http"
+	"os"
+	"testing"
+
+	"daypass/handlers/sitetest"
+	"daypass/models/database/databasetest"
+)
+
+// postgresServer starts a server that a test may crash.
+func postgresServer(t *testing.T) *databasetest.Server {
+	t.Helper()
+	server, err := databasetest.Create("synchronous_commit=on") // or it would forget what it acknowledged
+	if errors.Is(err, databasetest.ErrMissing) && os.Getenv("CI") != "true" {
+		t.Skip(err)
+	}
+	sitetest.Must(t, err)
+	t.Cleanup(server.Stop)
+	sitetest.Must(t, server.Start())
+	return server
+}
+
+// TestS11PostgresThatCrashes gives pages of 503 and no cookie while it is away, and
+// nothing has changed when it is back: the sessions, and those that had ended.
+func TestS11PostgresThatCrashes(t *testing.T) {
+	t.Parallel()
+	server := postgresServer(t)
+	site := sitetest.StartOn(t, server.NewSchema(t))
+	site.AddUser("ada", "admin")
+	stays, ended := site.SignIn("ada"), site.SignIn("ada")
+	stays.Get("/dashboard").Answers(200)
+	ended.Post("/logout")
+	for range 3 {
+		server.Crash()
+		for _, path := range []string{"/dashboard", "/sessions", "/healthz"} {
+			stays.Get(path).Answers(http.StatusServiceUnavailable).SetsNoCookie()
+		}
+		stays.Post("/account/name", "full_name", "Ada").Answers(http.StatusServiceUnavailable).SetsNoCookie()
+		site.Visitor().Login("ada", sitetest.Password).Answers(http.StatusServiceUnavailable).SetsNoCookie()
+		site.Visitor().Get("/login").Answers(200)
+
+		sitetest.Must(t, server.Start())
+		sitetest.Until(t, "the site works again", func() bool { return stays.Get("/dashboard").Response.StatusCode == 200 })
+		ended.Get("/dashboard").LeadsToSignIn()
+		site.SignIn("ada").Post("/logout")
+	}
+}
+
+// TestS11PostgresThatEndsItsConnections, as a failover does, is asked over new ones.
+func TestS11PostgresThatEndsItsConnections(t *testing.T) {
+	t.Parallel()
+	server := postgresServer(t)
+	site := sitetest.StartOn(t, server.NewSchema(t))
+	site.AddUser("ada", "admin")
+	ada := site.SignIn("ada")
+	for range 5 {
+		site.Query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND application_name LIKE 'daypass %'`)
+		sitetest.Until(t, "all connections are new", func() bool {
+			answer := ada.Get("/sessions?anew")
+			if status := answer.Response.StatusCode; status != 200 && status != 503 {
+				t.Errorf("it answered %d", status)
+			}
+			return answer.Response.StatusCode == 200
+		})
+	}
+}
