@@ -14,9 +14,11 @@ import (
 	"daypass/handlers/session"
 	"daypass/handlers/sitetest"
 	"daypass/models"
+	"daypass/models/database/databasetest"
 )
 
 func TestTheDoctor(t *testing.T) {
+	databasetest.OnlySQLite(t, "it is about files")
 	site := sitetest.Start(t)
 	ada := site.SignIn("ada")
 	secret := filepath.Join(filepath.Dir(site.File), "secret")
