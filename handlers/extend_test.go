@@ -197,6 +197,12 @@ func TestDevFollowsTheDisk(t *testing.T) {
 	if again := site.Visitor().Get(setup).Answers(200); state.ReplaceAllString(again.Body, "") != state.ReplaceAllString(page.Body, "") {
 		t.Error("the page is not what it was")
 	}
+	errorPage := filepath.Join(tree, "views/error.html")
+	working, err := os.ReadFile(errorPage)
+	sitetest.Must(t, err)
+	sitetest.Must(t, os.WriteFile(errorPage, []byte("<h1>{{.Titel}}</h1>\n"), 0o600))
+	site.Visitor().Get("/.well-known/nothing").Answers(404).Says("<strong>views/error.html:1</strong> {{.Titel}}")
+	sitetest.Must(t, os.WriteFile(errorPage, working, 0o600))
 	style := regexp.MustCompile(`/public/app\.\w+\.css`)
 	site.Visitor().Get(style.FindString(page.Body)).Answers(200)
 	sitetest.Must(t, os.WriteFile(filepath.Join(tree, "public/app.css"), []byte("h1 { color: red }"), 0o600))

@@ -1,13 +1,16 @@
 package handlers_test
 
 import (
+	"bufio"
 	"bytes"
 	"database/sql"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"regexp"
 	"slices"
 	"strconv"
@@ -17,6 +20,7 @@ import (
 
 	"daypass/handlers"
 	"daypass/handlers/sitetest"
+	"daypass/handlers/web"
 	"daypass/models"
 )
 
@@ -394,6 +398,37 @@ func TestASlowRequestIsCutOff(t *testing.T) {
 		}
 	}
 	t.Error("a request may be sent one byte a second for ever")
+}
+
+// TestAWaitingPageIsNotCutOff: a page that waits for the end of its session sends
+// nothing more, for longer than a request may take to arrive.
+func TestAWaitingPageIsNotCutOff(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("it takes longer than the server is patient")
+	}
+	site := sitetest.Start(t)
+	ada := site.SignIn("ada")
+	connection, err := net.Dial("tcp", strings.TrimPrefix(site.URL, "http://"))
+	sitetest.Must(t, err)
+	defer connection.Close()
+	_, err = fmt.Fprintf(connection, "GET /session/watch HTTP/1.1\r\nHost: localhost\r\nCookie: daypass=%s\r\n\r\n", ada.Cookie())
+	sitetest.Must(t, err)
+	reply := bufio.NewReader(connection)
+	for line := ""; !strings.Contains(line, "retry: 1000"); {
+		line, err = reply.ReadString('\n')
+		sitetest.Must(t, err)
+	}
+	sitetest.Must(t, connection.SetReadDeadline(time.Now().Add(web.ReadTimeout+5*time.Second)))
+	for {
+		line, err := reply.ReadString('\n')
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			return
+		}
+		if err != nil || strings.Contains(line, "0\r") {
+			t.Fatalf("the stream ends: %q, %v", line, err)
+		}
+	}
 }
 
 func TestEveryLinkLeadsSomewhere(t *testing.T) {
