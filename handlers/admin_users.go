@@ -62,7 +62,6 @@ type InvitePage struct {
 	render.Page
 	Fields []render.Field
 	Admin  bool // as an administrator
-	Error  string
 }
 
 func (a *App) showInvite(c *fiber.Ctx) error { return a.renderInvite(c, models.NewUser{}, nil) }
@@ -81,7 +80,7 @@ func (a *App) invite(c *fiber.Ctx) error {
 }
 
 func (a *App) renderInvite(c *fiber.Ctx, asked models.NewUser, invalid models.ValidationError) error {
-	return a.render(c, "admin-invite", &InvitePage{Page: render.Page{Title: "Add a user"}, Admin: asked.Role == models.Admin, Error: invalid["role"], Fields: render.FocusFirst([]render.Field{
+	return a.render(c, "admin-invite", &InvitePage{Page: render.Page{Title: "Add a user", Problem: invalid["role"]}, Admin: asked.Role == models.Admin, Fields: render.FocusFirst([]render.Field{
 		{Label: "Username", Name: "username", Type: "text", Value: web.Showable(asked.Name, models.MaxUsername), Autocomplete: "off", Error: invalid["username"]},
 		{Label: "Full name", Name: "full_name", Type: "text", Value: web.Showable(asked.FullName, models.MaxFullName), Autocomplete: "off", Error: invalid["full_name"], Optional: true},
 	})})
@@ -138,7 +137,6 @@ type AdminUserPage struct {
 	render.Page
 	Whose    *models.User
 	Self     bool
-	Problem  string // why an action was refused
 	Sessions []SessionRow
 	More     int // sessions that are not listed
 	Activity []EventRow
@@ -156,7 +154,7 @@ func (a *App) user(c *fiber.Ctx) error {
 func (p *AdminUserPage) All() int { return len(p.Sessions) + p.More }
 
 func (a *App) renderUser(c *fiber.Ctx, whose *models.User, problem string) error {
-	page := &AdminUserPage{Page: render.Page{Title: whose.Names(), Crumb: whose.Name}, Whose: whose, Self: whose.ID == sessionOf(c).User.ID, Problem: problem}
+	page := &AdminUserPage{Page: render.Page{Title: whose.Names(), Crumb: whose.Name, Problem: problem}, Whose: whose, Self: whose.ID == sessionOf(c).User.ID}
 	sessions, more, err := a.db.SessionsOf(c.UserContext(), whose, sessionsShown)
 	if err != nil {
 		return err

@@ -157,7 +157,7 @@ func (a *App) Serve(ctx context.Context, on net.Listener) error {
 func (a *App) render(c *fiber.Ctx, view string, page render.Framed) error {
 	frame := page.Frame()
 	if status := c.Response().StatusCode(); status >= fiber.StatusBadRequest && web.PrefersJSON(c) {
-		return a.sendProblem(c, problem{Status: status, Detail: sentences[status], Errors: render.Errors(page)})
+		return a.sendProblem(c, problem{Status: status, Detail: detailOf(c, frame), Errors: render.Errors(page)})
 	}
 	if session := sessionOf(c); session != nil {
 		frame.User, frame.Watch, frame.Here = &session.User, watchAddress(session), a.here(c)

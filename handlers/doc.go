@@ -118,8 +118,9 @@
 // a.json(c, value) answers with a value as JSON. A client whose header Accept prefers
 // JSON, or that asks for a path that ends in .json without naming text/html, gets errors
 // as JSON, too (problem details, RFC 9457): 401 instead of the sign-in page, 422 with
-// what is wrong in each field under "errors", and whatever else a page would say.
-// Handlers do nothing for it: they return the error, or render the form again.
+// what is wrong in each field under "errors". What a page has as its Problem, or else
+// what the error page would say, is the "detail". Handlers do nothing for it: they
+// return the error, or render the form again.
 //
 // # When the session ends
 //

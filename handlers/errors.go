@@ -114,8 +114,10 @@ func (a *App) signInChallenge() string {
 }
 
 func throttledSentence(err *models.ThrottledError) string {
-	return "Too many wrong passwords. You can try again in " + web.HumanDuration(err.After) + "."
+	return "Too many wrong passwords. " + waitSentence(web.HumanDuration(err.After))
 }
+
+func waitSentence(span string) string { return "You can try again in " + span + "." }
 
 type waitKey struct{}
 

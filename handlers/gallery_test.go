@@ -80,6 +80,12 @@ func signedIn(title string) render.Page {
 	return render.Page{Title: title, User: someUser, Menu: `<ul><li><a href="/dashboard" aria-current="page">Dashboard</a></li></ul>`}
 }
 
+func refused(title, problem string) render.Page {
+	page := signedIn(title)
+	page.Problem = problem
+	return page
+}
+
 func tabbed(title string) render.Page {
 	page := signedIn(title)
 	page.Tabs = `<ul><li><a href="/admin">System</a></li></ul>`
@@ -108,9 +114,9 @@ func allEvents() (events []models.Event) {
 var gallery = map[string]render.Framed{
 	"login: first":          &LoginPage{Page: render.Page{Title: "Sign in"}, Fields: someFields},
 	"login: with a notice":  &LoginPage{Page: render.Page{Title: "Sign in"}, Notice: "You're signed out.", SignedOut: true, Next: "/dashboard", Fields: someFields},
-	"login: refused":        &LoginPage{Page: render.Page{Title: "Sign in"}, Error: "Wrong username or password.", Fields: someFields},
+	"login: refused":        &LoginPage{Page: render.Page{Title: "Sign in", Problem: "Wrong username or password."}, Fields: someFields},
 	"login: carries":        &LoginPage{Page: render.Page{Title: "Sign in"}, Notice: "Your session has ended.", Next: "/account", Carried: "x", Form: waitingForm{Body: "do=Save+<name>"}, Fields: someFields},
-	"login: must wait":      &LoginPage{Page: render.Page{Title: "Sign in"}, Error: "Too many.", Wait: render.Wait{Seconds: 8, Words: "8 seconds"}, Mistyped: 3, Fields: someFields},
+	"login: must wait":      &LoginPage{Page: render.Page{Title: "Sign in", Problem: "Too many."}, Wait: render.Wait{Seconds: 8, Words: "8 seconds"}, Mistyped: 3, Fields: someFields},
 	"confirm: nameless":     &ConfirmPage{Page: signedIn("Confirm it's you"), Fields: someFields},
 	"setup: form":           &SetupPage{Page: render.Page{Title: "Create the first account"}, Token: "x", Fields: someFields},
 	"setup: no link":        &SetupPage{Page: render.Page{Title: "Almost there"}},
@@ -127,13 +133,13 @@ var gallery = map[string]render.Framed{
 	"admin-users: several":  &AdminUsersPage{Page: flashed("Users"), Users: []models.ListedUser{{User: someUsers[0], Sessions: 2}, {User: someUsers[1]}, {User: someUsers[2]}}, Pages: web.Pages{Previous: "/admin/users?before=x", Next: "/admin/users?after=x"}, Filter: models.UserFilter{Text: "x", Role: models.Admin, State: "invited"}, Sort: "-added", Days: DaysField{Label: "Added", From: "2026-03-01"}, Filtered: true, Found: 12, All: models.MaxCounted, Table: someTable},
 	"admin-users: none":     &AdminUsersPage{Page: signedIn("Users"), Filtered: true, Filter: models.UserFilter{Role: models.Member, State: "disabled"}},
 	"admin-invite: first":   &InvitePage{Page: signedIn("Add a user"), Fields: someFields},
-	"admin-invite: refused": &InvitePage{Page: signedIn("Add a user"), Fields: someFields, Admin: true, Error: "No such role."},
+	"admin-invite: refused": &InvitePage{Page: refused("Add a user", "No such role."), Fields: someFields, Admin: true},
 	"admin-link: link":      &LinkPage{Page: signedIn("A link"), Whose: someUser, Link: "https://dash.example.org/link?token=x"},
 	"admin-link: gone":      &LinkPage{Page: signedIn("No link to show"), Whose: someUser},
 	"admin-user: full":      &AdminUserPage{Page: signedIn("Ada"), Whose: &someUsers[0], Self: true, Sessions: []SessionRow{newSessionRow(someSession, &someSession)}, More: 4, Activity: newEventRows(allEvents())},
 	"admin-user: invited":   &AdminUserPage{Page: signedIn("Eve"), Whose: &someUsers[1]},
 	"admin-user: disabled":  &AdminUserPage{Page: signedIn("Bob"), Whose: &someUsers[2]},
-	"admin-user: refused":   &AdminUserPage{Page: signedIn("Ada"), Whose: &someUsers[0], Self: true, Problem: "Ada is the last administrator."},
+	"admin-user: refused":   &AdminUserPage{Page: refused("Ada", "Ada is the last administrator."), Whose: &someUsers[0], Self: true},
 	"set-password: form":    &SetPasswordPage{Page: render.Page{Title: "Set your password"}, Token: "x", Whose: "ada", Fields: someFields[1:]},
 	"set-password: used":    &SetPasswordPage{Page: render.Page{Title: "This link no longer works"}},
 	"dashboard: one failed": &DashboardPage{Page: tabbed("Dashboard"), Session: &someSession, Chart: someChart, Attention: models.Attention{Failed: 1}},
@@ -143,7 +149,7 @@ var gallery = map[string]render.Framed{
 	"admin-sessions: many":  &AdminSessionsPage{Page: signedIn("All sessions"), Found: 1, Pages: web.Pages{Next: "/admin/sessions?after=x"}, Table: someTable, Sessions: []SessionRow{{Session: someSession, Icon: "smartphone", Current: true, Whose: someUser, End: "/admin/sessions/s/end"}}},
 	"sessions: one":         &SessionsPage{Page: signedIn("Your sessions"), Sessions: []SessionRow{newSessionRow(someSession, &someSession)}},
 	"chosen: sessions":      &ChosenPage{Page: signedIn("End sessions"), Act: "end", Path: "/sessions/selected", List: "/sessions", Self: true, Sessions: []SessionRow{newSessionRow(someSession, &someSession)}},
-	"chosen: disable":       &ChosenPage{Page: signedIn("Disable users"), Act: "disable", Path: "/admin/users/selected", List: "/admin/users", Self: true, Users: []models.User{*someUser, *someUser}, Problem: "The last administrator is among them."},
+	"chosen: disable":       &ChosenPage{Page: refused("Disable users", "The last administrator is among them."), Act: "disable", Path: "/admin/users/selected", List: "/admin/users", Self: true, Users: []models.User{*someUser, *someUser}},
 	"chosen: enable":        &ChosenPage{Page: signedIn("Enable users"), Act: "enable", Path: "/admin/users/selected", List: "/admin/users", Users: []models.User{*someUser}},
 	"name-device: unnamed":  &NameDevicePage{Page: signedIn("Name the device"), Session: newSessionRow(someSession, &someSession), Fields: []render.Field{{Label: "Name", Name: "name", Type: "text", Optional: true, Focus: true, Hint: "Such as Work laptop."}}},
 	"name-device: refused":  &NameDevicePage{Page: signedIn("Name the device"), Session: newSessionRow(namedSession, &someSession), Fields: []render.Field{{Label: "Name", Name: "name", Type: "text", Value: "x", Optional: true, Focus: true, Error: "Use at most 40 characters."}}},

@@ -15,6 +15,9 @@ type Page struct {
 	User *models.User
 	// Flash is a message that is shown once.
 	Flash string
+	// Problem is why the request was refused, when that is not about a single field.
+	// Clients that take JSON get it as the detail of the error.
+	Problem string
 	// Menu are the pages that this user may open, AccountMenu those about the user,
 	// and Tabs those of this part of the site, if it has several.
 	Menu, AccountMenu, Tabs template.HTML
