@@ -72,6 +72,8 @@ var eventLabels = map[models.Kind]EventRow{
 	models.SignInFailed:         {Icon: "triangle-alert", Tone: "bad", Label: "Failed sign-in"},
 	models.PasswordRefused:      {Icon: "triangle-alert", Tone: "bad", Label: "Wrong password entered"},
 	models.FailuresAcknowledged: {Icon: "circle-check", Label: "Failed sign-ins marked as yours"},
+	models.NewBrowser:           {Icon: "monitor", Label: "New browser"},
+	models.NewBrowserConfirmed:  {Icon: "circle-check", Label: "New browser marked as yours"},
 	models.SignedOut:            {Icon: "log-out", Label: "Signed out"},
 	models.SessionEnded:         {Icon: "circle-x", Label: "Session ended"},
 	models.SessionDisplaced:     {Icon: "circle-x", Label: fmt.Sprintf("Session ended: more than %d", models.MaxSessions)},

@@ -19,6 +19,8 @@ const (
 	SignInFailed         Kind = "failed sign-in"
 	PasswordRefused      Kind = "wrong password" // where a session asks for it again
 	FailuresAcknowledged Kind = "failures acknowledged"
+	NewBrowser           Kind = "new browser" // a sign-in with a browser that the account has not used before
+	NewBrowserConfirmed  Kind = "new browser confirmed"
 	SignedOut            Kind = "sign-out"
 	SessionEnded         Kind = "session ended"
 	SessionDisplaced     Kind = "session displaced"
@@ -48,7 +50,8 @@ type Event struct {
 	Browser  string  `db:"browser"`
 	AuthorID string  `db:"author_id"` // who did it to the user; empty: the user
 	Author   string  `db:"author"`    // the author's username, or "removed user"
-	Known    bool    `db:"known"`     // of a wrong password: with a browser with which this account has signed in before
+	Known    bool    `db:"known"`     // no alarm: a wrong password in a browser with which this account has signed in before, or what the user has vouched for
+	Device   string  `db:"device"`    // of a new browser: hash of its ID, as in sessions
 	Count    int     `db:"count"`     // how many events within a minute this row counts
 	Name     string  `db:"name"`      // username of the user
 }
@@ -128,6 +131,9 @@ func (db *DB) writeWithEvents(ctx context.Context, from ClientInfo, change func(
 		return change(tx, func(kind Kind, user *User) error {
 			event := Event{ID: database.NewRowID(), Kind: kind, At: db.Time(), Address: from.Address, Browser: from.Browser, AuthorID: from.Author, Count: 1}
 			event.Known = kind.isFailure() && from.Device != ""
+			if kind == NewBrowser {
+				event.Device = from.NewDevice
+			}
 			name := "(nobody)"
 			if user != nil {
 				event.UserID, name = &user.ID, user.Name
@@ -167,11 +173,13 @@ func addEvent(ctx context.Context, tx *sqlx.Tx, event Event) error {
 		where.AddIf(true, `at >= (SELECT COALESCE(MAX(s.at), 0) FROM events s WHERE s.user_id = `+where.Place(event.UserID)+` AND s.kind = `+where.Place(SignedIn)+`)`)
 	}
 	var lately []Event
-	err := tx.SelectContext(ctx, &lately, `SELECT id, address, browser FROM events`+where.Where()+` ORDER BY id DESC LIMIT `+where.Place(eventsPerMinute), where.Values...)
+	err := tx.SelectContext(ctx, &lately, `SELECT id, address, browser, device FROM events`+where.Where()+` ORDER BY id DESC LIMIT `+where.Place(eventsPerMinute), where.Values...)
 	if err != nil {
 		return err
 	}
-	like := slices.IndexFunc(lately, func(e Event) bool { return e.Address == event.Address && e.Browser == event.Browser })
+	like := slices.IndexFunc(lately, func(e Event) bool {
+		return e.Address == event.Address && e.Browser == event.Browser && e.Device == event.Device
+	})
 	if like < 0 && len(lately) == eventsPerMinute {
 		like = 0
 	}
@@ -183,6 +191,6 @@ func addEvent(ctx context.Context, tx *sqlx.Tx, event Event) error {
 
 func insertEvent(ctx context.Context, tx *sqlx.Tx, event Event) error {
 	_, err := tx.NamedExecContext(ctx,
-		`INSERT INTO events (id, user_id, kind, at, address, browser, author_id, known, count) VALUES (:id, :user_id, :kind, :at, :address, :browser, :author_id, :known, :count)`, event)
+		`INSERT INTO events (id, user_id, kind, at, address, browser, author_id, known, device, count) VALUES (:id, :user_id, :kind, :at, :address, :browser, :author_id, :known, :device, :count)`, event)
 	return err
 }

@@ -107,6 +107,9 @@ func (db *DB) AddSession(ctx context.Context, in SignIn) (*Session, error) {
 		if err := excuseMistyping(ctx, tx, session, in); err != nil {
 			return err
 		}
+		if err := recordNewBrowser(ctx, tx, in, record); err != nil {
+			return err
+		}
 		return record(SignedIn, in.User)
 	})
 	if err != nil {

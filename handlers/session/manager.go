@@ -188,12 +188,16 @@ func (m *Manager) SignIn(c *fiber.Ctx, user *models.User, mistyped int) (*models
 	if err != nil {
 		return nil, err
 	}
+	from := m.client(c)
+	if m.TrustedDevice(c, user.Credential()) == "" {
+		from.NewDevice = keyOf(browser)
+	}
 	cookie, err := m.newPayload(c, user.ID, m.lifetime)
 	if err != nil {
 		return nil, err
 	}
 	session, err := m.db.AddSession(c.UserContext(), models.SignIn{
-		ID: m.keyOfSigned(cookie), Replaces: replaces, User: user, Signer: m.signer.names[0], Lifetime: m.lifetime, From: m.client(c), Device: keyOf(browser), Mistyped: mistyped,
+		ID: m.keyOfSigned(cookie), Replaces: replaces, User: user, Signer: m.signer.names[0], Lifetime: m.lifetime, From: from, Device: keyOf(browser), Mistyped: mistyped,
 	})
 	if err != nil {
 		m.takeBack(c, cookie)
