@@ -28,7 +28,7 @@ type ActivityPage struct {
 	Days     []Day
 	Filtered bool
 	Unknown  string // a type that there is not
-	Older    string // address of the next page, or nothing
+	Pages    web.Pages
 	File     string // address of the download
 }
 
@@ -59,11 +59,14 @@ func ownEvents(c *fiber.Ctx) models.EventFilter {
 }
 
 func allEventsAsked(c *fiber.Ctx) models.EventFilter {
-	return models.EventFilter{Name: web.Search(c, "name"), Kind: models.Kind(web.Query(c, "kind")), Before: web.Query(c, "before")}
+	return models.EventFilter{Name: web.Search(c, "name"), Kind: models.Kind(web.Query(c, "kind"))}
 }
 
 func (a *App) listEvents(c *fiber.Ctx, page *ActivityPage, filter models.EventFilter) error {
-	events, err := a.db.Events(c.UserContext(), filter, web.RowsPerPage+1)
+	events, pages, err := web.ReadPage(c, func(from models.Cursor, limit int) ([]models.Event, error) {
+		filter.Cursor = from
+		return a.db.Events(c.UserContext(), filter, limit)
+	}, func(event models.Event) models.Cursor { return models.Cursor{ID: event.ID} })
 	if err != nil {
 		return err
 	}
@@ -78,13 +81,13 @@ func (a *App) listEvents(c *fiber.Ctx, page *ActivityPage, filter models.EventFi
 		}
 	}
 	page.File = page.Path + ".csv?" + filters.Encode()
-	events, page.Older = web.CutPage(c, events, func(event models.Event) string { return event.ID })
+	page.Pages = pages
 	rows := newEventRows
 	if !page.Everyone {
 		rows = rowsOfOneUser
 	}
 	page.Name, page.Days = filter.Name, byDay(rows(events))
-	page.Filtered = filter.Name != "" || filter.Kind != "" || filter.Before != ""
+	page.Filtered = filter.Name != "" || filter.Kind != ""
 	for kind, look := range eventLabels {
 		page.Kinds = append(page.Kinds, KindChoice{kind, look.Label, kind == filter.Kind})
 	}
@@ -94,7 +97,6 @@ func (a *App) listEvents(c *fiber.Ctx, page *ActivityPage, filter models.EventFi
 
 // eventFile sends events as CSV (RFC 4180).
 func (a *App) eventFile(c *fiber.Ctx, filter models.EventFilter) error {
-	filter.Before = ""
 	ctx := c.UserContext()
 	return a.sendFile(c, "activity.csv", "text/csv; charset=utf-8", func(to io.Writer) error {
 		table := csv.NewWriter(to)

@@ -40,7 +40,7 @@ func (a *App) allSessions(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	page.Pages = pages
+	page.Pages, page.Pages.Found = pages, page.Found
 	for _, session := range sessions {
 		shown := newSessionRow(session, sessionOf(c))
 		shown.Whose = &session.User

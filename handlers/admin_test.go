@@ -203,6 +203,12 @@ func TestUsersAreFoundAndPaged(t *testing.T) {
 	}
 	ada.Get("/admin/users?role=admin").Says("ada")
 	ada.Get("/admin/users?after=nobody").Answers(200)
+	next := html.UnescapeString(ada.Get("/admin/users").Says("1–50 of 121</span>").First(`href="([^"]+)" rel="next"`))
+	second := ada.Get(next).Says("51–100 of 121</span>")
+	ada.Get(html.UnescapeString(second.First(`href="([^"]+)" rel="prev"`))).Says("1–50 of 121</span>")
+	ada.Get(html.UnescapeString(second.First(`href="([^"]+)" rel="next"`))).Says("101–121 of 121</span>")
+	ada.Get(strings.Replace(next, "row=51", "row=nonsense", 1)).Answers(200).SaysNot(" of 121</span>")
+	ada.Get("/admin/users?text=user00").SaysNot("1–50")
 	ada.Get("/admin/users?before=nobody.x&sort=added").Answers(200).Says("Everyone with an account: 121 users.")
 	ada.Get("/admin/sessions?text=FIREFOX").Answers(200).Says("Firefox on Linux")
 	ada.Get("/admin/sessions?text=127.0.0").Says("Firefox on Linux")

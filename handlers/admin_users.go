@@ -44,8 +44,9 @@ func (a *App) users(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
+	page.Pages.Found = page.Found
 	page.Table = render.SortedTable(c, "Users", "name", []render.Column{
-		{Label: "Select", Select: true}, {Label: "Name", Sort: "name"}, {Label: "Role"}, {Label: "State"}, {Label: "Sessions", Number: true}, {Label: "Added", Sort: "-added"}, {Label: "Last active", Sort: "-active"},
+		{Label: "Select", Select: true}, {Label: "Name", Sort: "name"}, {Label: "State"}, {Label: "Role"}, {Label: "Sessions", Number: true}, {Label: "Added", Sort: "-added"}, {Label: "Last active", Sort: "-active"},
 	})
 	return a.render(c, "admin-users", page)
 }

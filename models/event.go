@@ -68,7 +68,7 @@ type EventFilter struct {
 	UserID string
 	Name   string // words of the username and the full name
 	Kind   Kind
-	Before string // ID of the last event of the previous page
+	Cursor Cursor
 }
 
 // Events returns events, newest first, at most limit.
@@ -76,16 +76,16 @@ func (db *DB) Events(ctx context.Context, filter EventFilter, limit int) ([]Even
 	var events []Event
 	statement, args := filter.statement(limit)
 	err := db.SQL.SelectContext(ctx, &events, statement, args...)
-	return events, err
+	return inOrder(events, filter.Cursor), err
 }
 
 func (f EventFilter) statement(limit int) (statement string, args []any) {
 	where := database.Conditions{}
 	where.Add(f.UserID != "", `e.user_id = `, f.UserID)
 	where.Add(f.Kind != "", `e.kind = `, f.Kind)
-	where.Add(f.Before != "", `e.id < `, f.Before)
 	where.AddText(f.Name, `u.search_key`)
-	return selectEvents + where.Where() + ` ORDER BY e.id DESC LIMIT ` + where.Place(limit), where.Values
+	orderBy := where.AddCursor(database.Order{ID: `e.id`, Descending: true}, f.Cursor)
+	return selectEvents + where.Where() + orderBy + ` LIMIT ` + where.Place(limit), where.Values
 }
 
 // rowsAtATime is how many rows one query reads where all are needed.
@@ -107,7 +107,7 @@ func (db *DB) EachEvent(ctx context.Context, filter EventFilter, do func(*Event)
 		if len(events) < rowsAtATime {
 			return nil
 		}
-		filter.Before = events[len(events)-1].ID
+		filter.Cursor = Cursor{ID: events[len(events)-1].ID}
 	}
 }
 
