@@ -57,6 +57,8 @@ func (a *App) showLoginForm(c *fiber.Ctx) error {
 		page.Notice = "Sign in again to continue for longer. Pages that are open stay as they are."
 	case c.Query("left") != "":
 		page.SignedOut, page.Notice = true, "You're signed out."
+	case c.Query("lost") != "":
+		page.Notice = "Your session has ended, and what you sent was not stored. Sign in to continue."
 	case c.Query("ended") != "":
 		page.Notice = "Your session has ended. Sign in to continue."
 	}

@@ -160,7 +160,7 @@ func TestTheThemeStaysWithTheUser(t *testing.T) {
 	themed(site.SignIn("ada"), "/dashboard", "light")
 	phone.Post("/account/theme", "theme", "system", "next", "/dashboard").LeadsTo("/dashboard")
 	themed(laptop, "/dashboard", "")
-	site.Visitor().Post("/account/theme", "theme", "dark").LeadsTo("/login?next=%2Faccount")
+	site.Visitor().Post("/account/theme", "theme", "dark").LeadsTo("/login?lost=1&next=%2Faccount")
 }
 
 // TestBreadcrumbs lead from a page to those above it.

@@ -232,7 +232,7 @@ func TestABadRequestIsAnsweredAndWritesNothing(t *testing.T) {
 	}
 	site.Visitor().Login("ada", strings.Repeat("p", 1025)).Answers(422).Says("at most 1024 bytes")
 	site.Visitor().Post("/login").Answers(422).Says("Enter your username.").Says("Enter your password.")
-	site.Visitor().Raw(sitetest.TooLarge).Answers(413).Says("64 KiB")
+	site.Visitor().Raw(sitetest.TooLarge).Answers(413).Says("128 KiB")
 	if after := site.Rows(); after != before {
 		t.Errorf("before: %s; after: %s", before, after)
 	}

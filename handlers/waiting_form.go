@@ -24,7 +24,7 @@ type waitingForm struct {
 func (a *App) formOf(c *fiber.Ctx) waitingForm {
 	back := cmp.Or(a.pageFrom(c), a.pageOf(c.Path()))
 	uri := c.Request().URI()
-	return waitingForm{Path: string(uri.PathOriginal()), Query: string(uri.QueryString()), Back: back, Body: c.Request().PostArgs().String()}
+	return waitingForm{Path: string(uri.PathOriginal()), Query: string(uri.QueryString()), Back: back, Body: string(c.Request().Body())}
 }
 
 // pageFrom returns the page of this site that a request came from, or nothing.

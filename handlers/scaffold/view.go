@@ -227,6 +227,9 @@ func (w words) Listed() []column {
 	return listed
 }
 
+// LongText are the texts of several lines.
+func (w words) LongText() []column { return w.only("longtext") }
+
 func (w words) only(kind string) (found []column) {
 	for _, c := range w.Columns {
 		if c.Kind == kind {
