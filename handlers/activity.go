@@ -23,6 +23,7 @@ type ActivityPage struct {
 	render.Page
 	Path     string // of this list
 	Everyone bool
+	Of       UserField
 	Name     string // part of a username to search for
 	Kinds    []KindChoice
 	Days     []Day
@@ -46,7 +47,11 @@ func (a *App) activity(c *fiber.Ctx) error {
 func (a *App) activityFile(c *fiber.Ctx) error { return a.eventFile(c, ownEvents(c)) }
 
 func (a *App) allActivity(c *fiber.Ctx) error {
-	return a.listEvents(c, &ActivityPage{Page: render.Page{Title: "All activity"}, Path: "/admin/activity", Everyone: true}, allEventsAsked(c))
+	of, err := a.userField(c)
+	if err != nil {
+		return err
+	}
+	return a.listEvents(c, &ActivityPage{Page: render.Page{Title: "All activity"}, Path: "/admin/activity", Everyone: true, Of: of}, allEventsAsked(c))
 }
 
 func (a *App) allActivityFile(c *fiber.Ctx) error { return a.eventFile(c, allEventsAsked(c)) }
@@ -59,7 +64,7 @@ func ownEvents(c *fiber.Ctx) models.EventFilter {
 }
 
 func allEventsAsked(c *fiber.Ctx) models.EventFilter {
-	return models.EventFilter{Name: web.Search(c, "name"), Kind: models.Kind(web.Query(c, "kind"))}
+	return models.EventFilter{UserID: web.Query(c, "user"), Name: web.Search(c, "name"), Kind: models.Kind(web.Query(c, "kind"))}
 }
 
 func (a *App) listEvents(c *fiber.Ctx, page *ActivityPage, filter models.EventFilter) error {
@@ -75,7 +80,7 @@ func (a *App) listEvents(c *fiber.Ctx, page *ActivityPage, filter models.EventFi
 		page.Unknown = string(filter.Kind)
 	}
 	filters := url.Values{}
-	for name, value := range map[string]string{"kind": string(filter.Kind), "name": filter.Name} {
+	for name, value := range map[string]string{"kind": string(filter.Kind), "name": filter.Name, "user": page.Of.ID} {
 		if value != "" {
 			filters.Set(name, value)
 		}
@@ -87,7 +92,7 @@ func (a *App) listEvents(c *fiber.Ctx, page *ActivityPage, filter models.EventFi
 		rows = rowsOfOneUser
 	}
 	page.Name, page.Days = filter.Name, byDay(rows(events))
-	page.Filtered = filter.Name != "" || filter.Kind != ""
+	page.Filtered = page.Of.ID != "" || filter.Name != "" || filter.Kind != ""
 	for kind, look := range eventLabels {
 		page.Kinds = append(page.Kinds, KindChoice{kind, look.Label, kind == filter.Kind})
 	}

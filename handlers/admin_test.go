@@ -301,6 +301,59 @@ func TestTablesSortByTheirHeadings(t *testing.T) {
 	ada.Get("/admin/sessions?text=bob&through=" + tomorrow).Says("70 sessions")
 }
 
+// TestListsAreFilteredByOneUser, to whom a search by name would add others, and the
+// filter is seen and can be taken away.
+func TestListsAreFilteredByOneUser(t *testing.T) {
+	t.Parallel()
+	site := sitetest.Start(t)
+	bob := site.AddUser("bob", models.Member)
+	site.AddUser("bobby", models.Member)
+	for range 4 {
+		site.SignIn("bob")
+	}
+	site.SignIn("bobby")
+	ada := site.SignIn("ada")
+	page := ada.Get("/admin/users/" + bob.ID)
+	sessions := html.UnescapeString(page.First(`href="([^"]+)">All 4 sessions`))
+	activity := html.UnescapeString(page.First(`href="([^"]+)">All activity`))
+	list := ada.Get(sessions + "&sort=user").Answers(200).Says("Everywhere <bdi>bob</bdi> is signed in: 4 sessions.").SaysNot("bobby").
+		Says(`<input type="hidden" name="user" value="` + bob.ID + `">`).SaysNot("Clear filters")
+	if all := html.UnescapeString(list.First(`href="([^"]+)">Show all users`)); all != "/admin/sessions?sort=user" {
+		t.Errorf("all sessions are at %s", all)
+	}
+	ada.Get(sessions + "&text=203").Says("No sessions match").Says("Clear filters")
+	events := ada.Get(activity + "&kind=sign-in").Answers(200).Says("Signed in · ").SaysNot("bobby").Says(`href="/admin/activity?kind=sign-in">Show all users`)
+	file := ada.Get(html.UnescapeString(events.First(`href="([^"]+)" download`))).Answers(200).SaysNot("bobby")
+	if lines := strings.Count(file.Body, "sign-in"); lines == 0 || strings.Contains(file.Body, "ada") {
+		t.Errorf("the file has %d sign-ins:\n%s", lines, file.Body)
+	}
+	ada.Get("/admin/sessions?user=nobody").Answers(404)
+	ada.Get("/admin/activity?user=nobody").Answers(404)
+	ada.Get("/admin/sessions").SaysNot("Show all users")
+	ada.Get("/activity?user=" + bob.ID).Answers(200).SaysNot("bob") // one's own is always that
+}
+
+// TestAllSessionsAreFilteredByState: how lately they were used, and how soon they end.
+func TestAllSessionsAreFilteredByState(t *testing.T) {
+	t.Parallel()
+	site := sitetest.Start(t)
+	site.AddUser("eve", models.Member)
+	site.SignIn("eve")
+	site.Advance(23*time.Hour + time.Minute)
+	ada := site.SignIn("ada")
+	for state, want := range map[string][2]bool{"used": {true, false}, "unused": {false, true}, "ending": {false, true}, "": {true, true}} {
+		page := ada.Get("/admin/sessions?state=" + state).Answers(200)
+		for i, name := range []string{"ada", "eve"} {
+			if got := strings.Contains(page.Body, `<th scope="row"><a href="/admin/users/`+site.User(name).ID); got != want[i] {
+				t.Errorf("%q lists %s: %t", state, name, got)
+			}
+		}
+		if state != "" {
+			page.Says(`value="` + state + `" selected`).Says("Clear filters").Says("1 session.")
+		}
+	}
+}
+
 func TestASearchForWhatCannotBeThereFindsNothing(t *testing.T) {
 	t.Parallel()
 	site := sitetest.Start(t)

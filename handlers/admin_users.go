@@ -58,6 +58,27 @@ func daysField(c *fiber.Ctx, label string) DaysField {
 	return DaysField{label, web.Query(c, "from"), web.Query(c, "through")}
 }
 
+// UserField is the part of a filter by user, for partials/only: the user of whom alone
+// a list is, if any, and the address of the list of all users.
+type UserField struct {
+	models.User
+	All string
+}
+
+// userField returns the user that the parameter user names by ID. It returns
+// ErrNotFound if there is no such user.
+func (a *App) userField(c *fiber.Ctx) (UserField, error) {
+	id := web.Query(c, "user")
+	if id == "" {
+		return UserField{}, nil
+	}
+	user, err := a.db.UserByID(c.UserContext(), id)
+	if err != nil {
+		return UserField{}, err
+	}
+	return UserField{*user, web.Address(c, "user", "")}, nil
+}
+
 // InvitePage is the form for a new user.
 type InvitePage struct {
 	render.Page

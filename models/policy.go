@@ -82,6 +82,10 @@ const (
 	// form (MaxForm) that waits for a password, with the addresses it came with (at most
 	// web.MaxHeader), encrypted and in base64, which makes four bytes of three.
 	MaxValue = 200 << 10
+	// InUseWithin is how lately a session was active that counts as in use, and
+	// EndsSoonWithin how soon one ends that is listed as ending soon.
+	InUseWithin    = time.Hour
+	EndsSoonWithin = time.Hour
 	// lastSeenInterval is how precisely the database knows when a session was last
 	// seen: it costs at most one write per minute and session.
 	lastSeenInterval = time.Minute

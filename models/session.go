@@ -177,7 +177,9 @@ func (db *DB) Sessions(ctx context.Context, text string, limit int) ([]Session, 
 
 // SessionFilter selects and sorts sessions. The zero value selects all, last seen first.
 type SessionFilter struct {
+	UserID  string
 	Text    string // words of the user, the address and the browser
+	State   string // "used" lately, "unused" since, or "ending" soon
 	Created Span
 	Sort    Sort // by user, created or seen
 	Cursor  Cursor
@@ -192,6 +194,11 @@ var sessionOrders = orders{
 func (db *DB) sessionConditions(filter SessionFilter) (where database.Conditions) {
 	db.addLive(&where, `+s.`) // the plus keeps SQLite from sorting all live sessions for one page
 	where.AddIf(true, `NOT u.disabled`)
+	where.Add(filter.UserID != "", `s.user_id = `, filter.UserID)
+	now := db.Time()
+	where.Add(filter.State == "used", `s.seen >= `, Time{Time: now.Add(-InUseWithin)})
+	where.Add(filter.State == "unused", `s.seen < `, Time{Time: now.Add(-InUseWithin)})
+	where.Add(filter.State == "ending", `s.expires <= `, Time{Time: now.Add(EndsSoonWithin)})
 	filter.Created.addTo(&where, `s.created`)
 	where.AddText(filter.Text, `u.search_key`, `s.address`, `lower(s.browser)`)
 	return where
@@ -200,7 +207,7 @@ func (db *DB) sessionConditions(filter SessionFilter) (where database.Conditions
 // SearchSessions returns valid sessions, at most limit.
 func (db *DB) SearchSessions(ctx context.Context, filter SessionFilter, limit int) ([]Session, error) {
 	where := db.sessionConditions(filter)
-	if strings.TrimPrefix(string(filter.Sort), "-") == "user" && filter.Created == (Span{}) {
+	if strings.TrimPrefix(string(filter.Sort), "-") == "user" && filter.Created == (Span{}) && filter.State == "" && filter.UserID == "" {
 		where.AddIf(true, `u.name_key > ''`) // true of all: SQLite then reads users in order, instead of sorting all sessions
 	}
 	order := sessionOrders.named(filter.Sort, "-seen")

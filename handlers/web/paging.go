@@ -98,7 +98,8 @@ func ReadPage[Row any](c *fiber.Ctx, read func(from models.Cursor, limit int) ([
 const firstRow = "row"
 
 // Address is that of this request with other values of parameters, which are given in
-// pairs. It is the address of the first page, unless the parameters say otherwise.
+// pairs; those with an empty value are left out. It is the address of the first page,
+// unless the parameters say otherwise.
 func Address(c *fiber.Ctx, parameters ...string) string {
 	values := url.Values{}
 	for name := range c.Queries() {
@@ -108,8 +109,11 @@ func Address(c *fiber.Ctx, parameters ...string) string {
 	}
 	for pair := range slices.Chunk(parameters, 2) {
 		values.Set(pair[0], pair[1])
+		if pair[1] == "" {
+			values.Del(pair[0])
+		}
 	}
-	return c.Path() + "?" + values.Encode()
+	return strings.TrimSuffix(c.Path()+"?"+values.Encode(), "?")
 }
 
 // Days reads a span of days, from one through another, from the query string. They are
