@@ -60,9 +60,8 @@ const (
 	CarriedFor = time.Hour
 	// LinkShownFor is how long a password link is shown to the session that created it.
 	LinkShownFor = 15 * time.Minute
-	// ChecksPerSecond is how many new passwords are judged per second while people type
-	// them, for the whole site. Each may take as long as a hash, so that this is a part
-	// of one core.
+	// ChecksPerSecond is how many new passwords of a user are judged per second while
+	// they are typed. Each may take as long as a hash, so that this is a part of one core.
 	ChecksPerSecond = 8
 )
 
