@@ -43,8 +43,10 @@ type Config struct {
 	Forgotten string
 	// Version is that of the program.
 	Version string
-	// SetupToken opens /setup while there is no user.
+	// SetupToken opens /setup while there is no user. AddAdmin is a command for a shell
+	// that adds the first one without it.
 	SetupToken string
+	AddAdmin   string
 	// Dev is the root of a checkout whose templates and assets are read for each
 	// request. When it is empty, those built into the binary are used.
 	Dev string

@@ -119,7 +119,7 @@ var gallery = map[string]render.Framed{
 	"login: must wait":      &LoginPage{Page: render.Page{Title: "Sign in", Problem: "Too many."}, Wait: render.Wait{Seconds: 8, Words: "8 seconds"}, Mistyped: 3, Fields: someFields},
 	"confirm: nameless":     &ConfirmPage{Page: signedIn("Confirm it's you"), Fields: someFields},
 	"setup: form":           &SetupPage{Page: render.Page{Title: "Create the first account"}, Token: "x", Fields: someFields},
-	"setup: no link":        &SetupPage{Page: render.Page{Title: "Almost there"}},
+	"setup: no link":        &SetupPage{Page: render.Page{Title: "Almost there"}, AddAdmin: "./daypass user add admin --admin --database /srv/dashboard/data/daypass.db"},
 	"error: anonymous":      &ErrorPage{Page: render.Page{Title: "Page not found"}, Status: 404, Sentence: "There is nothing."},
 	"error: reference":      &ErrorPage{Page: signedIn("Something broke"), Status: 500, Sentence: "It broke.", Reference: "ABC"},
 	"login: misconfigured":  &LoginPage{Page: render.Page{Title: "Sign in"}, Misconfiguration: &Misconfiguration{Sentence: "You came by another name. This site is at", Link: "https://dash.example.org"}, Fields: someFields},

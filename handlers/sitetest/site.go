@@ -129,7 +129,7 @@ func start(t *testing.T, file string, clock *clock, prepare func(*handlers.App),
 	site.URL = "http://" + listener.Addr().String()
 	config := handlers.Config{
 		URL: &url.URL{Scheme: "http", Host: listener.Addr().String()}, Secrets: []string{SecretA},
-		Lifetime: 24 * time.Hour, SetupToken: "the link of the terminal", Log: site.DB.Log, Version: command.Version,
+		Lifetime: 24 * time.Hour, SetupToken: "the link of the terminal", AddAdmin: "./daypass user add admin --admin --database data/daypass.db", Log: site.DB.Log, Version: command.Version,
 	}
 	for _, change := range set {
 		change(&config)
