@@ -88,13 +88,25 @@ for (const list of document.querySelectorAll(".days")) {
 	list.replaceChildren(...days);
 }
 
-for (const all of document.querySelectorAll("[data-all]")) {
-	all.hidden = false;
-	all.addEventListener("change", () => {
-		for (const box of all.closest("table").querySelectorAll("[name=id]")) {
-			box.checked = all.checked;
+// Lists of which rows can be selected: all at once, and how many are.
+for (const selected of document.querySelectorAll("[data-selected]")) {
+	const { form } = selected;
+	const boxes = [...form.elements].filter((box) => box.name === "id");
+	const all = [...form.elements].find((box) => "all" in box.dataset);
+	const show = () => {
+		const count = boxes.filter((box) => box.checked).length;
+		selected.textContent = count ? `${count} ${selected.dataset.selected}` : "";
+		all.checked = count === boxes.length;
+		all.indeterminate = count > 0 && !all.checked;
+	};
+	(all.closest("label") ?? all).hidden = false;
+	addEventListener("change", ({ target }) => {
+		if (target === all) {
+			boxes.forEach((box) => { box.checked = all.checked; });
 		}
+		show();
 	});
+	addEventListener("pageshow", show); // the browser may have filled in the form again
 }
 
 // An iPad says that it is a Mac, which has no screen to touch.
