@@ -87,13 +87,14 @@ func TestWhatWasTypedOutlivesAnotherSignIn(t *testing.T) {
 	w.Open(site.URL + "/account")
 	w.Into("#full_name", "Ada King")
 	before := sitetest.Evaluate[string](w, "document.body.dataset.watch")
+	sitetest.Evaluate[any](w, `globalThis.channels = [], BroadcastChannel = class extends BroadcastChannel { constructor(name) { super(name); channels.push(name) } }, 0`)
 	tab := w.Tab(true)
 	tab.Open(site.URL + "/login?again=1")
 	tab.Into("#username", "ada")
 	tab.Into("#password", sitetest.Password)
 	tab.Enter()
 	tab.WaitFor("location.pathname == '/dashboard'")
-	w.WaitFor(fmt.Sprintf("watched != %q", before))
+	w.WaitFor(fmt.Sprintf("watched != %q && channels.at(-1) == watched", before)) // with the other tabs of the new session
 	if typed := sitetest.Evaluate[string](w, "full_name.value"); typed != "Ada King" {
 		t.Errorf("left of what was typed is %q", typed)
 	}

@@ -140,6 +140,25 @@ func TestWhatOpensIsSeenAndClosesAgain(t *testing.T) {
 	w.WaitFor(`!document.querySelector("details[open]")`)
 }
 
+// TestOneIsOpenAtATime without the script, too.
+func TestOneIsOpenAtATime(t *testing.T) {
+	t.Parallel()
+	site := sitetest.Start(t)
+	site.SignIn("ada")
+	w := sitetest.Chromium(t, 1280, 800, false)
+	sitetest.Call(w, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
+	w.Open(site.URL + "/login")
+	w.Press("ada\t" + sitetest.Password)
+	w.Enter()
+	w.Open(site.URL + "/sessions")
+	for _, summary := range []string{"main li:first-child summary", "main li:last-child summary", ".account summary", ".below summary"} {
+		w.Click(summary, false)
+		if open := sitetest.Evaluate[string](w, `[...document.querySelectorAll("details[open] > summary")].map(open => open === document.querySelector("`+summary+`")).join()`); open != "true" {
+			t.Errorf("after a click on %s it is open: %s", summary, open)
+		}
+	}
+}
+
 // TestTheFrameStandsStill from page to page, and the tabs begin where the content begins.
 func TestTheFrameStandsStill(t *testing.T) {
 	t.Parallel()

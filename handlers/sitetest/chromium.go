@@ -230,10 +230,10 @@ func (w *Window) Look(name string) {
 	}
 }
 
-// OpenAll opens everything that can be opened.
+// OpenAll opens everything that can be opened, also that of which one is open at a time.
 func (w *Window) OpenAll() {
 	w.t.Helper()
-	Evaluate[any](w, `document.querySelectorAll("details").forEach(details => details.open = true)`)
+	Evaluate[any](w, `document.querySelectorAll("details").forEach(details => { details.name = ""; details.open = true })`)
 }
 
 // Click clicks on what a selector names, and waits for the page that comes of it, if one does.
