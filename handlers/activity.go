@@ -28,7 +28,7 @@ type ActivityPage struct {
 	Kinds    []KindChoice
 	Days     []Day
 	Filtered bool
-	Unknown  string // a type that there is not
+	Unknown  string // a type that does not exist
 	Pages    web.Pages
 	File     string // address of the download
 }
@@ -93,8 +93,8 @@ func (a *App) listEvents(c *fiber.Ctx, page *ActivityPage, filter models.EventFi
 	}
 	page.Name, page.Days = filter.Name, byDay(rows(events))
 	page.Filtered = page.Of.ID != "" || filter.Name != "" || filter.Kind != ""
-	for kind, look := range eventLabels {
-		page.Kinds = append(page.Kinds, KindChoice{kind, look.Label, kind == filter.Kind})
+	for kind, row := range eventLabels {
+		page.Kinds = append(page.Kinds, KindChoice{kind, row.Label, kind == filter.Kind})
 	}
 	slices.SortFunc(page.Kinds, func(x, y KindChoice) int { return strings.Compare(x.Label, y.Label) })
 	return a.render(c, "activity", page)
@@ -117,7 +117,7 @@ func (a *App) eventFile(c *fiber.Ctx, filter models.EventFilter) error {
 }
 
 // cell keeps a spreadsheet from taking somebody's text for a formula: what begins
-// with one of these, also in full width, is told to be text (OWASP, CSV Injection).
+// with one of these, also in full width, is marked as text (OWASP, CSV Injection).
 func cell(text string) string {
 	if first, _ := utf8.DecodeRuneInString(text); strings.ContainsRune("=+-@\t\r\n＝＋－＠", first) && text != "" {
 		return "'" + text

@@ -25,7 +25,7 @@ type AdminSessionsPage struct {
 	Pages    web.Pages
 }
 
-// InUse says how lately a session was active that counts as in use.
+// InUse says how recently a session must have been active to count as in use.
 func (*AdminSessionsPage) InUse() string { return web.HumanDuration(models.InUseWithin) }
 
 // EndsSoon says how soon a session ends that is listed as ending soon.

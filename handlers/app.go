@@ -23,7 +23,7 @@ import (
 	"daypass/models"
 )
 
-// Config is what the site is told at its start. It does not change afterwards.
+// Config is the configuration of the site. It does not change after the start.
 type Config struct {
 	// URL is where people reach the site. Under https the cookie is Secure and
 	// its name begins with __Host- (RFC 6265bis, section 4.1.3.2).

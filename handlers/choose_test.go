@@ -124,9 +124,7 @@ func TestChoosingInARealBrowser(t *testing.T) {
 			site.SignIn("ada")
 			w := sitetest.Chromium(t, 1280, 800, false)
 			sitetest.Call(w, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: !script})
-			w.Open(site.URL + "/login")
-			w.Press("ada\t" + sitetest.Password)
-			w.Enter()
+			w.SignIn(site.URL)
 			w.Open(site.URL + "/sessions")
 			if shown := sitetest.Evaluate[bool](w, `document.querySelector("[data-all]").checkVisibility()`); shown != script {
 				t.Errorf("a checkbox for all sessions is shown: %t", shown)

@@ -65,8 +65,8 @@ func (a *App) dashboard(c *fiber.Ctx) error {
 	return a.render(c, "dashboard", page)
 }
 
-// acknowledge takes what the dashboard warns of for the user's own: a sign-in with a new
-// browser, or else the failures.
+// acknowledge records that what the dashboard warns of was the user: a sign-in with a
+// new browser, or else the failed sign-ins.
 func (a *App) acknowledge(c *fiber.Ctx) error {
 	shown, _ := strconv.Atoi(web.Form(c, "shown"))
 	var err error

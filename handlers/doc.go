@@ -3,7 +3,7 @@
 // models and renders a view. It returns an error and never answers with one:
 // the error page does that for all.
 //
-// What pages stand on are packages below this one, which know no page:
+// Pages are built on packages below this one, which know no page:
 // [daypass/handlers/session] knows who is asking, [daypass/handlers/web] has
 // what every request needs, [daypass/handlers/render] what every page needs.
 //

@@ -88,9 +88,7 @@ func TestTheReadmesPageWorks(t *testing.T) {
 	site.Visitor().Get("/notes").LeadsTo("/login?next=%2Fnotes")
 
 	w := sitetest.Chromium(t, 390, 800, true)
-	w.Open(p.URL + "/login")
-	w.Press("ada\t" + sitetest.Password)
-	w.Enter()
+	w.SignIn(p.URL)
 	w.Open(p.URL + "/notes")
 	w.Look("notes")
 	useTheExample(t, ada, w, p.URL)

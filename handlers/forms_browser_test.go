@@ -16,9 +16,7 @@ import (
 // signedInWindow is a window in which ada is signed in.
 func signedInWindow(site *sitetest.Site) *sitetest.Window {
 	w := sitetest.Chromium(site.T, 1280, 800, false)
-	w.Open(site.URL + "/login")
-	w.Press("ada\t" + sitetest.Password)
-	w.Enter()
+	w.SignIn(site.URL)
 	w.WaitFor("location.pathname == '/dashboard'")
 	return w
 }

@@ -54,7 +54,7 @@ type Day struct {
 	Events []EventRow
 }
 
-// byDay parts events, newest first, into days.
+// byDay groups events, newest first, by day.
 func byDay(events []EventRow) (days []Day) {
 	for _, event := range events {
 		event.InDay = true
@@ -93,12 +93,12 @@ var eventLabels = map[models.Kind]EventRow{
 func newEventRows(events []models.Event) []EventRow {
 	var shown []EventRow
 	for _, event := range events {
-		look, ok := eventLabels[event.Kind]
+		row, ok := eventLabels[event.Kind]
 		if !ok { // written by another version of the program
-			look = EventRow{Icon: "info", Label: string(event.Kind)}
+			row = EventRow{Icon: "info", Label: string(event.Kind)}
 		}
-		look.Event = event
-		shown = append(shown, look)
+		row.Event = event
+		shown = append(shown, row)
 	}
 	return shown
 }

@@ -59,7 +59,7 @@ func (f waitingForm) Purpose() string {
 // SentField is a field of a form that was sent.
 type SentField struct{ Name, Value string }
 
-// Sent returns the fields of a form but its button, for whoever sent it to recognise.
+// Sent returns the fields of a form except its button, so that its sender can recognize it.
 func (f waitingForm) Sent() (fields []SentField) {
 	var args fasthttp.Args
 	args.Parse(f.Body)

@@ -50,7 +50,7 @@ type Event struct {
 	Browser  string  `db:"browser"`
 	AuthorID string  `db:"author_id"` // who did it to the user; empty: the user
 	Author   string  `db:"author"`    // the author's username, or "removed user"
-	Known    bool    `db:"known"`     // no alarm: a wrong password in a browser with which this account has signed in before, or what the user has vouched for
+	Known    bool    `db:"known"`     // no warning: a wrong password in a browser with which this account has signed in before, or what the user has vouched for
 	Device   string  `db:"device"`    // of a new browser: hash of its ID, as in sessions
 	Count    int     `db:"count"`     // how many events within a minute this row counts
 	Name     string  `db:"name"`      // username of the user
@@ -172,19 +172,19 @@ func addEvent(ctx context.Context, tx *sqlx.Tx, event Event) error {
 	if event.Kind.isFailure() && event.UserID != nil {
 		where.AddIf(true, `at >= (SELECT COALESCE(MAX(s.at), 0) FROM events s WHERE s.user_id = `+where.Place(event.UserID)+` AND s.kind = `+where.Place(SignedIn)+`)`)
 	}
-	var lately []Event
-	err := tx.SelectContext(ctx, &lately, `SELECT id, address, browser, device FROM events`+where.Where()+` ORDER BY id DESC LIMIT `+where.Place(eventsPerMinute), where.Values...)
+	var recent []Event
+	err := tx.SelectContext(ctx, &recent, `SELECT id, address, browser, device FROM events`+where.Where()+` ORDER BY id DESC LIMIT `+where.Place(eventsPerMinute), where.Values...)
 	if err != nil {
 		return err
 	}
-	like := slices.IndexFunc(lately, func(e Event) bool {
+	like := slices.IndexFunc(recent, func(e Event) bool {
 		return e.Address == event.Address && e.Browser == event.Browser && e.Device == event.Device
 	})
-	if like < 0 && len(lately) == eventsPerMinute {
+	if like < 0 && len(recent) == eventsPerMinute {
 		like = 0
 	}
 	if like >= 0 {
-		return database.ExecOne(ctx, tx, `UPDATE events SET count = count + 1 WHERE id = $1`, lately[like].ID)
+		return database.ExecOne(ctx, tx, `UPDATE events SET count = count + 1 WHERE id = $1`, recent[like].ID)
 	}
 	return insertEvent(ctx, tx, event)
 }

@@ -81,7 +81,7 @@ const (
 	// form (MaxForm) that waits for a password, with the addresses it came with (at most
 	// web.MaxHeader), encrypted and in base64, which makes four bytes of three.
 	MaxValue = 200 << 10
-	// InUseWithin is how lately a session was active that counts as in use, and
+	// InUseWithin is how recently a session must have been active to count as in use, and
 	// EndsSoonWithin how soon one ends that is listed as ending soon.
 	InUseWithin    = time.Hour
 	EndsSoonWithin = time.Hour

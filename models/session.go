@@ -29,7 +29,7 @@ type Session struct {
 	Expires Time   `db:"expires"`
 	Flash   bool   `db:"flash"` // a message is among its values, for the next page
 	User    User   `db:"user"`
-	Place   Cursor `db:"place"` // in the list, of SearchSessions
+	Place   Cursor `db:"place"` // in the list; only SearchSessions fills it in
 
 	// Only Session fills these in:
 	Payload []byte `db:"payload"`  // what Fiber's store keeps for it
@@ -169,17 +169,11 @@ func (db *DB) someSessions(ctx context.Context, user *User, except string, limit
 	return some, more, err
 }
 
-// Sessions returns the valid sessions of all users, last seen first, at most limit.
-// With a text, it returns only those whose user, address or browser contains its words.
-func (db *DB) Sessions(ctx context.Context, text string, limit int) ([]Session, error) {
-	return db.SearchSessions(ctx, SessionFilter{Text: text}, limit)
-}
-
 // SessionFilter selects and sorts sessions. The zero value selects all, last seen first.
 type SessionFilter struct {
 	UserID  string
 	Text    string // words of the user, the address and the browser
-	State   string // "used" lately, "unused" since, or "ending" soon
+	State   string // "used" recently, "unused" since, or "ending" soon
 	Created Span
 	Sort    Sort // by user, created or seen
 	Cursor  Cursor

@@ -65,7 +65,7 @@ type Attention struct {
 	since           Time    // the previous sign-in
 }
 
-// Failures is how many wrong passwords the user has to look at.
+// Failures is how many wrong passwords the user should check.
 func (a Attention) Failures() int { return a.Failed + a.Refused }
 
 // mistypedValue is the value of a session that says how many failures its own browser
@@ -91,8 +91,8 @@ func excuseMistyping(ctx context.Context, tx *sqlx.Tx, session *Session, in Sign
 	return err
 }
 
-// Acknowledge takes the failures that NeedsAttention counts for the user's own. It
-// returns ErrNotFound if they are not those that the user was shown.
+// Acknowledge records that the failures that NeedsAttention counts are the user's own.
+// It returns ErrNotFound if they are not those that the user was shown.
 func (db *DB) Acknowledge(ctx context.Context, session *Session, shown int, from ClientInfo) error {
 	return db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, record record) error {
 		attention, err := needsAttention(ctx, tx, session)

@@ -1,16 +1,16 @@
 // Package cache holds sessions and pages in memory, so that most requests ask
 // the database only whether anything has changed.
 //
-// Nothing in it is believed because it is young:
+// No entry is valid merely because it is recent:
 //
-//   - A session is true as long as the database has the data version under which
-//     it was read. That is another one after every commit, by this process or any other.
-//   - A page is true as long as its user has the version under which it was made.
-//     Triggers change that version together with every row that refers to the
-//     user. A page also ends with the minute, and when the next of the user's
-//     sessions expires: what it shows may depend on the time.
+//   - A session is valid while the database has the data version at which it was read.
+//     Every commit changes that version, by this process or any other.
+//   - A page is valid while its user has the version at which it was rendered. Triggers
+//     change that version together with every row that refers to the user. A page also
+//     ends with the minute, and when the next of the user's sessions expires: what it
+//     shows may depend on the time.
 //
-// So what is ended, disabled or renamed is so from the next request on.
+// So an ended session, a disabled user or a new name counts from the next request on.
 package cache
 
 import (
@@ -23,7 +23,7 @@ import (
 	"daypass/models/database"
 )
 
-// How much is held at most.
+// The bounds of the caches.
 const (
 	maxSessions  = 4096    // some 1 KB each
 	maxPageBytes = 6 << 20 // with 256 bytes for each page's entry
@@ -82,7 +82,7 @@ type Pages struct {
 	entries *otter.Cache[PageKey, *pageEntry]
 }
 
-// PageKey names a page of a session; without a session, one that is the same for all strangers.
+// PageKey names a page of a session; without a session, one that is the same for all visitors.
 type PageKey struct{ Session, Path string }
 
 type pageEntry struct {

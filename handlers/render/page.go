@@ -58,8 +58,8 @@ type Navigation struct {
 	Tabs    map[string][]NavItem // the pages of a part of the site, by the path of that part
 }
 
-// menus are the menus and the tabs as they stand on a page, and the page in them
-// that is above it, if it isn't in them itself.
+// menus are the menus and the tabs of a page, and the entry that the page is below of,
+// if it has no entry itself.
 type menus struct {
 	menu, account, tabs template.HTML
 	above               *NavItem

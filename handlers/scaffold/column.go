@@ -115,7 +115,7 @@ type column struct {
 // Is tells whether the column is of one of these kinds.
 func (c column) Is(kinds ...string) bool { return slices.Contains(kinds, c.Kind) }
 
-// Numeric columns stand at the right of a table, unless they name the row.
+// Numeric columns are aligned to the right, unless they name the row.
 func (c column) Numeric() bool { return c.Is("number", "money") && !c.names }
 
 // GoType is the type of the field.

@@ -14,7 +14,7 @@ import (
 
 // View is a page that is to be written.
 type View struct {
-	Name    string // of its files and, below a slash, of its address: lower-case words parted by dashes
+	Name    string // of its files and, below a slash, of its address: lower-case words separated by dashes
 	Admin   bool   // for administrators alone, below /admin
 	Icon    string // in the menu; one of Lucide's
 	Columns []Column
@@ -35,8 +35,8 @@ func (v View) Path() string {
 //go:embed templates/*.tmpl
 var templates embed.FS
 
-// Write writes the page's files, its lines in the map of the site, in the menu
-// and in the gallery of tests. It refuses names that are taken.
+// Write writes the page's files, and its lines in the table of routes and in the
+// gallery of the tests. It refuses names that are taken.
 func (v View) Write(checkout Checkout) (Files, error) {
 	if !viewName.MatchString(v.Name) {
 		return Files{}, fmt.Errorf("%q is no name for a page: use lower-case letters, digits and dashes, as in reading-list", v.Name)

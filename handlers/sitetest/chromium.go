@@ -173,6 +173,14 @@ func (w *Window) SendsAnything() {
 	Evaluate[any](w, "document.querySelectorAll('form').forEach(form => { form.noValidate = true })")
 }
 
+// SignIn opens the sign-in page of a site and signs in as ada, who is there by [Start].
+func (w *Window) SignIn(site string) {
+	w.t.Helper()
+	w.Open(site + "/login")
+	w.Press("ada\t" + Password)
+	w.Enter()
+}
+
 // SignOut opens the menu of the account, clicks the button in it, and waits for the
 // page that comes of it.
 func (w *Window) SignOut() {

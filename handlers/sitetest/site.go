@@ -254,7 +254,7 @@ func (s *Site) PathOf(route, user string) string {
 // SessionID returns the ID that the only session has in the database.
 func (s *Site) SessionID() (id string) {
 	s.T.Helper()
-	sessions, err := s.DB.Sessions(s.T.Context(), "", 100)
+	sessions, err := s.DB.SearchSessions(s.T.Context(), models.SessionFilter{}, 100)
 	Must(s.T, err)
 	if len(sessions) != 1 {
 		s.T.Fatalf("there are %d sessions", len(sessions))
