@@ -201,7 +201,7 @@ func TestCardsListAFewAndLeadToAll(t *testing.T) {
 	ada := site.SignIn("ada")
 	for path, leads := range map[string][]string{
 		"/dashboard":                          {`<a href="/sessions">All 12 sessions</a>`, `<a href="/activity">All activity</a>`},
-		"/admin/users/" + site.User("ada").ID: {`<a href="/admin/sessions?text=ada">All 12 sessions</a>`, `<a href="/admin/activity?name=ada">All activity</a>`},
+		"/admin/users/" + site.User("ada").ID: {`<a href="/admin/sessions?user=` + site.User("ada").ID + `">All 12 sessions</a>`, `<a href="/admin/activity?user=` + site.User("ada").ID + `">All activity</a>`},
 	} {
 		page := ada.Get(path)
 		for _, lead := range leads {
