@@ -23,12 +23,13 @@ type ActivityPage struct {
 	render.Page
 	Path     string // of this list
 	Everyone bool
+	Of       UserField
 	Name     string // part of a username to search for
 	Kinds    []KindChoice
 	Days     []Day
 	Filtered bool
-	Unknown  string // a type that there is not
-	Older    string // address of the next page, or nothing
+	Unknown  string // a type that does not exist
+	Pages    web.Pages
 	File     string // address of the download
 }
 
@@ -46,7 +47,11 @@ func (a *App) activity(c *fiber.Ctx) error {
 func (a *App) activityFile(c *fiber.Ctx) error { return a.eventFile(c, ownEvents(c)) }
 
 func (a *App) allActivity(c *fiber.Ctx) error {
-	return a.listEvents(c, &ActivityPage{Page: render.Page{Title: "All activity"}, Path: "/admin/activity", Everyone: true}, allEventsAsked(c))
+	of, err := a.userField(c)
+	if err != nil {
+		return err
+	}
+	return a.listEvents(c, &ActivityPage{Page: render.Page{Title: "All activity"}, Path: "/admin/activity", Everyone: true, Of: of}, allEventsAsked(c))
 }
 
 func (a *App) allActivityFile(c *fiber.Ctx) error { return a.eventFile(c, allEventsAsked(c)) }
@@ -59,11 +64,14 @@ func ownEvents(c *fiber.Ctx) models.EventFilter {
 }
 
 func allEventsAsked(c *fiber.Ctx) models.EventFilter {
-	return models.EventFilter{Name: web.Search(c, "name"), Kind: models.Kind(web.Query(c, "kind")), Before: web.Query(c, "before")}
+	return models.EventFilter{UserID: web.Query(c, "user"), Name: web.Search(c, "name"), Kind: models.Kind(web.Query(c, "kind"))}
 }
 
 func (a *App) listEvents(c *fiber.Ctx, page *ActivityPage, filter models.EventFilter) error {
-	events, err := a.db.Events(c.UserContext(), filter, web.RowsPerPage+1)
+	events, pages, err := web.ReadPage(c, func(from models.Cursor, limit int) ([]models.Event, error) {
+		filter.Cursor = from
+		return a.db.Events(c.UserContext(), filter, limit)
+	}, func(event models.Event) models.Cursor { return models.Cursor{ID: event.ID} })
 	if err != nil {
 		return err
 	}
@@ -72,21 +80,21 @@ func (a *App) listEvents(c *fiber.Ctx, page *ActivityPage, filter models.EventFi
 		page.Unknown = string(filter.Kind)
 	}
 	filters := url.Values{}
-	for name, value := range map[string]string{"kind": string(filter.Kind), "name": filter.Name} {
+	for name, value := range map[string]string{"kind": string(filter.Kind), "name": filter.Name, "user": page.Of.ID} {
 		if value != "" {
 			filters.Set(name, value)
 		}
 	}
 	page.File = page.Path + ".csv?" + filters.Encode()
-	events, page.Older = web.CutPage(c, events, func(event models.Event) string { return event.ID })
+	page.Pages = pages
 	rows := newEventRows
 	if !page.Everyone {
 		rows = rowsOfOneUser
 	}
 	page.Name, page.Days = filter.Name, byDay(rows(events))
-	page.Filtered = filter.Name != "" || filter.Kind != "" || filter.Before != ""
-	for kind, look := range eventLabels {
-		page.Kinds = append(page.Kinds, KindChoice{kind, look.Label, kind == filter.Kind})
+	page.Filtered = page.Of.ID != "" || filter.Name != "" || filter.Kind != ""
+	for kind, row := range eventLabels {
+		page.Kinds = append(page.Kinds, KindChoice{kind, row.Label, kind == filter.Kind})
 	}
 	slices.SortFunc(page.Kinds, func(x, y KindChoice) int { return strings.Compare(x.Label, y.Label) })
 	return a.render(c, "activity", page)
@@ -94,7 +102,6 @@ func (a *App) listEvents(c *fiber.Ctx, page *ActivityPage, filter models.EventFi
 
 // eventFile sends events as CSV (RFC 4180).
 func (a *App) eventFile(c *fiber.Ctx, filter models.EventFilter) error {
-	filter.Before = ""
 	ctx := c.UserContext()
 	return a.sendFile(c, "activity.csv", "text/csv; charset=utf-8", func(to io.Writer) error {
 		table := csv.NewWriter(to)
@@ -110,7 +117,7 @@ func (a *App) eventFile(c *fiber.Ctx, filter models.EventFilter) error {
 }
 
 // cell keeps a spreadsheet from taking somebody's text for a formula: what begins
-// with one of these, also in full width, is told to be text (OWASP, CSV Injection).
+// with one of these, also in full width, is marked as text (OWASP, CSV Injection).
 func cell(text string) string {
 	if first, _ := utf8.DecodeRuneInString(text); strings.ContainsRune("=+-@\t\r\n＝＋－＠", first) && text != "" {
 		return "'" + text

@@ -13,8 +13,11 @@ import (
 // AdminSessionsPage lists the sessions of all users.
 type AdminSessionsPage struct {
 	render.Page
+	Of       UserField
 	Text     string // search text
+	State    string
 	Days     DaysField
+	Filtered bool   // not only by user
 	Sort     string // as the address has it
 	Found    int
 	Table    render.Table
@@ -22,11 +25,21 @@ type AdminSessionsPage struct {
 	Pages    web.Pages
 }
 
+// InUse says how recently a session must have been active to count as in use.
+func (*AdminSessionsPage) InUse() string { return web.HumanDuration(models.InUseWithin) }
+
+// EndsSoon says how soon a session ends that is listed as ending soon.
+func (*AdminSessionsPage) EndsSoon() string { return web.HumanDuration(models.EndsSoonWithin) }
+
 func (a *App) allSessions(c *fiber.Ctx) error {
 	ctx := c.UserContext()
-	filter := models.SessionFilter{Text: web.Search(c, "text"), Created: web.Days(c, "from", "through"), Sort: models.Sort(web.Query(c, "sort"))}
-	page := &AdminSessionsPage{Page: render.Page{Title: "All sessions"}, Text: filter.Text, Days: daysField(c, "Signed in"), Sort: web.Query(c, "sort")}
-	var err error
+	of, err := a.userField(c)
+	if err != nil {
+		return err
+	}
+	filter := models.SessionFilter{UserID: of.ID, Text: web.Search(c, "text"), State: web.Query(c, "state"), Created: web.Days(c, "from", "through"), Sort: models.Sort(web.Query(c, "sort"))}
+	page := &AdminSessionsPage{Page: render.Page{Title: "All sessions"}, Of: of, Text: filter.Text, State: filter.State, Days: daysField(c, "Signed in"), Sort: web.Query(c, "sort")}
+	page.Filtered = filter.Text != "" || filter.State != "" || filter.Created != models.Span{}
 	if page.Found, err = a.db.CountSessions(ctx, filter); err != nil {
 		return err
 	}
@@ -40,7 +53,7 @@ func (a *App) allSessions(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	page.Pages = pages
+	page.Pages, page.Pages.Found = pages, page.Found
 	for _, session := range sessions {
 		shown := newSessionRow(session, sessionOf(c))
 		shown.Whose = &session.User

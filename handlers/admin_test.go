@@ -203,6 +203,12 @@ func TestUsersAreFoundAndPaged(t *testing.T) {
 	}
 	ada.Get("/admin/users?role=admin").Says("ada")
 	ada.Get("/admin/users?after=nobody").Answers(200)
+	next := html.UnescapeString(ada.Get("/admin/users").Says("1–50 of 121</span>").First(`href="([^"]+)" rel="next"`))
+	second := ada.Get(next).Says("51–100 of 121</span>")
+	ada.Get(html.UnescapeString(second.First(`href="([^"]+)" rel="prev"`))).Says("1–50 of 121</span>")
+	ada.Get(html.UnescapeString(second.First(`href="([^"]+)" rel="next"`))).Says("101–121 of 121</span>")
+	ada.Get(strings.Replace(next, "row=51", "row=nonsense", 1)).Answers(200).SaysNot(" of 121</span>")
+	ada.Get("/admin/users?text=user00").SaysNot("1–50")
 	ada.Get("/admin/users?before=nobody.x&sort=added").Answers(200).Says("Everyone with an account: 121 users.")
 	ada.Get("/admin/sessions?text=FIREFOX").Answers(200).Says("Firefox on Linux")
 	ada.Get("/admin/sessions?text=127.0.0").Says("Firefox on Linux")
@@ -293,6 +299,59 @@ func TestTablesSortByTheirHeadings(t *testing.T) {
 	tomorrow := time.Now().Add(48 * time.Hour).Format(time.DateOnly)
 	ada.Get("/admin/sessions?from=" + tomorrow).Says("No sessions match.").Says("Clear filters")
 	ada.Get("/admin/sessions?text=bob&through=" + tomorrow).Says("70 sessions")
+}
+
+// TestListsAreFilteredByOneUser, to whom a search by name would add others, and the
+// filter is seen and can be taken away.
+func TestListsAreFilteredByOneUser(t *testing.T) {
+	t.Parallel()
+	site := sitetest.Start(t)
+	bob := site.AddUser("bob", models.Member)
+	site.AddUser("bobby", models.Member)
+	for range 4 {
+		site.SignIn("bob")
+	}
+	site.SignIn("bobby")
+	ada := site.SignIn("ada")
+	page := ada.Get("/admin/users/" + bob.ID)
+	sessions := html.UnescapeString(page.First(`href="([^"]+)">All 4 sessions`))
+	activity := html.UnescapeString(page.First(`href="([^"]+)">All activity`))
+	list := ada.Get(sessions + "&sort=user").Answers(200).Says("Everywhere <bdi>bob</bdi> is signed in: 4 sessions.").SaysNot("bobby").
+		Says(`<input type="hidden" name="user" value="` + bob.ID + `">`).SaysNot("Clear filters")
+	if all := html.UnescapeString(list.First(`href="([^"]+)">Show all users`)); all != "/admin/sessions?sort=user" {
+		t.Errorf("all sessions are at %s", all)
+	}
+	ada.Get(sessions + "&text=203").Says("No sessions match").Says("Clear filters")
+	events := ada.Get(activity + "&kind=sign-in").Answers(200).Says("Signed in · ").SaysNot("bobby").Says(`href="/admin/activity?kind=sign-in">Show all users`)
+	file := ada.Get(html.UnescapeString(events.First(`href="([^"]+)" download`))).Answers(200).SaysNot("bobby")
+	if lines := strings.Count(file.Body, "sign-in"); lines == 0 || strings.Contains(file.Body, "ada") {
+		t.Errorf("the file has %d sign-ins:\n%s", lines, file.Body)
+	}
+	ada.Get("/admin/sessions?user=nobody").Answers(404)
+	ada.Get("/admin/activity?user=nobody").Answers(404)
+	ada.Get("/admin/sessions").SaysNot("Show all users")
+	ada.Get("/activity?user=" + bob.ID).Answers(200).SaysNot("bob") // one's own is always that
+}
+
+// TestAllSessionsAreFilteredByState: how lately they were used, and how soon they end.
+func TestAllSessionsAreFilteredByState(t *testing.T) {
+	t.Parallel()
+	site := sitetest.Start(t)
+	site.AddUser("eve", models.Member)
+	site.SignIn("eve")
+	site.Advance(23*time.Hour + time.Minute)
+	ada := site.SignIn("ada")
+	for state, want := range map[string][2]bool{"used": {true, false}, "unused": {false, true}, "ending": {false, true}, "": {true, true}} {
+		page := ada.Get("/admin/sessions?state=" + state).Answers(200)
+		for i, name := range []string{"ada", "eve"} {
+			if got := strings.Contains(page.Body, `<th scope="row"><a href="/admin/users/`+site.User(name).ID); got != want[i] {
+				t.Errorf("%q lists %s: %t", state, name, got)
+			}
+		}
+		if state != "" {
+			page.Says(`value="` + state + `" selected`).Says("Clear filters").Says("1 session.")
+		}
+	}
 }
 
 func TestASearchForWhatCannotBeThereFindsNothing(t *testing.T) {

@@ -44,8 +44,9 @@ func (a *App) users(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
+	page.Pages.Found = page.Found
 	page.Table = render.SortedTable(c, "Users", "name", []render.Column{
-		{Label: "Select", Select: true}, {Label: "Name", Sort: "name"}, {Label: "Role"}, {Label: "State"}, {Label: "Sessions", Number: true}, {Label: "Added", Sort: "-added"}, {Label: "Last active", Sort: "-active"},
+		{Label: "Select", Select: true}, {Label: "Name", Sort: "name"}, {Label: "State"}, {Label: "Role"}, {Label: "Sessions", Number: true}, {Label: "Added", Sort: "-added"}, {Label: "Last active", Sort: "-active"},
 	})
 	return a.render(c, "admin-users", page)
 }
@@ -57,12 +58,32 @@ func daysField(c *fiber.Ctx, label string) DaysField {
 	return DaysField{label, web.Query(c, "from"), web.Query(c, "through")}
 }
 
+// UserField is the part of a filter by user, for partials/only: the user of whom alone
+// a list is, if any, and the address of the list of all users.
+type UserField struct {
+	models.User
+	All string
+}
+
+// userField returns the user that the parameter user names by ID. It returns
+// ErrNotFound if there is no such user.
+func (a *App) userField(c *fiber.Ctx) (UserField, error) {
+	id := web.Query(c, "user")
+	if id == "" {
+		return UserField{}, nil
+	}
+	user, err := a.db.UserByID(c.UserContext(), id)
+	if err != nil {
+		return UserField{}, err
+	}
+	return UserField{*user, web.Address(c, "user", "")}, nil
+}
+
 // InvitePage is the form for a new user.
 type InvitePage struct {
 	render.Page
 	Fields []render.Field
 	Admin  bool // as an administrator
-	Error  string
 }
 
 func (a *App) showInvite(c *fiber.Ctx) error { return a.renderInvite(c, models.NewUser{}, nil) }
@@ -81,7 +102,7 @@ func (a *App) invite(c *fiber.Ctx) error {
 }
 
 func (a *App) renderInvite(c *fiber.Ctx, asked models.NewUser, invalid models.ValidationError) error {
-	return a.render(c, "admin-invite", &InvitePage{Page: render.Page{Title: "Add a user"}, Admin: asked.Role == models.Admin, Error: invalid["role"], Fields: render.FocusFirst([]render.Field{
+	return a.render(c, "admin-invite", &InvitePage{Page: render.Page{Title: "Add a user", Problem: invalid["role"]}, Admin: asked.Role == models.Admin, Fields: render.FocusFirst([]render.Field{
 		{Label: "Username", Name: "username", Type: "text", Value: web.Showable(asked.Name, models.MaxUsername), Autocomplete: "off", Error: invalid["username"]},
 		{Label: "Full name", Name: "full_name", Type: "text", Value: web.Showable(asked.FullName, models.MaxFullName), Autocomplete: "off", Error: invalid["full_name"], Optional: true},
 	})})
@@ -138,7 +159,6 @@ type AdminUserPage struct {
 	render.Page
 	Whose    *models.User
 	Self     bool
-	Problem  string // why an action was refused
 	Sessions []SessionRow
 	More     int // sessions that are not listed
 	Activity []EventRow
@@ -156,7 +176,7 @@ func (a *App) user(c *fiber.Ctx) error {
 func (p *AdminUserPage) All() int { return len(p.Sessions) + p.More }
 
 func (a *App) renderUser(c *fiber.Ctx, whose *models.User, problem string) error {
-	page := &AdminUserPage{Page: render.Page{Title: whose.Names(), Crumb: whose.Name}, Whose: whose, Self: whose.ID == sessionOf(c).User.ID, Problem: problem}
+	page := &AdminUserPage{Page: render.Page{Title: whose.Names(), Crumb: whose.Name, Problem: problem}, Whose: whose, Self: whose.ID == sessionOf(c).User.ID}
 	sessions, more, err := a.db.SessionsOf(c.UserContext(), whose, sessionsShown)
 	if err != nil {
 		return err

@@ -23,7 +23,7 @@ import (
 	"daypass/models"
 )
 
-// Config is what the site is told at its start. It does not change afterwards.
+// Config is the configuration of the site. It does not change after the start.
 type Config struct {
 	// URL is where people reach the site. Under https the cookie is Secure and
 	// its name begins with __Host- (RFC 6265bis, section 4.1.3.2).
@@ -49,8 +49,10 @@ type Config struct {
 	Node string
 	// Version is that of the program.
 	Version string
-	// SetupToken opens /setup while there is no user.
+	// SetupToken opens /setup while there is no user. AddAdmin is a command for a shell
+	// that adds the first one without it.
 	SetupToken string
+	AddAdmin   string
 	// Dev is the root of a checkout whose templates and assets are read for each
 	// request. When it is empty, those built into the binary are used.
 	Dev string
@@ -169,7 +171,7 @@ func (a *App) Serve(ctx context.Context, on net.Listener) error {
 func (a *App) render(c *fiber.Ctx, view string, page render.Framed) error {
 	frame := page.Frame()
 	if status := c.Response().StatusCode(); status >= fiber.StatusBadRequest && web.PrefersJSON(c) {
-		return a.sendProblem(c, problem{Status: status, Detail: sentences[status], Errors: render.Errors(page)})
+		return a.sendProblem(c, problem{Status: status, Detail: detailOf(c, frame), Errors: render.Errors(page)})
 	}
 	if session := sessionOf(c); session != nil {
 		frame.User, frame.Watch, frame.Here = &session.User, watchAddress(session), a.here(c)

@@ -2,6 +2,7 @@ package handlers_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -107,6 +108,63 @@ func TestThatWasMe(t *testing.T) {
 	ada.Get("/dashboard").Says("Please look again")
 	site.Visitor().Login("ada", "not the password").Answers(422)
 	ada.Get("/dashboard").Says("1 failed sign-in since") // later ones alarm again
+}
+
+// TestANewBrowserAlarmsTheOtherSessions of its account until one of them answers. It is
+// not told of itself, and can't answer for itself, not even with a further browser or a
+// further sign-in.
+func TestANewBrowserAlarmsTheOtherSessions(t *testing.T) {
+	t.Parallel()
+	site := sitetest.Start(t)
+	site.StopClock()
+	const alarm, id = "with a new browser", `name="sign-in" value="([^"]+)"`
+	home := site.SignIn("ada")
+	home.Get("/dashboard").SaysNot(alarm) // the first browser of all
+	site.Advance(time.Minute)
+	thief := site.Visitor()
+	thief.Header.Set("User-Agent", "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0")
+	thief.Login("ada", sitetest.Password).LeadsTo("/dashboard")
+	when := site.DB.Time().UTC().Format("2006-01-02T15:04:05Z")
+	first := home.Get("/dashboard").Says(alarm + ": Firefox on Linux, signed in").Says(`datetime="` + when).Says("from 127.0.0.1.").First(id)
+	thief.Get("/dashboard").SaysNot(alarm)
+	thief.Get("/activity?kind=new+browser").Says("Firefox on Linux")
+
+	thief.Post("/activity/mine", "sign-in", first).LeadsTo("/dashboard")
+	thief.Get("/dashboard").Says("Please look again")
+	thief.Post("/logout")
+	site.Advance(time.Minute)
+	thief.Login("ada", sitetest.Password).LeadsTo("/dashboard")
+	thief.Get("/dashboard").SaysNot(alarm)
+	accomplice := site.SignIn("ada")
+	accomplice.Get("/dashboard").SaysNot(alarm)
+	accomplice.Post("/activity/mine", "sign-in", first).LeadsTo("/dashboard")
+	accomplice.Get("/dashboard").Says("Please look again")
+
+	page := home.Get("/dashboard").Says("Firefox on Linux, signed in")
+	second := page.First(id)
+	if all := strings.Count(page.Body, alarm); all != 2 || second == first {
+		t.Fatalf("%d new browsers are told of, the latest as %s", all, second)
+	}
+	for _, answered := range []string{second, first} {
+		home.Post("/activity/mine", "sign-in", answered).LeadsTo("/dashboard")
+	}
+	home.Get("/dashboard").Says("reminded of that").SaysNot(alarm)
+	home.Get("/activity").Says("New browser marked as yours")
+	home.Post("/activity/mine", "sign-in", first).LeadsTo("/dashboard")
+	home.Get("/dashboard").Says("Please look again")
+
+	// A browser that was vouched for vouches for others, and one that comes back is no new one.
+	accomplice.Post("/logout")
+	accomplice.Login("ada", sitetest.Password).LeadsTo("/dashboard")
+	home.Get("/dashboard").SaysNot(alarm)
+	site.SignIn("ada")
+	accomplice.Get("/dashboard").Says(alarm)
+	site.AddUser("eve", models.Member)
+	site.SignIn("eve").Get("/dashboard").SaysNot(alarm)
+
+	// Another password ends their sessions, and the alarm.
+	home.Post("/account/password", "current", sitetest.Password, "password", "another walk in the dry grass").LeadsTo("/account")
+	home.Get("/dashboard").SaysNot(alarm)
 }
 
 // TestWhatChangesNothingIsNoEvent: disabling twice, the role or the name that somebody has.

@@ -89,9 +89,7 @@ func TestFlowsInARealBrowser(t *testing.T) {
 					t.Errorf("the page does not say %q:\n%s", text, shown)
 				}
 			}
-			w.Open(site.URL + "/login")
-			w.Press("ada\t" + sitetest.Password)
-			w.Enter()
+			w.SignIn(site.URL)
 
 			// End a session elsewhere, after being asked.
 			w.Open(site.URL + "/sessions")
@@ -155,9 +153,7 @@ func TestOverPlainHTTPInARealBrowser(t *testing.T) {
 	t.Parallel()
 	site := sitetest.Start(t, func(c *handlers.Config) { c.URL.Host = "intranet.test:" + c.URL.Port() })
 	w := sitetest.Chromium(t, 1280, 800, false)
-	w.Open(site.App.URL.String() + "/login")
-	w.Press("ada\t" + sitetest.Password)
-	w.Enter()
+	w.SignIn(site.App.URL.String())
 	w.Shows(site.App.URL.String()+"/dashboard", "")
 	// Clear-Site-Data is not heard here: the script sees to the way back.
 	w.SignOut()
@@ -170,9 +166,7 @@ func TestAnOpenPageLeavesWhenItsSessionEnds(t *testing.T) {
 	t.Parallel()
 	site := sitetest.Start(t)
 	w := sitetest.Chromium(t, 1280, 800, false)
-	w.Open(site.URL + "/login")
-	w.Press("ada\t" + sitetest.Password)
-	w.Enter()
+	w.SignIn(site.URL)
 	w.Open(site.URL + "/sessions")
 	w.Shows(site.URL+"/sessions", "")
 	_, err := site.DB.EndSessionsOf(t.Context(), site.User("ada"), models.CommandLine)
@@ -287,9 +281,7 @@ func TestAPageFromWhichDataWasDownloadedStillLeaves(t *testing.T) {
 	t.Parallel()
 	site := sitetest.Start(t)
 	w := sitetest.Chromium(t, 1280, 800, false)
-	w.Open(site.URL + "/login")
-	w.Press("ada\t" + sitetest.Password)
-	w.Enter()
+	w.SignIn(site.URL)
 	w.Open(site.URL + "/account")
 	w.Click(`form[action="/account/data.json"] button`, false)
 	for began := time.Now(); site.Count(`SELECT COUNT(*) FROM events WHERE kind = 'data downloaded'`) == 0; time.Sleep(20 * time.Millisecond) {
@@ -309,9 +301,7 @@ func TestAPageThatSentAFormWaitsForItsAnswer(t *testing.T) {
 	t.Parallel()
 	site := sitetest.Start(t)
 	w := sitetest.Chromium(t, 1280, 800, false)
-	w.Open(site.URL + "/login")
-	w.Press("ada\t" + sitetest.Password)
-	w.Enter()
+	w.SignIn(site.URL)
 	w.Shows(site.URL+"/dashboard", "")
 	sitetest.Evaluate[any](w, "addEventListener('submit', event => event.preventDefault())") // an answer that takes its time
 	w.Click("details.account summary", false)

@@ -6,10 +6,10 @@ import (
 	"daypass/handlers/cache"
 )
 
-// cached wraps the handler of a page that shows the user's own data alone. The
-// page is held for its session until anything changes that refers to the user:
-// the user, a session, a value in a session, or a row of a table with a column
-// user_id. Pages with a query or a message are always rendered.
+// cached wraps the handler of a page that shows only the user's own data. The page is
+// cached for its session until anything changes that refers to the user: the user, a
+// session, a value in a session, or a row of a table with a column user_id. Pages with
+// a query or a message are always rendered.
 func (a *App) cached(show fiber.Handler) fiber.Handler {
 	return func(c *fiber.Ctx) error {
 		session := sessionOf(c)
@@ -22,8 +22,8 @@ func (a *App) cached(show fiber.Handler) fiber.Handler {
 	}
 }
 
-// showCached sends the page that is held under a key for this version of its
-// user; or else shows it, and holds what was sent.
+// showCached sends the page that is cached under a key for this version of its user.
+// If there is none, it renders the page and caches it.
 func (a *App) showCached(c *fiber.Ctx, key cache.PageKey, version, until int64, show fiber.Handler) error {
 	if body, ok := a.pages.Get(key, version, a.db.Now().Unix()); ok {
 		c.Response().Header.SetContentType(fiber.MIMETextHTMLCharsetUTF8)

@@ -157,8 +157,35 @@ func TestS13NoFormOfAnotherSiteIsCarried(t *testing.T) {
 	ada.Get("/login?form=" + own).Answers(200).SaysNot(`name="form"`)
 }
 
-// TestWhatIsNotCarried: passwords, what is too large, sign-outs, downloads, and the
-// forms of visitors, of whom nobody knows who they are.
+// TestTheLargestFormIsNotLost, however its sender has to be asked first: it waits for the
+// sign-in and for the password. A larger one is refused at once.
+func TestTheLargestFormIsNotLost(t *testing.T) {
+	t.Parallel()
+	const form = "do=Save&full_name=Ada+King&note="
+	largest := form + strings.Repeat(`"`, models.MaxForm-len(form)) // quotes need not be encoded
+	site := sitetest.Start(t)
+	ada, eve := site.SignIn("ada"), site.AddUser("eve", models.Member)
+	site.Advance(16 * time.Minute)
+	act := "/admin/users/" + eve.ID + "/make-admin?" + strings.Repeat("x", 12<<10)
+	for _, path := range []string{act, "/account/name"} {
+		ada.Send("POST", path, largest+`"`).Answers(413).Says("larger than 128 KiB")
+	}
+	ada.Confirm(ada.Send("POST", act, largest), sitetest.Password).LeadsTo("/admin/users/" + eve.ID)
+	if !site.User("eve").IsAdmin() {
+		t.Error("what waited for the password was not done")
+	}
+	site.Advance(25 * time.Hour)
+	ada.Send("POST", "/account/name", largest+`"`).Answers(413)
+	carried := ada.Send("POST", "/account/name?"+strings.Repeat("x", 12<<10), largest).Answers(401).First(`name="form" value="([\w-]+)"`)
+	continues(ada, "ada", carried).LeadsTo("/account")
+	if name := site.User("ada").FullName; name != "Ada King" {
+		t.Errorf("the name is %q", name)
+	}
+	ada.Post("/login", "username", "ada", "password", strings.Repeat("x", models.MaxValue+16<<10)).Answers(413)
+}
+
+// TestWhatIsNotCarried: passwords, sign-outs, downloads, and the forms of visitors, of
+// whom nobody knows who they are. The sign-in page says so.
 func TestWhatIsNotCarried(t *testing.T) {
 	t.Parallel()
 	site := sitetest.Start(t)
@@ -167,14 +194,14 @@ func TestWhatIsNotCarried(t *testing.T) {
 	for path, pairs := range map[string][]string{
 		"/account/password":  {"current", sitetest.Password, "password", "another walk in the grass"},
 		"/account/remove":    {"current", sitetest.Password},
-		"/account/name":      {"full_name", strings.Repeat("x", 33<<10)},
-		"/logout":            {"do", "Sign out"},
 		"/account/data.json": {"download", "json"},
 		"/confirm":           {"form", "x"},
 		"/nothing":           {"full_name", "x"},
 	} {
-		ada.Post(path, pairs...).LeadsToSignIn()
+		to := ada.Post(path, pairs...).LeadsToSignIn().Response.Header.Get("Location")
+		ada.Get(to).Answers(200).Says("what you sent was not stored")
 	}
+	ada.Get(ada.Post("/logout").LeadsToSignIn().Response.Header.Get("Location")).Answers(200).SaysNot("what you sent")
 	site.Visitor().Post("/account/name", "full_name", "x").LeadsToSignIn().SetsNoCookie()
 }
 

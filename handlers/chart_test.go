@@ -19,9 +19,7 @@ func TestAChartSaysItsFigures(t *testing.T) {
 	site.Life("ada")
 	w := sitetest.Chromium(t, 390, 800, false)
 	sitetest.Call(w, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
-	w.Open(site.URL + "/login")
-	w.Press("ada\t" + sitetest.Password)
-	w.Enter()
+	w.SignIn(site.URL)
 	w.Shows(site.URL+"/dashboard", "")
 	center := func(selector string) (x, y float64) {
 		t.Helper()

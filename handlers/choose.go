@@ -21,8 +21,7 @@ type ChosenPage struct {
 	List     string // the page they were chosen on
 	Sessions []SessionRow
 	Users    []models.User
-	Self     bool   // the session or the user of this request is among them
-	Problem  string // why it was refused
+	Self     bool // the session or the user of this request is among them
 }
 
 // Count is how many rows were chosen.
@@ -133,7 +132,7 @@ func (a *App) renderChosenUsers(c *fiber.Ctx, ids []string, act, problem string)
 	if err != nil {
 		return err
 	}
-	page := &ChosenPage{Page: render.Page{Title: "Enable users"}, Act: act, Path: c.Path(), List: "/admin/users", Users: users, Problem: problem}
+	page := &ChosenPage{Page: render.Page{Title: "Enable users", Problem: problem}, Act: act, Path: c.Path(), List: "/admin/users", Users: users}
 	if act == "disable" {
 		page.Title = "Disable users"
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
 
 	"daypass/handlers/sitetest"
 	"daypass/models"
@@ -123,12 +124,26 @@ func TestChoosingInARealBrowser(t *testing.T) {
 			site.SignIn("ada")
 			w := sitetest.Chromium(t, 1280, 800, false)
 			sitetest.Call(w, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: !script})
-			w.Open(site.URL + "/login")
-			w.Press("ada\t" + sitetest.Password)
-			w.Enter()
+			w.SignIn(site.URL)
 			w.Open(site.URL + "/sessions")
-			w.Click("li:nth-child(2) [name=id]", false)
-			w.Click("li:nth-child(3) [name=id]", false)
+			if shown := sitetest.Evaluate[bool](w, `document.querySelector("[data-all]").checkVisibility()`); shown != script {
+				t.Errorf("a checkbox for all sessions is shown: %t", shown)
+			}
+			if script {
+				w.Click("[data-all]", false)
+				w.WaitFor(`document.querySelector("output").innerText == "3 selected"`)
+				w.Click("li:first-child [name=id]", false) // but this one
+				w.WaitFor(`document.querySelector("output").innerText == "2 selected" && document.querySelector("[data-all]").indeterminate`)
+				sitetest.Must(t, chromedp.Do(w.Ctx, chromedp.EmulateViewport(390, 300)))
+				// In sight while the end of the list is not.
+				if below := sitetest.Evaluate[float64](w, `scrollTo(0, document.querySelector("article").offsetTop), document.querySelector(".acts").getBoundingClientRect().bottom - innerHeight`); below > 1 {
+					t.Errorf("the bar is %.0f px below the window", below)
+				}
+				sitetest.Must(t, chromedp.Do(w.Ctx, chromedp.EmulateViewport(1280, 800)))
+			} else {
+				w.Click("li:nth-child(2) [name=id]", false)
+				w.Click("li:nth-child(3) [name=id]", false)
+			}
 			w.Click("#choose button", true)
 			w.Click("button.danger", true)
 			w.Shows(site.URL+"/sessions", sitetest.Evaluate[string](w, "document.activeElement.id"))
@@ -142,6 +157,7 @@ func TestChoosingInARealBrowser(t *testing.T) {
 			if script {
 				w.Click("[data-all]", false)
 				w.Click("tbody tr:first-child [name=id]", false) // but ada
+				w.WaitFor(`document.querySelector("output").innerText == "1 selected"`)
 			} else {
 				w.Click("tbody tr:nth-child(2) [name=id]", false)
 			}

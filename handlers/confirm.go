@@ -21,7 +21,7 @@ const (
 )
 
 // errUnconfirmed is what a client that takes JSON gets instead of the page.
-var errUnconfirmed = fiber.NewError(fiber.StatusForbidden, "the password was not entered lately")
+var errUnconfirmed = fiber.NewError(fiber.StatusForbidden, "the password was not entered recently")
 
 // ConfirmPage asks for the password before a change. For a form that continues after a
 // sign-in, it shows what was sent instead, and has no fields.

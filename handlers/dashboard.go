@@ -65,10 +65,16 @@ func (a *App) dashboard(c *fiber.Ctx) error {
 	return a.render(c, "dashboard", page)
 }
 
-// acknowledge takes the failures that the dashboard shows for the user's own.
+// acknowledge records that what the dashboard warns of was the user: a sign-in with a
+// new browser, or else the failed sign-ins.
 func (a *App) acknowledge(c *fiber.Ctx) error {
 	shown, _ := strconv.Atoi(web.Form(c, "shown"))
-	err := a.db.Acknowledge(c.UserContext(), sessionOf(c), shown, a.TrustedProxies.Client(c))
+	var err error
+	if signIn := web.Form(c, "sign-in"); signIn != "" {
+		err = a.db.ConfirmNewBrowser(c.UserContext(), sessionOf(c), signIn, a.TrustedProxies.Client(c))
+	} else {
+		err = a.db.Acknowledge(c.UserContext(), sessionOf(c), shown, a.TrustedProxies.Client(c))
+	}
 	if isNotFound(err) {
 		return a.redirectWithMessage(c, "This has changed since the page was shown. Please look again.", "/dashboard")
 	}

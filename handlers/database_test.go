@@ -190,8 +190,7 @@ func TestS11ALockedDatabase(t *testing.T) {
 func TestS11ARemovedDatabase(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
-	p := sitetest.LaunchWithUser(t, folder)
-	site := &sitetest.Site{T: t, URL: p.URL, File: filepath.Join(folder, "data/daypass.db")}
+	p, site := sitetest.LaunchWithUser(t, folder)
 	ada := site.SignIn("ada")
 	aside := site.File + ".aside"
 	sitetest.Must(t, os.Rename(site.File, aside))
@@ -215,8 +214,7 @@ func TestS11TheLogIsRemoved(t *testing.T) {
 	t.Parallel()
 	for _, parts := range [][]string{{"-wal"}, {"-shm"}, {"-wal", "-shm"}} {
 		folder := t.TempDir()
-		p := sitetest.LaunchWithUser(t, folder)
-		site := &sitetest.Site{T: t, URL: p.URL, File: filepath.Join(folder, "data/daypass.db")}
+		p, site := sitetest.LaunchWithUser(t, folder)
 		ada := site.SignIn("ada")
 		for _, part := range parts {
 			sitetest.Must(t, os.Remove(site.File+part))
@@ -246,8 +244,7 @@ func TestS11TheDatabaseIsReplacedUnderLoad(t *testing.T) {
 	for range rounds {
 		folder := t.TempDir()
 		file := filepath.Join(folder, "data/daypass.db")
-		p := sitetest.LaunchWithUser(t, folder)
-		site := &sitetest.Site{T: t, URL: p.URL, File: file}
+		p, site := sitetest.LaunchWithUser(t, folder)
 		ada := site.SignIn("ada")
 		other := sitetest.StartOn(t, filepath.Join(folder, "other/daypass.db"))
 		other.AddUser("eve", models.Admin)
@@ -330,8 +327,7 @@ func TestS11TheDatabaseIsReplacedUnderLoad(t *testing.T) {
 func TestACommandBesideAServerWhoseDatabaseWasReplaced(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
-	p := sitetest.LaunchWithUser(t, folder)
-	site := &sitetest.Site{T: t, URL: p.URL, File: filepath.Join(folder, "data/daypass.db")}
+	p, site := sitetest.LaunchWithUser(t, folder)
 	ada := site.SignIn("ada")
 	other := sitetest.StartOn(t, filepath.Join(folder, "other/daypass.db"))
 	other.AddUser("eve", models.Admin)
@@ -363,8 +359,7 @@ func TestACommandBesideAServerWhoseDatabaseWasReplaced(t *testing.T) {
 func TestACopyIsWrittenOverTheOpenDatabase(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
-	p := sitetest.LaunchWithUser(t, folder)
-	site := &sitetest.Site{T: t, URL: p.URL, File: filepath.Join(folder, "data/daypass.db")}
+	p, site := sitetest.LaunchWithUser(t, folder)
 	ada := site.SignIn("ada")
 	cookie := ada.Cookie()
 	saved := filepath.Join(folder, "copy.db")
@@ -411,8 +406,7 @@ func TestACopyRestoredIntoTheOpenDatabaseRevivesNothing(t *testing.T) {
 			t.Run(fmt.Sprintf("%s, busy %t", way, busy), func(t *testing.T) {
 				t.Parallel()
 				folder := t.TempDir()
-				p := sitetest.LaunchWithUser(t, folder)
-				site := &sitetest.Site{T: t, URL: p.URL, File: filepath.Join(folder, "data/daypass.db")}
+				p, site := sitetest.LaunchWithUser(t, folder)
 				ada := site.SignIn("ada")
 				cookie, saved := ada.Cookie(), filepath.Join(folder, "copy.db")
 				tool(t, "sqlite3", site.File, ".backup "+saved)
@@ -469,8 +463,7 @@ func TestACopyPutInPlaceRevivesNothing(t *testing.T) {
 				t.Run(fmt.Sprintf("%s, %s, killed %t", copied, way, killed), func(t *testing.T) {
 					t.Parallel()
 					folder := t.TempDir()
-					p := sitetest.LaunchWithUser(t, folder)
-					site := &sitetest.Site{T: t, URL: p.URL, File: filepath.Join(folder, "data/daypass.db")}
+					p, site := sitetest.LaunchWithUser(t, folder)
 					inCopy := site.SignIn("ada")
 					old := []string{inCopy.Cookie(), site.SignIn("ada").Cookie()}
 					token := inCopy.NewLink("bob")

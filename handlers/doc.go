@@ -3,7 +3,7 @@
 // models and renders a view. It returns an error and never answers with one:
 // the error page does that for all.
 //
-// What pages stand on are packages below this one, which know no page:
+// Pages are built on packages below this one, which know no page:
 // [daypass/handlers/session] knows who is asking, [daypass/handlers/web] has
 // what every request needs, [daypass/handlers/render] what every page needs.
 //
@@ -118,8 +118,9 @@
 // a.json(c, value) answers with a value as JSON. A client whose header Accept prefers
 // JSON, or that asks for a path that ends in .json without naming text/html, gets errors
 // as JSON, too (problem details, RFC 9457): 401 instead of the sign-in page, 422 with
-// what is wrong in each field under "errors", and whatever else a page would say.
-// Handlers do nothing for it: they return the error, or render the form again.
+// what is wrong in each field under "errors". What a page has as its Problem, or else
+// what the error page would say, is the "detail". Handlers do nothing for it: they
+// return the error, or render the form again.
 //
 // # When the session ends
 //

@@ -114,8 +114,10 @@ func (a *App) signInChallenge() string {
 }
 
 func throttledSentence(err *models.ThrottledError) string {
-	return "Too many wrong passwords. You can try again in " + web.HumanDuration(err.After) + "."
+	return "Too many wrong passwords. " + waitSentence(web.HumanDuration(err.After))
 }
+
+func waitSentence(span string) string { return "You can try again in " + span + "." }
 
 type waitKey struct{}
 
@@ -188,7 +190,7 @@ var sentences = map[int]string{
 	405: "This address is not a page of its own. Go back, or start from the dashboard.",
 	408: "The request did not arrive in time. Check the connection and try again.",
 	409: "Other entries refer to this one, so it was not removed. Remove them first, or let them refer to another one.",
-	413: "What you sent is larger than " + humanize.IBytes(web.MaxBody) + ", so none of it was stored. Send less and try again.",
+	413: "What you sent is larger than " + humanize.IBytes(models.MaxForm) + ", so none of it was stored. Send less and try again.",
 	415: "Only forms are accepted here (application/x-www-form-urlencoded), so nothing was changed. Open the page here and use its form.",
 	422: "Correct the fields that are named and send the form again.",
 	429: "Please wait a little before you try again.",

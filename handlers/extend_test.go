@@ -88,9 +88,7 @@ func TestTheReadmesPageWorks(t *testing.T) {
 	site.Visitor().Get("/notes").LeadsTo("/login?next=%2Fnotes")
 
 	w := sitetest.Chromium(t, 390, 800, true)
-	w.Open(p.URL + "/login")
-	w.Press("ada\t" + sitetest.Password)
-	w.Enter()
+	w.SignIn(p.URL)
 	w.Open(p.URL + "/notes")
 	w.Look("notes")
 	useTheExample(t, ada, w, p.URL)
@@ -197,6 +195,12 @@ func TestDevFollowsTheDisk(t *testing.T) {
 	if again := site.Visitor().Get(setup).Answers(200); state.ReplaceAllString(again.Body, "") != state.ReplaceAllString(page.Body, "") {
 		t.Error("the page is not what it was")
 	}
+	errorPage := filepath.Join(tree, "views/error.html")
+	working, err := os.ReadFile(errorPage)
+	sitetest.Must(t, err)
+	sitetest.Must(t, os.WriteFile(errorPage, []byte("<h1>{{.Titel}}</h1>\n"), 0o600))
+	site.Visitor().Get("/.well-known/nothing").Answers(404).Says("<strong>views/error.html:1</strong> {{.Titel}}")
+	sitetest.Must(t, os.WriteFile(errorPage, working, 0o600))
 	style := regexp.MustCompile(`/public/app\.\w+\.css`)
 	site.Visitor().Get(style.FindString(page.Body)).Answers(200)
 	sitetest.Must(t, os.WriteFile(filepath.Join(tree, "public/app.css"), []byte("h1 { color: red }"), 0o600))

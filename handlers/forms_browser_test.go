@@ -16,9 +16,7 @@ import (
 // signedInWindow is a window in which ada is signed in.
 func signedInWindow(site *sitetest.Site) *sitetest.Window {
 	w := sitetest.Chromium(site.T, 1280, 800, false)
-	w.Open(site.URL + "/login")
-	w.Press("ada\t" + sitetest.Password)
-	w.Enter()
+	w.SignIn(site.URL)
 	w.WaitFor("location.pathname == '/dashboard'")
 	return w
 }
@@ -87,13 +85,14 @@ func TestWhatWasTypedOutlivesAnotherSignIn(t *testing.T) {
 	w.Open(site.URL + "/account")
 	w.Into("#full_name", "Ada King")
 	before := sitetest.Evaluate[string](w, "document.body.dataset.watch")
+	sitetest.Evaluate[any](w, `globalThis.channels = [], BroadcastChannel = class extends BroadcastChannel { constructor(name) { super(name); channels.push(name) } }, 0`)
 	tab := w.Tab(true)
 	tab.Open(site.URL + "/login?again=1")
 	tab.Into("#username", "ada")
 	tab.Into("#password", sitetest.Password)
 	tab.Enter()
 	tab.WaitFor("location.pathname == '/dashboard'")
-	w.WaitFor(fmt.Sprintf("watched != %q", before))
+	w.WaitFor(fmt.Sprintf("watched != %q && channels.at(-1) == watched", before)) // with the other tabs of the new session
 	if typed := sitetest.Evaluate[string](w, "full_name.value"); typed != "Ada King" {
 		t.Errorf("left of what was typed is %q", typed)
 	}

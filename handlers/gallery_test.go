@@ -81,6 +81,12 @@ func signedIn(title string) render.Page {
 	return render.Page{Title: title, User: someUser, Menu: `<ul><li><a href="/dashboard" aria-current="page">Dashboard</a></li></ul>`}
 }
 
+func refused(title, problem string) render.Page {
+	page := signedIn(title)
+	page.Problem = problem
+	return page
+}
+
 func tabbed(title string) render.Page {
 	page := signedIn(title)
 	page.Tabs = `<ul><li><a href="/admin">System</a></li></ul>`
@@ -109,32 +115,32 @@ func allEvents() (events []models.Event) {
 var gallery = map[string]render.Framed{
 	"login: first":          &LoginPage{Page: render.Page{Title: "Sign in"}, Fields: someFields},
 	"login: with a notice":  &LoginPage{Page: render.Page{Title: "Sign in"}, Notice: "You're signed out.", SignedOut: true, Next: "/dashboard", Fields: someFields},
-	"login: refused":        &LoginPage{Page: render.Page{Title: "Sign in"}, Error: "Wrong username or password.", Fields: someFields},
+	"login: refused":        &LoginPage{Page: render.Page{Title: "Sign in", Problem: "Wrong username or password."}, Fields: someFields},
 	"login: carries":        &LoginPage{Page: render.Page{Title: "Sign in"}, Notice: "Your session has ended.", Next: "/account", Carried: "x", Form: waitingForm{Body: "do=Save+<name>"}, Fields: someFields},
-	"login: must wait":      &LoginPage{Page: render.Page{Title: "Sign in"}, Error: "Too many.", Wait: render.Wait{Seconds: 8, Words: "8 seconds"}, Mistyped: 3, Fields: someFields},
+	"login: must wait":      &LoginPage{Page: render.Page{Title: "Sign in", Problem: "Too many."}, Wait: render.Wait{Seconds: 8, Words: "8 seconds"}, Mistyped: 3, Fields: someFields},
 	"confirm: nameless":     &ConfirmPage{Page: signedIn("Confirm it's you"), Fields: someFields},
 	"setup: form":           &SetupPage{Page: render.Page{Title: "Create the first account"}, Token: "x", Fields: someFields},
-	"setup: no link":        &SetupPage{Page: render.Page{Title: "Almost there"}},
+	"setup: no link":        &SetupPage{Page: render.Page{Title: "Almost there"}, AddAdmin: "./daypass user add admin --admin --database /srv/dashboard/data/daypass.db"},
 	"error: anonymous":      &ErrorPage{Page: render.Page{Title: "Page not found"}, Status: 404, Sentence: "There is nothing."},
 	"error: reference":      &ErrorPage{Page: signedIn("Something broke"), Status: 500, Sentence: "It broke.", Reference: "ABC"},
-	"login: misconfigured":  &LoginPage{Page: render.Page{Title: "Sign in"}, Misconfiguration: &Misconfiguration{Sentence: "You came by another name. This site is at", Link: "https://dash.example.org"}, Fields: someFields},
-	"login: untrusted":      &LoginPage{Page: render.Page{Title: "Sign in"}, Misconfiguration: &Misconfiguration{Sentence: "A proxy leads here."}, Fields: someFields},
+	"login: misconfigured":  &LoginPage{Page: render.Page{Title: "Sign in"}, Misconfiguration: &Misconfiguration{Sentence: "This is not the address of the site, which is at", Link: "https://dash.example.org"}, Fields: someFields},
+	"login: untrusted":      &LoginPage{Page: render.Page{Title: "Sign in"}, Misconfiguration: &Misconfiguration{Sentence: "Requests come through a proxy."}, Fields: someFields},
 	"account: first":        &AccountPage{Page: flashed("Account"), Name: someFields[:1], Password: someFields[1:], Removal: []render.Field{{Label: "Your password", Name: "removal", Type: "password", Autocomplete: "current-password"}}},
 	"account: member":       &AccountPage{Page: render.Page{Title: "Account", User: &models.User{Name: "eve", Role: models.Member}}, Removal: someFields[1:]},
-	"activity: own":         &ActivityPage{Page: signedIn("Activity"), Path: "/activity", Days: byDay(newEventRows(allEvents())), File: "/activity.csv", Older: "/activity?before=x&kind=y", Kinds: []KindChoice{{models.SignedIn, "Signed in", true}, {models.SignedOut, "Signed out", false}}},
-	"activity: everybody's": &ActivityPage{Page: signedIn("All activity"), Path: "/admin/activity", Everyone: true, Name: "<x>", File: "/admin/activity.csv?kind=x", Days: byDay(newEventRows(allEvents()))},
+	"activity: own":         &ActivityPage{Page: signedIn("Activity"), Path: "/activity", Days: byDay(newEventRows(allEvents())), File: "/activity.csv", Pages: web.Pages{Next: "/activity?after=x&kind=y"}, Kinds: []KindChoice{{models.SignedIn, "Signed in", true}, {models.SignedOut, "Signed out", false}}},
+	"activity: everybody's": &ActivityPage{Page: signedIn("All activity"), Path: "/admin/activity", Everyone: true, Name: "<x>", Of: UserField{User: *someUser, All: "/admin/activity"}, File: "/admin/activity.csv?kind=x", Days: byDay(newEventRows(allEvents()))},
 	"activity: none":        &ActivityPage{Page: signedIn("Activity"), Path: "/activity"},
 	"activity: no match":    &ActivityPage{Page: signedIn("Activity"), Path: "/activity", Filtered: true},
-	"admin-users: several":  &AdminUsersPage{Page: flashed("Users"), Users: []models.ListedUser{{User: someUsers[0], Sessions: 2}, {User: someUsers[1]}, {User: someUsers[2]}}, Pages: web.Pages{Previous: "/admin/users?before=x", Next: "/admin/users?after=x"}, Filter: models.UserFilter{Text: "x", Role: models.Admin, State: "invited"}, Sort: "-added", Days: DaysField{Label: "Added", From: "2026-03-01"}, Filtered: true, Found: 12, All: models.MaxCounted, Table: someTable},
+	"admin-users: several":  &AdminUsersPage{Page: flashed("Users"), Users: []models.ListedUser{{User: someUsers[0], Sessions: 2}, {User: someUsers[1]}, {User: someUsers[2]}}, Pages: web.Pages{Previous: "/admin/users?before=x", Next: "/admin/users?after=x", First: 51, Last: 100, Found: models.MaxCounted}, Filter: models.UserFilter{Text: "x", Role: models.Admin, State: "invited"}, Sort: "-added", Days: DaysField{Label: "Added", From: "2026-03-01"}, Filtered: true, Found: 12, All: models.MaxCounted, Table: someTable},
 	"admin-users: none":     &AdminUsersPage{Page: signedIn("Users"), Filtered: true, Filter: models.UserFilter{Role: models.Member, State: "disabled"}},
 	"admin-invite: first":   &InvitePage{Page: signedIn("Add a user"), Fields: someFields},
-	"admin-invite: refused": &InvitePage{Page: signedIn("Add a user"), Fields: someFields, Admin: true, Error: "No such role."},
+	"admin-invite: refused": &InvitePage{Page: refused("Add a user", "No such role."), Fields: someFields, Admin: true},
 	"admin-link: link":      &LinkPage{Page: signedIn("A link"), Whose: someUser, Link: "https://dash.example.org/link?token=x"},
 	"admin-link: gone":      &LinkPage{Page: signedIn("No link to show"), Whose: someUser},
 	"admin-user: full":      &AdminUserPage{Page: signedIn("Ada"), Whose: &someUsers[0], Self: true, Sessions: []SessionRow{newSessionRow(someSession, &someSession)}, More: 4, Activity: newEventRows(allEvents())},
 	"admin-user: invited":   &AdminUserPage{Page: signedIn("Eve"), Whose: &someUsers[1]},
 	"admin-user: disabled":  &AdminUserPage{Page: signedIn("Bob"), Whose: &someUsers[2]},
-	"admin-user: refused":   &AdminUserPage{Page: signedIn("Ada"), Whose: &someUsers[0], Self: true, Problem: "Ada is the last administrator."},
+	"admin-user: refused":   &AdminUserPage{Page: refused("Ada", "Ada is the last administrator."), Whose: &someUsers[0], Self: true},
 	"set-password: form":    &SetPasswordPage{Page: render.Page{Title: "Set your password"}, Token: "x", Whose: "ada", Fields: someFields[1:]},
 	"set-password: used":    &SetPasswordPage{Page: render.Page{Title: "This link no longer works"}},
 	"dashboard: one failed": &DashboardPage{Page: tabbed("Dashboard"), Session: &someSession, Chart: someChart, Attention: models.Attention{Failed: 1}},
@@ -142,10 +148,10 @@ var gallery = map[string]render.Framed{
 	"admin: system":         &AdminPage{Page: tabbed("System"), Version: "1", Go: "go", Uptime: "1 day", Size: "1 MiB", System: models.System{Disabled: 1}, Chart: someChart},
 	"confirm: first":        &ConfirmPage{Page: signedIn("Confirm it's you"), Form: waitingForm{ID: "x", Back: "/admin/users", Body: "do=Disable+<bob>"}, Fields: someFields[1:]},
 	"admin-sessions: none":  &AdminSessionsPage{Page: signedIn("All sessions"), Text: "x"},
-	"admin-sessions: many":  &AdminSessionsPage{Page: signedIn("All sessions"), Found: 1, Pages: web.Pages{Next: "/admin/sessions?after=x"}, Table: someTable, Sessions: []SessionRow{{Session: someSession, Icon: "smartphone", Current: true, Whose: someUser, End: "/admin/sessions/s/end"}}},
+	"admin-sessions: many":  &AdminSessionsPage{Page: signedIn("All sessions"), Of: UserField{User: *someUser, All: "/admin/sessions"}, State: "ending", Filtered: true, Found: 1, Pages: web.Pages{Next: "/admin/sessions?after=x"}, Table: someTable, Sessions: []SessionRow{{Session: someSession, Icon: "smartphone", Current: true, Whose: someUser, End: "/admin/sessions/s/end"}}},
 	"sessions: one":         &SessionsPage{Page: signedIn("Your sessions"), Sessions: []SessionRow{newSessionRow(someSession, &someSession)}},
 	"chosen: sessions":      &ChosenPage{Page: signedIn("End sessions"), Act: "end", Path: "/sessions/selected", List: "/sessions", Self: true, Sessions: []SessionRow{newSessionRow(someSession, &someSession)}},
-	"chosen: disable":       &ChosenPage{Page: signedIn("Disable users"), Act: "disable", Path: "/admin/users/selected", List: "/admin/users", Self: true, Users: []models.User{*someUser, *someUser}, Problem: "The last administrator is among them."},
+	"chosen: disable":       &ChosenPage{Page: refused("Disable users", "The last administrator is among them."), Act: "disable", Path: "/admin/users/selected", List: "/admin/users", Self: true, Users: []models.User{*someUser, *someUser}},
 	"chosen: enable":        &ChosenPage{Page: signedIn("Enable users"), Act: "enable", Path: "/admin/users/selected", List: "/admin/users", Users: []models.User{*someUser}},
 	"name-device: unnamed":  &NameDevicePage{Page: signedIn("Name the device"), Session: newSessionRow(someSession, &someSession), Fields: []render.Field{{Label: "Name", Name: "name", Type: "text", Optional: true, Focus: true, Hint: "Such as Work laptop."}}},
 	"name-device: refused":  &NameDevicePage{Page: signedIn("Name the device"), Session: newSessionRow(namedSession, &someSession), Fields: []render.Field{{Label: "Name", Name: "name", Type: "text", Value: "x", Optional: true, Focus: true, Error: "Use at most 40 characters."}}},
@@ -154,7 +160,7 @@ var gallery = map[string]render.Framed{
 	"sessions: several":     &SessionsPage{Page: flashed("Your sessions"), Others: true, More: 4, Sessions: []SessionRow{{Session: someSession, Icon: "monitor", End: "/sessions/s/end", Choose: true}}},
 	"admin-sessions: some":  &AdminSessionsPage{Page: signedIn("All sessions"), Sessions: []SessionRow{{Session: someSession, Icon: "monitor", Whose: &models.User{Name: "eve", FullName: "<Eve>"}, End: "/admin/sessions/s/end"}}, Table: someTable, Found: 3, Sort: "user"},
 	"dashboard: empty":      &DashboardPage{Page: signedIn("Dashboard"), Session: &someSession, Left: 100, Remaining: "24 h 0 min", Chart: someChart},
-	"dashboard: everything": &DashboardPage{Page: signedIn("Dashboard"), Session: &someSession, Left: 1, Remaining: "9 min", Chart: someChart, Attention: models.Attention{Failed: 3, NewBrowser: true}, Others: []SessionRow{newSessionRow(someSession, &someSession)}, More: 4, Activity: newEventRows(allEvents())},
+	"dashboard: everything": &DashboardPage{Page: signedIn("Dashboard"), Session: &someSession, Left: 1, Remaining: "9 min", Chart: someChart, Attention: models.Attention{Failed: 3, NewBrowsers: allEvents()[:2]}, Others: []SessionRow{newSessionRow(someSession, &someSession)}, More: 4, Activity: newEventRows(allEvents())},
 	"setup: done":           &SetupPage{Page: render.Page{Title: "Already set up"}, Done: true},
 	"activity: no type":     &ActivityPage{Page: signedIn("Activity"), Path: "/activity", Filtered: true, Unknown: "<nonsense>"},
 }

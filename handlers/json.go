@@ -1,10 +1,14 @@
 package handlers
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/http"
+	"strings"
 
 	"github.com/gofiber/fiber/v2"
+
+	"daypass/handlers/render"
 )
 
 // json answers with a value as JSON.
@@ -25,6 +29,15 @@ type problem struct {
 	Detail    string            `json:"detail,omitempty"`
 	Errors    map[string]string `json:"errors,omitempty"`    // what is wrong with each field of a form
 	Reference string            `json:"reference,omitempty"` // of the line in the log
+}
+
+// detailOf returns what a page that is shown with an error says about it.
+func detailOf(c *fiber.Ctx, page *render.Page) string {
+	detail := page.Problem
+	if wait := waitOf(c); wait.Seconds > 0 {
+		detail = strings.TrimSpace(detail + " " + waitSentence(wait.Words))
+	}
+	return cmp.Or(detail, sentences[c.Response().StatusCode()])
 }
 
 // sendProblem answers with an error as JSON.

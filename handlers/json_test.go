@@ -10,29 +10,32 @@ import (
 	"daypass/models"
 )
 
+type problem struct {
+	Title, Detail, Reference string
+	Status                   int
+	Errors                   map[string]string
+}
+
+// asks returns the problem that an answer describes as JSON.
+func asks(answer *sitetest.Answer, status int) (found problem) {
+	answer.T.Helper()
+	answer.Answers(status).SetsNoCookie()
+	if kind := answer.Response.Header.Get("Content-Type"); kind != "application/problem+json" {
+		answer.T.Fatalf("%s answers %d with %s\n%s", answer.To, status, kind, answer.Body)
+	}
+	sitetest.Must(answer.T, json.Unmarshal([]byte(answer.Body), &found))
+	if found.Status != status || found.Title == "" || found.Detail == "" || answer.Response.Header.Get("Cache-Control") != "no-store" {
+		answer.T.Errorf("%s answers %+v", answer.To, found)
+	}
+	return found
+}
+
 // TestClientsThatTakeJSONGetErrorsAsJSON, and people never do.
 func TestClientsThatTakeJSONGetErrorsAsJSON(t *testing.T) {
 	t.Parallel()
 	site := sitetest.Start(t)
 	site.StopClock()
 	ada, eve := site.SignIn("ada"), site.SignedIn("eve", models.Member)
-	type problem struct {
-		Title, Detail, Reference string
-		Status                   int
-		Errors                   map[string]string
-	}
-	asks := func(answer *sitetest.Answer, status int) (found problem) {
-		t.Helper()
-		answer.Answers(status).SetsNoCookie()
-		if kind := answer.Response.Header.Get("Content-Type"); kind != "application/problem+json" {
-			t.Fatalf("%s answers %d with %s\n%s", answer.To, status, kind, answer.Body)
-		}
-		sitetest.Must(t, json.Unmarshal([]byte(answer.Body), &found))
-		if found.Status != status || found.Title == "" || found.Detail == "" || answer.Response.Header.Get("Cache-Control") != "no-store" {
-			t.Errorf("%s answers %+v", answer.To, found)
-		}
-		return found
-	}
 	visitor := site.Visitor()
 	for _, accept := range []string{"application/json", "application/problem+json", "application/json, text/html;q=0.5", "text/html;q=0.1, application/json"} {
 		for _, b := range []*sitetest.Browser{visitor, ada, eve} {
@@ -64,13 +67,6 @@ func TestClientsThatTakeJSONGetErrorsAsJSON(t *testing.T) {
 	visitor.Header.Set("Accept", "text/html,application/xhtml+xml,*/*;q=0.8")
 	visitor.Post("/account/data.json").LeadsToSignIn()
 
-	visitor.Header.Set("Accept", "application/json")
-	for range 5 {
-		asks(visitor.Login("eve", "not the password"), 422)
-	}
-	if limited := visitor.Login("eve", "not the password"); asks(limited, 429).Status == 429 && limited.Response.Header.Get("Retry-After") == "" {
-		t.Error("429 does not say how long")
-	}
 	site.Advance(16 * time.Minute)
 	if found := asks(ada.Post("/admin/users/"+site.User("eve").ID+"/disable"), 403); !strings.Contains(found.Detail, "password") {
 		t.Errorf("a change that needs the password is answered %+v", found)
@@ -81,6 +77,51 @@ func TestClientsThatTakeJSONGetErrorsAsJSON(t *testing.T) {
 	if found := asks(broken, 500); found.Reference == "" {
 		t.Error("500 without a reference")
 	}
+}
+
+// TestAProblemSaysWhatThePageSays: the reason itself, and how long to wait.
+func TestAProblemSaysWhatThePageSays(t *testing.T) {
+	t.Parallel()
+	site := sitetest.Start(t)
+	site.StopClock()
+	ada, visitor := site.SignIn("ada"), site.Visitor()
+	ada.Header.Set("Accept", "application/json")
+	visitor.Header.Set("Accept", "application/json")
+	says := func(answer *sitetest.Answer, status int, detail string) problem {
+		t.Helper()
+		found := asks(answer, status)
+		if found.Detail != detail {
+			t.Errorf("%s answers %q instead of %q", answer.To, found.Detail, detail)
+		}
+		if status == 429 && answer.Response.Header.Get("Retry-After") == "" {
+			t.Errorf("%s: 429 without Retry-After", answer.To)
+		}
+		return found
+	}
+	me := "/admin/users/" + site.User("ada").ID
+	says(ada.Post(me+"/disable"), 422, "ada is the last administrator: make somebody else one first.")
+	says(ada.Post("/admin/users/selected", "act", "disable", "id", site.User("ada").ID), 422, "The last administrator is among them: make somebody else one first.")
+	for range 5 {
+		says(visitor.Login("ada", "not the password"), 422, "Wrong username or password.")
+	}
+	says(visitor.Login("ada", "not the password"), 429, "Too many wrong passwords. You can try again in 1 second.")
+	for range 5 {
+		asks(ada.Post("/account/remove", "current", "not the password"), 422)
+	}
+	if found := says(ada.Post("/account/remove", "current", "not the password"), 429, "You can try again in 1 second."); found.Errors["current"] != "Too many wrong passwords." {
+		t.Errorf("the fields are %+v", found.Errors)
+	}
+	says(flood(ada), 429, "Please wait a little before you try again.")
+}
+
+// flood has passwords judged until that is refused.
+func flood(b *sitetest.Browser, pairs ...string) (last *sitetest.Answer) {
+	for range 20 {
+		if last = b.Post("/password/check", append(pairs, "password", "another walk in the wet grass")...); last.Response.StatusCode == 429 {
+			break
+		}
+	}
+	return last
 }
 
 func TestWhatProgramsLookFor(t *testing.T) {
@@ -126,13 +167,10 @@ func TestANewPasswordIsJudgedWhileItIsTyped(t *testing.T) {
 	token := ada.NewLink("eve")
 	site.Advance(time.Second)
 	guest := site.Visitor()
-	limited := false
-	for range 20 {
-		limited = guest.Post("/password/check", "password", good, "token", token).Response.StatusCode == 429 || limited
-	}
-	if !limited {
-		t.Error("as many are judged as anybody asks for")
-	}
+	flood(guest, "token", token).Answers(429)
+	ada.Post("/password/check", "password", good).Answers(200) // the bound is each user's own
+	flood(ada).Answers(429)
+	site.SignIn("ada").Post("/password/check", "password", good).Answers(429) // in all of her sessions
 	site.Advance(time.Second)
 	guest.Post("/password/check", "password", good, "token", token).Answers(200)
 	guest.Header.Set("Sec-Fetch-Site", "cross-site")

@@ -24,7 +24,6 @@ type LoginPage struct {
 	Forgotten        string // what to do about a forgotten password, unless it is the usual
 	SignedOut        bool   // one has just signed out
 	Notice           string // why this page is shown
-	Error            string // why the last attempt failed
 	Wait             render.Wait
 	Mistyped         int         // how often the password was wrong in this form
 	Next             string      // where to go afterwards
@@ -58,6 +57,8 @@ func (a *App) showLoginForm(c *fiber.Ctx) error {
 		page.Notice = "Sign in again to continue for longer. Pages that are open stay as they are."
 	case c.Query("left") != "":
 		page.SignedOut, page.Notice = true, "You're signed out."
+	case c.Query("lost") != "":
+		page.Notice = "Your session has ended, and what you sent was not stored. Sign in to continue."
 	case c.Query("ended") != "":
 		page.Notice = "Your session has ended. Sign in to continue."
 	}
@@ -92,7 +93,7 @@ func (a *App) login(c *fiber.Ctx) error {
 		return c.Redirect(orDashboard(page.Next), fiber.StatusSeeOther)
 	case errors.Is(err, models.ErrRefused):
 		c.Status(fiber.StatusUnprocessableEntity)
-		page.Error = "Wrong username or password."
+		page.Problem = "Wrong username or password."
 		page.Mistyped++
 		return a.renderLogin(c, page, name, nil)
 	case errors.As(err, &invalid):
@@ -100,7 +101,7 @@ func (a *App) login(c *fiber.Ctx) error {
 		return a.renderLogin(c, page, name, invalid)
 	}
 	if why, ok := mustWait(c, err); ok {
-		page.Error, page.Wait = why, waitOf(c)
+		page.Problem, page.Wait = why, waitOf(c)
 		return a.renderLogin(c, page, name, nil)
 	}
 	return err

@@ -102,9 +102,7 @@ func TestWhatOpensIsSeenAndClosesAgain(t *testing.T) {
 		site.SignIn("ada")
 	}
 	w := sitetest.Chromium(t, 1280, 800, false)
-	w.Open(site.URL + "/login")
-	w.Press("ada\t" + sitetest.Password)
-	w.Enter()
+	w.SignIn(site.URL)
 	w.Open(site.URL + "/sessions")
 	looks := sitetest.Evaluate[string](w, `[...document.querySelectorAll("main summary")].map(s => { const style = getComputedStyle(s);
 		return style.borderTopWidth + " " + style.borderTopStyle + " " + (s.offsetHeight >= 36) }).join(", ")`)
@@ -140,15 +138,32 @@ func TestWhatOpensIsSeenAndClosesAgain(t *testing.T) {
 	w.WaitFor(`!document.querySelector("details[open]")`)
 }
 
+// TestOneIsOpenAtATime without the script, too.
+func TestOneIsOpenAtATime(t *testing.T) {
+	t.Parallel()
+	site := sitetest.Start(t)
+	site.SignIn("ada")
+	w := sitetest.Chromium(t, 1280, 800, false)
+	sitetest.Call(w, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
+	w.Open(site.URL + "/login")
+	w.Press("ada\t" + sitetest.Password)
+	w.Enter()
+	w.Open(site.URL + "/sessions")
+	for _, summary := range []string{"main li:first-child summary", "main li:last-child summary", ".account summary", ".below summary"} {
+		w.Click(summary, false)
+		if open := sitetest.Evaluate[string](w, `[...document.querySelectorAll("details[open] > summary")].map(open => open === document.querySelector("`+summary+`")).join()`); open != "true" {
+			t.Errorf("after a click on %s it is open: %s", summary, open)
+		}
+	}
+}
+
 // TestTheFrameStandsStill from page to page, and the tabs begin where the content begins.
 func TestTheFrameStandsStill(t *testing.T) {
 	t.Parallel()
 	site := sitetest.Start(t)
 	for _, width := range []int64{1280, 390} {
 		w := sitetest.Chromium(t, width, 800, false)
-		w.Open(site.URL + "/login")
-		w.Press("ada\t" + sitetest.Password)
-		w.Enter()
+		w.SignIn(site.URL)
 		var first string
 		for _, path := range []string{"/dashboard", "/sessions", "/activity", "/account", "/admin", "/admin/users", "/admin/users/new", "/admin/activity", "/nothing"} {
 			w.Open(site.URL + path)
@@ -179,9 +194,7 @@ func TestPrintedPages(t *testing.T) {
 	t.Parallel()
 	site := sitetest.Start(t)
 	w := sitetest.Chromium(t, 1280, 800, true)
-	w.Open(site.URL + "/login")
-	w.Press("ada\t" + sitetest.Password)
-	w.Enter()
+	w.SignIn(site.URL)
 	sitetest.Call(w, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "print", Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "dark"}}})
 	for expression, want := range map[string]string{
 		`getComputedStyle(document.body).backgroundColor`:                                                             "rgb(255, 255, 255)",
@@ -206,9 +219,7 @@ func TestOnePageTurnsIntoTheNext(t *testing.T) {
 	for _, motion := range []string{"no-preference", "reduce"} {
 		w := sitetest.Chromium(t, 1280, 800, false)
 		sitetest.Call(w, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-reduced-motion", Value: motion}}})
-		w.Open(site.URL + "/login")
-		w.Press("ada\t" + sitetest.Password)
-		w.Enter()
+		w.SignIn(site.URL)
 		w.WaitFor(`location.pathname == "/dashboard" && document.readyState == "complete"`)
 		sitetest.Evaluate[any](w, `addEventListener("pageswap", event => localStorage.turned = !!event.viewTransition)`)
 		w.Click(`.pages a[href="/sessions"]`, true)

@@ -36,9 +36,13 @@ func (a *App) requireDatabase(c *fiber.Ctx) error {
 	return c.Next()
 }
 
-// requireForm refuses a POST whose body isn't a form.
+// requireForm refuses a POST whose body isn't a form, or a larger one than is accepted.
 func (a *App) requireForm(c *fiber.Ctx) error {
-	if err := web.CheckForm(c); err != nil {
+	most := models.MaxForm
+	if c.Path() == "/login" { // which may carry one, encrypted
+		most = web.MaxBody
+	}
+	if err := web.CheckForm(c, most); err != nil {
 		return err
 	}
 	return c.Next()
@@ -75,7 +79,10 @@ func (a *App) requireSession(c *fiber.Ctx) error {
 		default:
 			query.Set("next", page)
 		}
-		if a.sessions.HasCookie(c) {
+		switch {
+		case c.Method() == fiber.MethodPost && len(c.Request().Body()) > 0 && c.Path() != "/logout":
+			query.Set("lost", "1")
+		case a.sessions.HasCookie(c):
 			query.Set("ended", "1")
 		}
 		to := "/login"

@@ -26,11 +26,11 @@ func (a *App) misconfigured(c *fiber.Ctx) *Misconfiguration {
 		a.warned.Do(func() { // once: strangers may send what they like
 			a.Log.Warn("a proxy that is not trusted forwards requests; if it is yours, name it with --trusted-proxy", "proxy", peer, "request", web.RequestID(c))
 		})
-		return &Misconfiguration{Sentence: "A proxy leads here that this site does not trust, so it can't tell people apart. Whoever runs the site names it with --trusted-proxy."}
+		return &Misconfiguration{Sentence: "Requests come through a proxy that this site does not trust, so it can't tell people apart. An administrator can name the proxy with --trusted-proxy."}
 	case a.secure() && !cameEncrypted(c, trusted):
-		return &Misconfiguration{Sentence: "You came unencrypted, and signing in only works at", Link: a.URL.String()}
+		return &Misconfiguration{Sentence: "This connection is not encrypted. Signing in only works at", Link: a.URL.String()}
 	case hostname(host) != a.URL.Hostname() && !(web.IsLocal(hostname(host)) && web.IsLocal(a.URL.Hostname())): // a proxy may leave out the port
-		return &Misconfiguration{Sentence: "You came by another name. This site is at", Link: a.URL.String()}
+		return &Misconfiguration{Sentence: "This is not the address of the site, which is at", Link: a.URL.String()}
 	}
 	return nil
 }

@@ -19,9 +19,7 @@ func TestTheMenuIsSeenAtEveryWidth(t *testing.T) {
 	site := sitetest.Start(t)
 	site.Change(`UPDATE users SET full_name = 'Augusta Ada King, Countess of Lovelace'`)
 	w := sitetest.Chromium(t, 1280, 800, false)
-	w.Open(site.URL + "/login")
-	w.Press("ada\t" + sitetest.Password)
-	w.Enter()
+	w.SignIn(site.URL)
 	for _, more := range []int{0, 3} {
 		for _, width := range []int64{320, 360, 390, 640, 700, 768, 1024, 1280, 1920} {
 			sitetest.Must(t, chromedp.Do(w.Ctx, chromedp.EmulateViewport(width, 800)))
@@ -56,9 +54,7 @@ func TestTheMenuOfTheAccount(t *testing.T) {
 			site.Change(`UPDATE users SET full_name = 'Ada Lovelace'`)
 			w := sitetest.Chromium(t, 390, 800, false)
 			sitetest.Call(w, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: !script})
-			w.Open(site.URL + "/login")
-			w.Press("ada\t" + sitetest.Password)
-			w.Enter()
+			w.SignIn(site.URL)
 			w.Open(site.URL + "/account")
 			tabTo := func(what, is string) {
 				t.Helper()
@@ -160,7 +156,7 @@ func TestTheThemeStaysWithTheUser(t *testing.T) {
 	themed(site.SignIn("ada"), "/dashboard", "light")
 	phone.Post("/account/theme", "theme", "system", "next", "/dashboard").LeadsTo("/dashboard")
 	themed(laptop, "/dashboard", "")
-	site.Visitor().Post("/account/theme", "theme", "dark").LeadsTo("/login?next=%2Faccount")
+	site.Visitor().Post("/account/theme", "theme", "dark").LeadsTo("/login?lost=1&next=%2Faccount")
 }
 
 // TestBreadcrumbs lead from a page to those above it.
@@ -205,7 +201,7 @@ func TestCardsListAFewAndLeadToAll(t *testing.T) {
 	ada := site.SignIn("ada")
 	for path, leads := range map[string][]string{
 		"/dashboard":                          {`<a href="/sessions">All 12 sessions</a>`, `<a href="/activity">All activity</a>`},
-		"/admin/users/" + site.User("ada").ID: {`<a href="/admin/sessions?text=ada">All 12 sessions</a>`, `<a href="/admin/activity?name=ada">All activity</a>`},
+		"/admin/users/" + site.User("ada").ID: {`<a href="/admin/sessions?user=` + site.User("ada").ID + `">All 12 sessions</a>`, `<a href="/admin/activity?user=` + site.User("ada").ID + `">All activity</a>`},
 	} {
 		page := ada.Get(path)
 		for _, lead := range leads {

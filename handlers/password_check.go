@@ -9,36 +9,36 @@ import (
 	"daypass/models"
 )
 
-// passwordChecks bounds the rate of judgements, for all together. Whoever is refused
-// one loses nothing: the password is judged again when the form is sent.
+// passwordChecks bounds how many passwords are judged per second for each user. Whoever
+// is refused one loses nothing: the password is judged again when the form is sent.
 type passwordChecks struct {
 	sync.Mutex
 	second int64
-	count  int
+	counts map[string]int // in this second, by the user's ID
 }
 
-func (p *passwordChecks) allow(now int64) bool {
+func (p *passwordChecks) allow(userID string, now int64) bool {
 	p.Lock()
 	defer p.Unlock()
 	if p.second != now {
-		p.second, p.count = now, 0
+		p.second, p.counts = now, make(map[string]int)
 	}
-	p.count++
-	return p.count <= models.ChecksPerSecond
+	p.counts[userID]++
+	return p.counts[userID] <= models.ChecksPerSecond
 }
 
 // checkPassword says what is wrong with a new password, while it is typed. Only those
 // may ask who may set one: in a session, with a password link, or at the first start.
 // It stores and logs nothing.
 func (a *App) checkPassword(c *fiber.Ctx) error {
-	names, err := a.namesForPassword(c)
+	user, err := a.userToSetPassword(c)
 	if err != nil {
 		return err
 	}
-	if !a.passwordChecks.allow(a.db.Now().Unix()) {
+	if !a.passwordChecks.allow(user.ID, a.db.Now().Unix()) {
 		return fiber.ErrTooManyRequests
 	}
-	complaint, err := a.db.CheckPassword(c.UserContext(), web.Form(c, "password"), names...)
+	complaint, err := a.db.CheckPassword(c.UserContext(), web.Form(c, "password"), user.Name, user.FullName)
 	if _, busy := mustWait(c, err); busy {
 		return fiber.ErrTooManyRequests
 	}
@@ -48,19 +48,17 @@ func (a *App) checkPassword(c *fiber.Ctx) error {
 	return a.json(c, map[string]string{"complaint": complaint})
 }
 
-// namesForPassword returns the names of the user whose password it is to be. It
-// returns ErrNotFound to those who may set none.
-func (a *App) namesForPassword(c *fiber.Ctx) ([]string, error) {
+// userToSetPassword returns the user whose password it is to be, without an ID at the
+// first start. It returns ErrNotFound to those who may set none.
+func (a *App) userToSetPassword(c *fiber.Ctx) (*models.User, error) {
 	if session, err := a.sessions.Load(c); err == nil {
-		return []string{session.User.Name, session.User.FullName}, nil
+		return &session.User, nil
 	} else if !isNotFound(err) {
 		return nil, err
 	}
 	token := web.Form(c, "token")
-	if user, err := a.db.UserOfPasswordToken(c.UserContext(), token); err == nil {
-		return []string{user.Name, user.FullName}, nil
-	} else if !isNotFound(err) {
-		return nil, err
+	if user, err := a.db.UserOfPasswordToken(c.UserContext(), token); err == nil || !isNotFound(err) {
+		return user, err
 	}
 	found, err := a.db.HasUsers(c.UserContext())
 	if err != nil {
@@ -69,5 +67,5 @@ func (a *App) namesForPassword(c *fiber.Ctx) ([]string, error) {
 	if found || !a.opensSetup(token) {
 		return nil, models.ErrNotFound
 	}
-	return []string{web.Form(c, "username"), web.Form(c, "full_name")}, nil
+	return &models.User{Name: web.Form(c, "username"), FullName: web.Form(c, "full_name")}, nil
 }

@@ -190,7 +190,7 @@ func TestBehindARealProxy(t *testing.T) {
 			if line, err := events.ReadString('\n'); err != nil || line != "retry: 1000\n" {
 				t.Fatalf("the stream begins with %q, %v", line, err)
 			}
-			sessions, err := trusting.DB.Sessions(t.Context(), "", 10)
+			sessions, err := trusting.DB.SearchSessions(t.Context(), models.SessionFilter{}, 10)
 			sitetest.Must(t, err)
 			if sessions[0].Address != "127.0.0.2" || !strings.Contains(trusting.Log.String(), "address=127.0.0.2") {
 				t.Errorf("the address is %s", sessions[0].Address)

@@ -1,12 +1,15 @@
 package handlers_test
 
 import (
+	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"regexp"
 	"slices"
 	"strconv"
@@ -16,6 +19,7 @@ import (
 
 	"daypass/handlers"
 	"daypass/handlers/sitetest"
+	"daypass/handlers/web"
 	"daypass/models"
 	"daypass/models/database/databasetest"
 )
@@ -220,7 +224,7 @@ func TestABadRequestIsAnsweredAndWritesNothing(t *testing.T) {
 	}
 	site.Visitor().Login("ada", strings.Repeat("p", 1025)).Answers(422).Says("at most 1024 bytes")
 	site.Visitor().Post("/login").Answers(422).Says("Enter your username.").Says("Enter your password.")
-	site.Visitor().Raw(sitetest.TooLarge).Answers(413).Says("64 KiB")
+	site.Visitor().Raw(sitetest.TooLarge).Answers(413).Says("128 KiB")
 	if after := site.Rows(); after != before {
 		t.Errorf("before: %s; after: %s", before, after)
 	}
@@ -386,6 +390,37 @@ func TestASlowRequestIsCutOff(t *testing.T) {
 		}
 	}
 	t.Error("a request may be sent one byte a second for ever")
+}
+
+// TestAWaitingPageIsNotCutOff: a page that waits for the end of its session sends
+// nothing more, for longer than a request may take to arrive.
+func TestAWaitingPageIsNotCutOff(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("it takes longer than the server is patient")
+	}
+	site := sitetest.Start(t)
+	ada := site.SignIn("ada")
+	connection, err := net.Dial("tcp", strings.TrimPrefix(site.URL, "http://"))
+	sitetest.Must(t, err)
+	defer connection.Close()
+	_, err = fmt.Fprintf(connection, "GET /session/watch HTTP/1.1\r\nHost: localhost\r\nCookie: daypass=%s\r\n\r\n", ada.Cookie())
+	sitetest.Must(t, err)
+	reply := bufio.NewReader(connection)
+	for line := ""; !strings.Contains(line, "retry: 1000"); {
+		line, err = reply.ReadString('\n')
+		sitetest.Must(t, err)
+	}
+	sitetest.Must(t, connection.SetReadDeadline(time.Now().Add(web.ReadTimeout+5*time.Second)))
+	for {
+		line, err := reply.ReadString('\n')
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			return
+		}
+		if err != nil || strings.Contains(line, "0\r") {
+			t.Fatalf("the stream ends: %q, %v", line, err)
+		}
+	}
 }
 
 func TestEveryLinkLeadsSomewhere(t *testing.T) {

@@ -97,7 +97,7 @@ type route struct {
 	access       Access
 	handler      fiber.Handler
 	isPage       bool            // a person can be led there
-	isConfirmed  bool            // the password must have been entered lately
+	isConfirmed  bool            // the password must have been entered recently
 	menuItem     *render.NavItem // its entry in the menu, if it has one
 	accountItem  *render.NavItem // likewise in the menu of the user's account
 	tabItem      *render.NavItem // likewise in the tabs of its part of the site

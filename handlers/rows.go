@@ -54,7 +54,7 @@ type Day struct {
 	Events []EventRow
 }
 
-// byDay parts events, newest first, into days.
+// byDay groups events, newest first, by day.
 func byDay(events []EventRow) (days []Day) {
 	for _, event := range events {
 		event.InDay = true
@@ -72,6 +72,8 @@ var eventLabels = map[models.Kind]EventRow{
 	models.SignInFailed:         {Icon: "triangle-alert", Tone: "bad", Label: "Failed sign-in"},
 	models.PasswordRefused:      {Icon: "triangle-alert", Tone: "bad", Label: "Wrong password entered"},
 	models.FailuresAcknowledged: {Icon: "circle-check", Label: "Failed sign-ins marked as yours"},
+	models.NewBrowser:           {Icon: "monitor", Label: "New browser"},
+	models.NewBrowserConfirmed:  {Icon: "circle-check", Label: "New browser marked as yours"},
 	models.SignedOut:            {Icon: "log-out", Label: "Signed out"},
 	models.SessionEnded:         {Icon: "circle-x", Label: "Session ended"},
 	models.SessionDisplaced:     {Icon: "circle-x", Label: fmt.Sprintf("Session ended: more than %d", models.MaxSessions)},
@@ -91,12 +93,12 @@ var eventLabels = map[models.Kind]EventRow{
 func newEventRows(events []models.Event) []EventRow {
 	var shown []EventRow
 	for _, event := range events {
-		look, ok := eventLabels[event.Kind]
+		row, ok := eventLabels[event.Kind]
 		if !ok { // written by another version of the program
-			look = EventRow{Icon: "info", Label: string(event.Kind)}
+			row = EventRow{Icon: "info", Label: string(event.Kind)}
 		}
-		look.Event = event
-		shown = append(shown, look)
+		row.Event = event
+		shown = append(shown, row)
 	}
 	return shown
 }

@@ -23,8 +23,9 @@ func watchAddress(session *models.Session) string {
 }
 
 // sessionEvents tells an open page when its session ends (server-sent events, HTML
-// standard, section 9.2). A page names the session that it was made for: another
-// one may have taken its place, which is told apart if it is the same user's. A browser that loses the connection asks again.
+// standard, section 9.2). A page names the session that it was made for: when another
+// session of the same user has taken its place, the page stays and watches that one. A
+// browser that loses the connection asks again.
 func (a *App) sessionEvents(c *fiber.Ctx) error {
 	session, err := a.sessions.Load(c)
 	if err != nil && !isNotFound(err) {

@@ -115,7 +115,7 @@ func TestAUserHasSoManySessionsAtMost(t *testing.T) {
 	if n := strings.Count(second.Get("/sessions").Body, `<span class="detail">`); n != models.MaxSessions {
 		t.Errorf("%d of the user's own sessions are listed", n)
 	}
-	ada.Get("/admin/users/" + eve.ID).Says("All 100 sessions").Says(`href="/admin/sessions?text=eve"`)
+	ada.Get("/admin/users/" + eve.ID).Says("All 100 sessions").Says(`href="/admin/sessions?user=` + eve.ID + `"`)
 
 	site.Advance(2 * time.Minute)
 	second.Get("/dashboard").Answers(200)

@@ -14,9 +14,10 @@ import (
 // SetupPage creates the first account, an administrator.
 type SetupPage struct {
 	render.Page
-	Done   bool   // there is an account already
-	Token  string // empty: the link from the terminal is missing
-	Fields []render.Field
+	Done     bool   // there is an account already
+	Token    string // empty: the link from the terminal is missing
+	AddAdmin string // then, what else adds the first account
+	Fields   []render.Field
 }
 
 func (a *App) showSetup(c *fiber.Ctx) error {
@@ -54,7 +55,7 @@ func (a *App) requireSetupToken(c *fiber.Ctx, token string, then func(token stri
 	}
 	if !a.opensSetup(token) {
 		c.Status(fiber.StatusForbidden)
-		return a.render(c, "setup", &SetupPage{Page: render.Page{Title: "Almost there"}})
+		return a.render(c, "setup", &SetupPage{Page: render.Page{Title: "Almost there"}, AddAdmin: a.AddAdmin})
 	}
 	return then(token)
 }

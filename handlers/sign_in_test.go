@@ -166,14 +166,14 @@ func TestTheSignInSaysWhatIsMisconfigured(t *testing.T) {
 	}{
 		{"as it should be", func(*handlers.Config) {}, "", nil, ""},
 		{"this machine by another name", func(*handlers.Config) {}, "localhost", nil, ""},
-		{"another name", func(*handlers.Config) {}, "other.example.org", nil, "You came by another name"},
-		{"unencrypted", https, "dash.example.org", nil, "You came unencrypted"},
+		{"another name", func(*handlers.Config) {}, "other.example.org", nil, "not the address of the site"},
+		{"unencrypted", https, "dash.example.org", nil, "is not encrypted"},
 		{"a proxy that is not trusted", https, "dash.example.org", http.Header{"X-Forwarded-Proto": {"https"}}, "does not trust"},
 		{"a proxy that is not trusted, under http", func(*handlers.Config) {}, "", http.Header{"X-Forwarded-For": {"203.0.113.9"}}, "does not trust"},
 		{"a trusted proxy", trusting, "dash.example.org", http.Header{"X-Forwarded-Proto": {"https"}}, ""},
 		{"a trusted proxy that says little", trusting, "dash.example.org", nil, ""},
-		{"a trusted proxy, unencrypted before it", trusting, "dash.example.org", http.Header{"X-Forwarded-Proto": {"http"}}, "You came unencrypted"},
-		{"a trusted proxy that hides the name", trusting, "127.0.0.1:3000", http.Header{"X-Forwarded-Proto": {"https"}}, "You came by another name"},
+		{"a trusted proxy, unencrypted before it", trusting, "dash.example.org", http.Header{"X-Forwarded-Proto": {"http"}}, "is not encrypted"},
+		{"a trusted proxy that hides the name", trusting, "127.0.0.1:3000", http.Header{"X-Forwarded-Proto": {"https"}}, "not the address of the site"},
 		{"a proxy that says nothing, and a browser on https", https, "dash.example.org", http.Header{"Sec-Fetch-Site": {"none"}}, ""},
 	} {
 		t.Run(test.what, func(t *testing.T) {

@@ -34,9 +34,7 @@ func TestTimes(t *testing.T) {
 		sitetest.Call(w, emulation.SetTimezoneOverride, emulation.SetTimezoneOverrideParams{TimezoneID: zone})
 		sitetest.Call(w, emulation.SetUserAgentOverride, emulation.SetUserAgentOverrideParams{UserAgent: "Mozilla/5.0", AcceptLanguage: locale})
 	}
-	w.Open(site.URL + "/login")
-	w.Press("ada\t" + sitetest.Password)
-	w.Enter()
+	w.SignIn(site.URL)
 
 	look("Pacific/Auckland", "en-NZ")
 	w.Open(site.URL + "/activity?kind=sign-out")

@@ -24,7 +24,7 @@ type waitingForm struct {
 func (a *App) formOf(c *fiber.Ctx) waitingForm {
 	back := cmp.Or(a.pageFrom(c), a.pageOf(c.Path()))
 	uri := c.Request().URI()
-	return waitingForm{Path: string(uri.PathOriginal()), Query: string(uri.QueryString()), Back: back, Body: c.Request().PostArgs().String()}
+	return waitingForm{Path: string(uri.PathOriginal()), Query: string(uri.QueryString()), Back: back, Body: string(c.Request().Body())}
 }
 
 // pageFrom returns the page of this site that a request came from, or nothing.
@@ -59,7 +59,7 @@ func (f waitingForm) Purpose() string {
 // SentField is a field of a form that was sent.
 type SentField struct{ Name, Value string }
 
-// Sent returns the fields of a form but its button, for whoever sent it to recognise.
+// Sent returns the fields of a form except its button, so that its sender can recognize it.
 func (f waitingForm) Sent() (fields []SentField) {
 	var args fasthttp.Args
 	args.Parse(f.Body)

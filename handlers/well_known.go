@@ -36,5 +36,5 @@ func changePassword(c *fiber.Ctx) error {
 }
 
 // noWellKnown says that there is nothing else below this path (RFC 8615). Programs
-// ask for it, which would take the sign-in page for what they look for.
+// ask for it, which would take the sign-in page for the file.
 func noWellKnown(*fiber.Ctx) error { return models.ErrNotFound }

@@ -10,13 +10,14 @@ import (
 
 // ClientInfo describes who sent a request. Events and log lines are written with it.
 type ClientInfo struct {
-	Address string // IP address
-	Browser string // in words: Firefox on Android
-	Version string // of the browser, if it says so; only sessions store it
-	Request string // the request's ID in the log; it is not stored
-	Author  string // ID of the administrator who acts on another user, or byCommandLine; empty: the user
-	Device  string // identifies the browser, if this account has signed in with it before; it is not stored
-	Session string // ID of the account's session that the request has, if any; it is not stored
+	Address   string // IP address
+	Browser   string // in words: Firefox on Android
+	Version   string // of the browser, if it says so; only sessions store it
+	Request   string // the request's ID in the log; it is not stored
+	Author    string // ID of the administrator who acts on another user, or byCommandLine; empty: the user
+	Device    string // identifies the browser, if this account has signed in with it before; it is not stored
+	NewDevice string // of a sign-in with a browser that this account has not used before: hash of the browser's ID
+	Session   string // ID of the account's session that the request has, if any; it is not stored
 }
 
 // CommandLine is the client of what is done with the program's commands.

@@ -19,6 +19,8 @@ const (
 	SignInFailed         Kind = "failed sign-in"
 	PasswordRefused      Kind = "wrong password" // where a session asks for it again
 	FailuresAcknowledged Kind = "failures acknowledged"
+	NewBrowser           Kind = "new browser" // a sign-in with a browser that the account has not used before
+	NewBrowserConfirmed  Kind = "new browser confirmed"
 	SignedOut            Kind = "sign-out"
 	SessionEnded         Kind = "session ended"
 	SessionDisplaced     Kind = "session displaced"
@@ -48,7 +50,8 @@ type Event struct {
 	Browser  string  `db:"browser"`
 	AuthorID string  `db:"author_id"` // who did it to the user; empty: the user
 	Author   string  `db:"author"`    // the author's username, or "removed user"
-	Known    bool    `db:"known"`     // of a wrong password: with a browser with which this account has signed in before
+	Known    bool    `db:"known"`     // no warning: a wrong password in a browser with which this account has signed in before, or what the user has vouched for
+	Device   string  `db:"device"`    // of a new browser: hash of its ID, as in sessions
 	Count    int     `db:"count"`     // how many events within a minute this row counts
 	Name     string  `db:"name"`      // username of the user
 }
@@ -65,7 +68,7 @@ type EventFilter struct {
 	UserID string
 	Name   string // words of the username and the full name
 	Kind   Kind
-	Before string // ID of the last event of the previous page
+	Cursor Cursor
 }
 
 // Events returns events, newest first, at most limit.
@@ -73,16 +76,16 @@ func (db *DB) Events(ctx context.Context, filter EventFilter, limit int) ([]Even
 	var events []Event
 	statement, args := filter.statement(limit)
 	err := db.SQL.SelectContext(ctx, &events, statement, args...)
-	return events, err
+	return inOrder(events, filter.Cursor), err
 }
 
 func (f EventFilter) statement(limit int) (statement string, args []any) {
 	where := database.Conditions{}
 	where.Add(f.UserID != "", `e.user_id = `, f.UserID)
 	where.Add(f.Kind != "", `e.kind = `, f.Kind)
-	where.Add(f.Before != "", `e.id < `, f.Before)
 	where.AddText(f.Name, `u.search_key`)
-	return selectEvents + where.Where() + ` ORDER BY e.id DESC LIMIT ` + where.Place(limit), where.Values
+	orderBy := where.AddCursor(database.Order{ID: `e.id`, Descending: true}, f.Cursor)
+	return selectEvents + where.Where() + orderBy + ` LIMIT ` + where.Place(limit), where.Values
 }
 
 // rowsAtATime is how many rows one query reads where all are needed.
@@ -104,7 +107,7 @@ func (db *DB) EachEvent(ctx context.Context, filter EventFilter, do func(*Event)
 		if len(events) < rowsAtATime {
 			return nil
 		}
-		filter.Before = events[len(events)-1].ID
+		filter.Cursor = Cursor{ID: events[len(events)-1].ID}
 	}
 }
 
@@ -129,6 +132,9 @@ func (db *DB) writeWithEvents(ctx context.Context, from ClientInfo, change func(
 		return change(tx, func(kind Kind, user *User) error {
 			event := Event{ID: database.NewRowID(), Kind: kind, At: db.Time(), Address: from.Address, Browser: from.Browser, AuthorID: from.Author, Count: 1}
 			event.Known = kind.isFailure() && from.Device != ""
+			if kind == NewBrowser {
+				event.Device = from.NewDevice
+			}
 			name := "(nobody)"
 			if user != nil {
 				event.UserID, name = &user.ID, user.Name
@@ -175,23 +181,25 @@ func addEvent(ctx context.Context, tx *sqlx.Tx, event Event) error {
 	if event.Kind.isFailure() && event.UserID != nil {
 		where.AddIf(true, `at >= (SELECT COALESCE(MAX(s.at), 0) FROM events s WHERE s.user_id = `+where.Place(event.UserID)+` AND s.kind = `+where.Place(SignedIn)+`)`)
 	}
-	var lately []Event
-	err := tx.SelectContext(ctx, &lately, `SELECT id, address, browser FROM events`+where.Where()+` ORDER BY id DESC LIMIT `+where.Place(eventsPerMinute), where.Values...)
+	var recent []Event
+	err := tx.SelectContext(ctx, &recent, `SELECT id, address, browser, device FROM events`+where.Where()+` ORDER BY id DESC LIMIT `+where.Place(eventsPerMinute), where.Values...)
 	if err != nil {
 		return err
 	}
-	like := slices.IndexFunc(lately, func(e Event) bool { return e.Address == event.Address && e.Browser == event.Browser })
-	if like < 0 && len(lately) == eventsPerMinute {
+	like := slices.IndexFunc(recent, func(e Event) bool {
+		return e.Address == event.Address && e.Browser == event.Browser && e.Device == event.Device
+	})
+	if like < 0 && len(recent) == eventsPerMinute {
 		like = 0
 	}
 	if like >= 0 {
-		return database.ExecOne(ctx, tx, `UPDATE events SET count = count + 1 WHERE id = $1`, lately[like].ID)
+		return database.ExecOne(ctx, tx, `UPDATE events SET count = count + 1 WHERE id = $1`, recent[like].ID)
 	}
 	return insertEvent(ctx, tx, event)
 }
 
 func insertEvent(ctx context.Context, tx *sqlx.Tx, event Event) error {
 	_, err := tx.NamedExecContext(ctx,
-		`INSERT INTO events (id, user_id, kind, at, address, browser, author_id, known, count) VALUES (:id, :user_id, :kind, :at, :address, :browser, :author_id, :known, :count)`, event)
+		`INSERT INTO events (id, user_id, kind, at, address, browser, author_id, known, device, count) VALUES (:id, :user_id, :kind, :at, :address, :browser, :author_id, :known, :device, :count)`, event)
 	return err
 }

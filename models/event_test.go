@@ -48,12 +48,12 @@ func TestListsOfEventsAreReadFromAnIndex(t *testing.T) {
 		filter EventFilter
 		index  string
 	}{
-		"a user's":            {EventFilter{UserID: "u", Before: "x"}, "(user_id=? AND id<?)"},
-		"a user's of a kind":  {EventFilter{UserID: "u", Kind: SignedIn, Before: "x"}, "(user_id=? AND kind=? AND id<?)"},
-		"everybody's":         {EventFilter{Before: "x"}, "(id<?)"},
-		"all of a kind":       {EventFilter{Kind: SignedIn, Before: "x"}, "(kind=? AND id<?)"},
-		"of users of a name":  {EventFilter{Name: "ada", Before: "x"}, "(id<?)"},
-		"a name's of a kind":  {EventFilter{Name: "ada", Kind: SignedIn, Before: "x"}, "(kind=? AND id<?)"},
+		"a user's":            {EventFilter{UserID: "u", Cursor: Cursor{ID: "x"}}, "(user_id=? AND id<?)"},
+		"a user's of a kind":  {EventFilter{UserID: "u", Kind: SignedIn, Cursor: Cursor{ID: "x"}}, "(user_id=? AND kind=? AND id<?)"},
+		"everybody's":         {EventFilter{Cursor: Cursor{ID: "x"}}, "(id<?)"},
+		"all of a kind":       {EventFilter{Kind: SignedIn, Cursor: Cursor{ID: "x"}}, "(kind=? AND id<?)"},
+		"of users of a name":  {EventFilter{Name: "ada", Cursor: Cursor{ID: "x"}}, "(id<?)"},
+		"a name's of a kind":  {EventFilter{Name: "ada", Kind: SignedIn, Cursor: Cursor{ID: "x"}}, "(kind=? AND id<?)"},
 		"the first of a user": {EventFilter{UserID: "u", Kind: SignedIn}, "(user_id=? AND kind=?)"},
 	} {
 		statement, args := list.filter.statement(50)

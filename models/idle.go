@@ -25,7 +25,7 @@ func (db *DB) SetIdle(ctx context.Context, limit time.Duration) error {
 	db.Idle = limit
 	_, err := db.Exec(ctx, `INSERT INTO settings (name, value) VALUES ('idle', $1) ON CONFLICT (name) DO UPDATE SET value = excluded.value`, int64(limit.Seconds()))
 	if err != nil {
-		return fmt.Errorf("keep the idle limit: %w", err)
+		return fmt.Errorf("store the idle limit: %w", err)
 	}
 	return db.endIdle(ctx)
 }
@@ -50,7 +50,7 @@ func (db *DB) endIdle(ctx context.Context) error {
 	for {
 		var ids []string
 		if err := db.SQL.SelectContext(ctx, &ids, `SELECT id FROM sessions WHERE seen < $1 LIMIT $2`, last, sweepStep); err != nil {
-			return fmt.Errorf("look for idle sessions: %w", err)
+			return fmt.Errorf("find idle sessions: %w", err)
 		}
 		if len(ids) == 0 {
 			return nil

@@ -48,7 +48,7 @@ func (m Money) String() string {
 }
 
 // Money refuses what is no amount of money, is larger than MaxMoney, or could mean two
-// amounts. The point and the comma both may stand before the cents; the thousands may
+// amounts. The point and the comma both may be before the cents; the thousands may
 // be apart by the other one, a space or an apostrophe. A sign of a currency before or
 // behind the amount is ignored.
 func (e ValidationError) Money(field string, amount *Money) {

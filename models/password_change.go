@@ -54,6 +54,9 @@ func (db *DB) SetPassword(ctx context.Context, user *User, plaintext string, fro
 		if _, err := endAccess(ctx, tx, user, ""); err != nil {
 			return err
 		}
+		if err := answerNewBrowsers(ctx, tx, user); err != nil {
+			return err
+		}
 		return record(PasswordChanged, user)
 	})
 }
@@ -107,6 +110,9 @@ func (db *DB) ChangePassword(ctx context.Context, asked PasswordChange) error {
 			return err
 		}
 		if _, err := endAccess(ctx, tx, &user, id); err != nil {
+			return err
+		}
+		if err := answerNewBrowsers(ctx, tx, &user); err != nil {
 			return err
 		}
 		return record(PasswordChanged, &user)

@@ -118,6 +118,9 @@ func (db *DB) UsePasswordToken(ctx context.Context, token, plaintext string, fro
 		if _, err := endAccess(ctx, tx, user, ""); err != nil {
 			return err
 		}
+		if err := answerNewBrowsers(ctx, tx, user); err != nil {
+			return err
+		}
 		return record(PasswordChanged, user)
 	})
 	if err != nil {

@@ -21,6 +21,10 @@ const (
 	MaxEmail = 254
 	// MaxLongText is how many characters a text of several lines may have.
 	MaxLongText = 10_000
+	// MaxForm is how many bytes a form may have (ASVS 5.0, 15.2.2): enough for a text of
+	// MaxLongText characters in any script, which browsers send as up to 12 bytes each (4 in
+	// UTF-8, each as 3), and some 11 kB of other fields.
+	MaxForm = 128 << 10
 	// MaxChoices is how many rows of another table a select offers.
 	MaxChoices = 1_000
 )
@@ -83,16 +87,12 @@ const (
 	// ConfirmedFor is how long an entered password counts for sensitive changes
 	// (ASVS 5.0, 7.5.3), and how long a form waits for it.
 	ConfirmedFor = 15 * time.Minute
-	// CarriedFor is how long a form whose session has ended is carried by the sign-in
-	// page, and MaxCarried how many bytes it may have: encrypted and with the fields of
-	// the sign-in, it is below what a form may have (web.MaxBody).
+	// CarriedFor is how long a form whose session has ended is carried by the sign-in page.
 	CarriedFor = time.Hour
-	MaxCarried = 32 << 10
 	// LinkShownFor is how long a password link is shown to the session that created it.
 	LinkShownFor = 15 * time.Minute
-	// ChecksPerSecond is how many new passwords are judged per second while people type
-	// them, for the whole site. Each may take as long as a hash, so that this is a part
-	// of one core.
+	// ChecksPerSecond is how many new passwords of a user are judged per second while
+	// they are typed. Each may take as long as a hash, so that this is a part of one core.
 	ChecksPerSecond = 8
 )
 
@@ -108,9 +108,14 @@ const (
 	MaxChosen = 100
 	// MaxCounted is how far the rows of a list are counted: a page says "10,000 or more".
 	MaxCounted = 10_000
-	// MaxValue is how long a value in a session may be, in bytes: that is enough for
-	// the largest form (web.MaxBody), encrypted, while it waits for a password.
-	MaxValue = 96 << 10
+	// MaxValue is how many bytes a value in a session may have: enough for the largest
+	// form (MaxForm) that waits for a password, with the addresses it came with (at most
+	// web.MaxHeader), encrypted and in base64, which makes four bytes of three.
+	MaxValue = 200 << 10
+	// InUseWithin is how recently a session must have been active to count as in use, and
+	// EndsSoonWithin how soon one ends that is listed as ending soon.
+	InUseWithin    = time.Hour
+	EndsSoonWithin = time.Hour
 	// lastSeenInterval is how precisely the database knows when a session was last
 	// seen: it costs at most one write per minute and session.
 	lastSeenInterval = time.Minute
@@ -138,6 +143,8 @@ const (
 	// a few after a delay.
 	mistypingWithin = 15 * time.Minute
 	maxMistyping    = 10
+	// newBrowsersShown is how many sign-ins with new browsers the user is asked about at once.
+	newBrowsersShown = 3
 	// eventsPerMinute is how many rows per minute the events of one kind get, by one
 	// author on one user, regardless of address and browser: clients choose the name
 	// of their browser freely.

@@ -11,8 +11,8 @@ import (
 // ErrInUse says that a row can't be removed because other rows refer to it.
 var ErrInUse = database.ErrInUse
 
-// Choices returns the rows of a table to choose from, from A to Z: their IDs, and what
-// stands in the column label. There are at most MaxChoices, and always the one that is
+// Choices returns the rows of a table to choose from, from A to Z: their IDs, and the
+// column label. There are at most MaxChoices, and always the one that is
 // chosen already. With a user, only that user's rows are among them.
 func (db *DB) Choices(ctx context.Context, table, label string, user *User, chosen string) ([]Choice, error) {
 	find := func(id string) (found []Choice, err error) {

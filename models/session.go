@@ -28,7 +28,7 @@ type Session struct {
 	Expires Time   `db:"expires"`
 	Flash   bool   `db:"flash"` // a message is among its values, for the next page
 	User    User   `db:"user"`
-	Place   Cursor `db:"place"` // in the list, of SearchSessions
+	Place   Cursor `db:"place"` // in the list; only SearchSessions fills it in
 
 	// Only Session fills these in:
 	Payload []byte `db:"payload"`  // what Fiber's store keeps for it
@@ -108,6 +108,9 @@ func (db *DB) AddSession(ctx context.Context, in SignIn) (*Session, error) {
 		if err := excuseMistyping(ctx, tx, session, in); err != nil {
 			return err
 		}
+		if err := recordNewBrowser(ctx, tx, in, record); err != nil {
+			return err
+		}
 		return record(SignedIn, in.User)
 	})
 	if err != nil {
@@ -175,15 +178,11 @@ func (db *DB) someSessions(ctx context.Context, user *User, except string, limit
 	return some, more, err
 }
 
-// Sessions returns the valid sessions of all users, last seen first, at most limit.
-// With a text, it returns only those whose user, address or browser contains its words.
-func (db *DB) Sessions(ctx context.Context, text string, limit int) ([]Session, error) {
-	return db.SearchSessions(ctx, SessionFilter{Text: text}, limit)
-}
-
 // SessionFilter selects and sorts sessions. The zero value selects all, last seen first.
 type SessionFilter struct {
+	UserID  string
 	Text    string // words of the user, the address and the browser
+	State   string // "used" recently, "unused" since, or "ending" soon
 	Created Span
 	Sort    Sort // by user, created or seen
 	Cursor  Cursor
@@ -198,6 +197,11 @@ var sessionOrders = orders{
 func (db *DB) sessionConditions(filter SessionFilter) (where database.Conditions) {
 	db.addLive(&where, `+s.`) // the plus keeps SQLite from sorting all live sessions for one page
 	where.AddIf(true, `NOT u.disabled`)
+	where.Add(filter.UserID != "", `s.user_id = `, filter.UserID)
+	now := db.Time()
+	where.Add(filter.State == "used", `s.seen >= `, Time{Time: now.Add(-InUseWithin)})
+	where.Add(filter.State == "unused", `s.seen < `, Time{Time: now.Add(-InUseWithin)})
+	where.Add(filter.State == "ending", `s.expires <= `, Time{Time: now.Add(EndsSoonWithin)})
 	filter.Created.addTo(&where, `s.created`)
 	where.AddText(filter.Text, `u.search_key`, `s.address`, `lower(s.browser)`)
 	return where
@@ -206,7 +210,7 @@ func (db *DB) sessionConditions(filter SessionFilter) (where database.Conditions
 // SearchSessions returns valid sessions, at most limit.
 func (db *DB) SearchSessions(ctx context.Context, filter SessionFilter, limit int) ([]Session, error) {
 	where := db.sessionConditions(filter)
-	if strings.TrimPrefix(string(filter.Sort), "-") == "user" && filter.Created == (Span{}) {
+	if strings.TrimPrefix(string(filter.Sort), "-") == "user" && filter.Created == (Span{}) && filter.State == "" && filter.UserID == "" {
 		where.AddIf(true, `u.name_key > ''`) // true of all: SQLite then reads users in order, instead of sorting all sessions
 	}
 	order := sessionOrders.named(filter.Sort, "-seen")

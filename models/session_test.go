@@ -71,7 +71,7 @@ func TestS8AnExpiredSessionIsNowhere(t *testing.T) {
 		if left := ids(t, of, err); len(left)+more != len(step.left) {
 			t.Errorf("the user has %q and %d more, not %q", left, more, step.left)
 		}
-		all, err := db.Sessions(t.Context(), "", 10)
+		all, err := db.SearchSessions(t.Context(), SessionFilter{}, 10)
 		if left := ids(t, all, err); !slices.Equal(left, step.left) {
 			t.Errorf("all are %q, not %q", left, step.left)
 		}

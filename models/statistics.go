@@ -56,17 +56,17 @@ func (db *DB) CountSignIns(ctx context.Context, user *User, span time.Duration, 
 	return counts, nil
 }
 
-// Attention is what a user should check after signing in.
+// Attention is what a user should check.
 type Attention struct {
 	// Failed sign-ins, and wrong passwords where a session asked again, since the
 	// previous sign-in, with browsers with which this account has not signed in.
 	Failed, Refused int
-	NewBrowser      bool // the account has not signed in with such a browser before
-	since           Time // the previous sign-in
+	NewBrowsers     []Event // sign-ins with new browsers that the user has not vouched for, at most newBrowsersShown
+	since           Time    // the previous sign-in
 }
 
-// Alarms is how many failures the user has to look at.
-func (a Attention) Alarms() int { return a.Failed + a.Refused }
+// Failures is how many wrong passwords the user should check.
+func (a Attention) Failures() int { return a.Failed + a.Refused }
 
 // mistypedValue is the value of a session that says how many failures its own browser
 // had just before.
@@ -91,8 +91,8 @@ func excuseMistyping(ctx context.Context, tx *sqlx.Tx, session *Session, in Sign
 	return err
 }
 
-// Acknowledge takes the failures that NeedsAttention counts for the user's own. It
-// returns ErrNotFound if they are not those that the user was shown.
+// Acknowledge records that the failures that NeedsAttention counts are the user's own.
+// It returns ErrNotFound if they are not those that the user was shown.
 func (db *DB) Acknowledge(ctx context.Context, session *Session, shown int, from ClientInfo) error {
 	return db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, record record) error {
 		if err := lockUser(ctx, tx, session.User.ID); err != nil { // no failure is added that was not shown
@@ -102,7 +102,7 @@ func (db *DB) Acknowledge(ctx context.Context, session *Session, shown int, from
 		if err != nil {
 			return err
 		}
-		if shown == 0 || shown != attention.Alarms() {
+		if shown == 0 || shown != attention.Failures() {
 			return ErrNotFound
 		}
 		_, err = tx.ExecContext(ctx, `UPDATE events SET known = TRUE WHERE user_id = $1 AND kind IN ($2, $3) AND at >= $4 AND NOT known`,
@@ -119,23 +119,24 @@ func (db *DB) Acknowledge(ctx context.Context, session *Session, shown int, from
 
 // NeedsAttention returns what the user of a session should check.
 func (db *DB) NeedsAttention(ctx context.Context, session *Session) (Attention, error) {
-	return needsAttention(ctx, db.SQL, session)
+	attention, err := needsAttention(ctx, db.SQL, session)
+	if err != nil {
+		return Attention{}, err
+	}
+	attention.NewBrowsers, err = newBrowsers(ctx, db.SQL, session)
+	return attention, err
 }
 
 func needsAttention(ctx context.Context, from sqlx.QueryerContext, session *Session) (Attention, error) {
-	var before struct {
-		Last  Time
-		Known bool
-	}
-	err := sqlx.GetContext(ctx, from, &before, `SELECT COALESCE(MAX(at), 0) AS last, COALESCE(MAX(CASE WHEN browser = $1 THEN 1 ELSE 0 END), 0) AS known
-		FROM events WHERE user_id = $2 AND kind = $3 AND at < $4`, session.Browser, session.User.ID, SignedIn, session.Created)
-	if err != nil || before.Last.Unix() == 0 { // the first sign-in has nothing to compare with
+	var attention Attention
+	err := sqlx.GetContext(ctx, from, &attention.since, `SELECT COALESCE(MAX(at), 0) FROM events WHERE user_id = $1 AND kind = $2 AND at < $3`,
+		session.User.ID, SignedIn, session.Created)
+	if err != nil || attention.since.Unix() == 0 { // before the first sign-in there was no visit
 		return Attention{}, err
 	}
-	attention := Attention{NewBrowser: !before.Known, since: before.Last}
 	for kind, count := range map[Kind]*int{SignInFailed: &attention.Failed, PasswordRefused: &attention.Refused} {
 		err := sqlx.GetContext(ctx, from, count, `SELECT CAST(COALESCE(SUM(count), 0) AS BIGINT) FROM events WHERE user_id = $1 AND kind = $2 AND at >= $3 AND NOT known`,
-			session.User.ID, kind, before.Last)
+			session.User.ID, kind, attention.since)
 		if err != nil {
 			return Attention{}, err
 		}

@@ -31,7 +31,7 @@ type User struct {
 	Role     Role          `db:"role" json:"role"`
 	Disabled bool          `db:"disabled" json:"disabled"`
 	Created  Time          `db:"created" json:"created"`
-	Active   Time          `db:"last_active" json:"last_active"` // when the user was last seen, to a minute; 1970: never
+	Active   Time          `db:"last_active" json:"last_active"` // when the user was last seen, to a minute; zero seconds: never
 	Theme    Theme         `db:"theme" json:"theme,omitempty"`
 	Password password.Hash `db:"password" json:"-"`
 	Version  int64         `db:"version" json:"-"` // changes whenever something changes that pages show about the user

@@ -148,7 +148,7 @@ func TestS11ADamagedRowHarmsItsSessionAlone(t *testing.T) {
 				return ids(t, all, err)
 			},
 			"asked for by an administrator": func() []string {
-				all, err := db.Sessions(t.Context(), "", 10)
+				all, err := db.SearchSessions(t.Context(), SessionFilter{}, 10)
 				return ids(t, all, err)
 			},
 		} {

@@ -88,13 +88,25 @@ for (const list of document.querySelectorAll(".days")) {
 	list.replaceChildren(...days);
 }
 
-for (const all of document.querySelectorAll("[data-all]")) {
-	all.hidden = false;
-	all.addEventListener("change", () => {
-		for (const box of all.closest("table").querySelectorAll("[name=id]")) {
-			box.checked = all.checked;
+// Lists of which rows can be selected: all at once, and how many are.
+for (const selected of document.querySelectorAll("[data-selected]")) {
+	const { form } = selected;
+	const boxes = [...form.elements].filter((box) => box.name === "id");
+	const all = [...form.elements].find((box) => "all" in box.dataset);
+	const show = () => {
+		const count = boxes.filter((box) => box.checked).length;
+		selected.textContent = count ? `${count} ${selected.dataset.selected}` : "";
+		all.checked = count === boxes.length;
+		all.indeterminate = count > 0 && !all.checked;
+	};
+	(all.closest("label") ?? all).hidden = false;
+	addEventListener("change", ({ target }) => {
+		if (target === all) {
+			boxes.forEach((box) => { box.checked = all.checked; });
 		}
+		show();
 	});
+	addEventListener("pageshow", show); // the browser may have filled in the form again
 }
 
 // An iPad says that it is a Mac, which has no screen to touch.
@@ -113,8 +125,7 @@ setInterval(showTimes, 30_000);
 addEventListener("beforeprint", () => showTimes(true));
 addEventListener("afterprint", () => showTimes());
 
-// What was opened closes with Escape, when something else is opened, and the menu also
-// with a click elsewhere.
+// What was opened closes with Escape, and the menu also with a click elsewhere.
 addEventListener("keydown", (event) => {
 	const open = event.target.closest("details[open]") ?? document.querySelector("details[open]:has(form)");
 	if (event.key === "Escape" && open) {
@@ -123,8 +134,7 @@ addEventListener("keydown", (event) => {
 	}
 });
 addEventListener("click", (event) => {
-	const others = event.target.closest("summary") ? "details[open]:has(form)" : "details.account[open]";
-	for (const open of document.querySelectorAll(others)) {
+	for (const open of document.querySelectorAll("details.account[open]")) {
 		open.open = open.contains(event.target);
 	}
 });
@@ -154,7 +164,7 @@ themes?.addEventListener("submit", async (event) => {
 // where the browser has locks (in secure contexts), one of them for all.
 let watched = document.body.dataset.watch;
 if (watched) {
-	const shared = navigator.locks && new BroadcastChannel(watched);
+	let shared; // a channel for each session
 	let answering = false; // a form was sent, which may end the session itself
 	let stop = () => {};
 	// What was typed must not be lost: not to the clock, nor when somebody signs in
@@ -213,6 +223,7 @@ if (watched) {
 			[watched, ends] = JSON.parse(data);
 			asked = warned = false;
 			say("");
+			share();
 			start();
 		});
 		source.addEventListener("error", () => {
@@ -245,11 +256,16 @@ if (watched) {
 			listen(signal);
 		}
 	};
-	shared?.addEventListener("message", ended);
+	const share = () => {
+		shared?.close();
+		shared = navigator.locks && new BroadcastChannel(watched);
+		shared?.addEventListener("message", ended);
+	};
 	addEventListener("submit", (event) => {
 		answering = !event.defaultPrevented && !("download" in event.target.dataset); // a download leaves the page as it is
 	});
 	addEventListener("pagehide", () => stop());
 	document.addEventListener("visibilitychange", start);
+	share();
 	start();
 }

@@ -1,16 +1,15 @@
 // Package cache holds sessions and pages in memory, so that most requests ask
 // the database only for the version of a user.
 //
-// Nothing in it is believed because it is young:
+// No entry is valid merely because it is recent:
 //
-//   - A session is true as long as its user has the version with which it was read.
-//     Triggers change that version together with every row that refers to the
-//     user, whoever writes.
-//   - So is a page with the version under which it was made. A page also ends with the
-//     minute, and when the next of the user's sessions expires: what it shows may depend
-//     on the time.
+//   - A session is valid while its user has the version with which it was read. Triggers
+//     change that version together with every row that refers to the user, whoever writes.
+//   - A page is valid while its user has the version at which it was rendered. A page also
+//     ends with the minute, and when the next of the user's sessions expires: what it
+//     shows may depend on the time.
 //
-// So what is ended, disabled or renamed is so from the next request on.
+// So an ended session, a disabled user or a new name counts from the next request on.
 package cache
 
 import (
@@ -23,7 +22,7 @@ import (
 	"daypass/models/database"
 )
 
-// How much is held at most.
+// The bounds of the caches.
 const (
 	maxSessions  = 4096    // some 1 KB each
 	maxPageBytes = 6 << 20 // with 256 bytes for each page's entry
@@ -82,7 +81,7 @@ type Pages struct {
 	entries *otter.Cache[PageKey, *pageEntry]
 }
 
-// PageKey names a page of a session; without a session, one that is the same for all strangers.
+// PageKey names a page of a session; without a session, one that is the same for all visitors.
 type PageKey struct{ Session, Path string }
 
 type pageEntry struct {

@@ -2,12 +2,14 @@ package command_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"daypass/handlers/command"
 	"daypass/handlers/sitetest"
@@ -96,7 +98,13 @@ func TestListsOfProgramsHaveOneForm(t *testing.T) {
 		t.Error("the lists are not empty")
 	}
 	site.AddUser("ada", models.Admin)
+	if active := list("user", "list")[0]["last_active"]; active != nil {
+		t.Errorf("who has never signed in was last active at %v", active)
+	}
 	site.SignIn("ada")
+	if active, err := time.Parse(time.RFC3339, fmt.Sprint(list("user", "list")[0]["last_active"])); err != nil || time.Since(active) > time.Hour {
+		t.Errorf("who has just signed in was last active at %v, %v", active, err)
+	}
 	for kind, want := range map[string]string{
 		"user":    "created disabled full_name id last_active name role",
 		"session": "address browser created expires id seen user",

@@ -28,8 +28,7 @@ func TestCookiesStayGoodInACopy(t *testing.T) {
 		}
 		return out + errs
 	}
-	p := sitetest.LaunchWithUser(t, folder)
-	site := &sitetest.Site{T: t, URL: p.URL, File: file}
+	p, site := sitetest.LaunchWithUser(t, folder)
 	ada := site.SignIn("ada")
 	cookie := ada.Cookie()
 	for _, way := range []struct{ from, to string }{{file, server}, {server, back}} {

@@ -21,7 +21,7 @@ import (
 
 // Under --dev in a checkout of the source, two processes run. This one holds the
 // listening socket and never accepts: it watches the Go code, builds it when it has
-// changed, and starts the server anew. While no server runs, browsers wait in the
+// changed, and restarts the server. While no server runs, browsers wait in the
 // queue of the socket. What can't be built is shown in the browser by the server
 // that still runs.
 
@@ -34,7 +34,7 @@ const (
 	devParent   = 4 // ends when the other process does
 )
 
-// devServer is what the server is told.
+// devServer is what the server is told by the other process.
 type devServer struct {
 	problem string // file with what could not be built; empty or missing: all is well
 	again   bool   // it was started before; the terminal knows its address

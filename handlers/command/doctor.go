@@ -65,7 +65,7 @@ func (d *doctor) Run(ctx context.Context, at console) error {
 	return nil
 }
 
-// config is what the site would be told, without listening.
+// config is the configuration that the site would have, without listening.
 func (d *doctor) config(ctx context.Context, at console, db *models.DB) (handlers.Config, error) {
 	address, err := net.ResolveTCPAddr("tcp", d.Listen)
 	if err != nil {

@@ -14,9 +14,8 @@ import (
 func TestS6ANewSecretNeedsNoRestart(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
-	p := sitetest.LaunchWithUser(t, folder)
-	file := filepath.Join(folder, "data", "daypass.db")
-	site := &sitetest.Site{T: t, URL: p.URL, File: file}
+	p, site := sitetest.LaunchWithUser(t, folder)
+	file := site.File
 	secret := func(args ...string) string {
 		t.Helper()
 		status, out, errs := sitetest.Typed(t, "", append([]string{"secret", "--database", file}, args...)...)
@@ -66,7 +65,8 @@ func TestS6ANewSecretNeedsNoRestart(t *testing.T) {
 
 func TestSecretsInTheVariableAreChangedThere(t *testing.T) {
 	folder := t.TempDir()
-	sitetest.LaunchWithUser(t, folder).Stop()
+	p, _ := sitetest.LaunchWithUser(t, folder)
+	p.Stop()
 	t.Setenv("DAYPASS_SECRET", sitetest.SecretA+","+sitetest.SecretB)
 	file := filepath.Join(folder, "data", "daypass.db")
 	if status, _, errs := sitetest.Typed(t, "", "secret", "new", "--database", file); status != 1 || !strings.Contains(errs, "DAYPASS_SECRET") {

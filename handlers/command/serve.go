@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"os"
+	"regexp"
 	"runtime"
 	"runtime/debug"
 	"strings"
@@ -113,7 +115,7 @@ func (s *serve) Run(ctx context.Context, at console) error {
 		return err
 	}
 	site, err := handlers.New(db, handlers.Config{
-		URL: public, Secrets: secrets, ReadSecrets: readSecrets, Lifetime: s.Lifetime, TrustedProxies: s.TrustedProxy, Title: s.Title, Icon: icon, Forgotten: s.Forgotten, Drain: s.Drain, Node: node, SetupToken: token, Log: at.log, Version: Version, Dev: checkout, DevProblem: problem,
+		URL: public, Secrets: secrets, ReadSecrets: readSecrets, Lifetime: s.Lifetime, TrustedProxies: s.TrustedProxy, Title: s.Title, Icon: icon, Forgotten: s.Forgotten, Drain: s.Drain, Node: node, SetupToken: token, AddAdmin: s.addAdmin(at.db), Log: at.log, Version: Version, Dev: checkout, DevProblem: problem,
 	})
 	if err != nil {
 		return err
@@ -149,6 +151,26 @@ func (s *serve) listen() (net.Listener, error) {
 	}
 	return listener, nil
 }
+
+// addAdmin returns the command that adds an administrator to a database, for the shell
+// that this program was started in.
+func (s *serve) addAdmin(database string) string {
+	program := quoted(os.Args[0])
+	if s.Dev || strings.Contains(program, "go-build") { // go run starts what it has just built
+		program = "go run ."
+	}
+	return program + " user add admin --admin --database " + quoted(database)
+}
+
+// quoted is a word as a POSIX shell reads it.
+func quoted(word string) string {
+	if plainWord.MatchString(word) {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}
+
+var plainWord = regexp.MustCompile(`^[\w./:@%+,-]+$`)
 
 // settle gives back to the system what the start took and nothing needs any
 // more: packing the assets alone takes 11 MB, which a pool keeps for two collections.

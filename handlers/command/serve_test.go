@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"html"
 	"io"
 	"net"
 	"net/http"
@@ -75,6 +76,24 @@ func TestTheProgramFromTheFirstStartOn(t *testing.T) {
 			t.Errorf("%s: %v, %v", name, info, err)
 		}
 	}
+}
+
+// TestTheSetupPageShowsACommandThatWorks for those who have lost the link, however the
+// program was started.
+func TestTheSetupPageShowsACommandThatWorks(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	sitetest.Must(t, os.Symlink(os.Args[0], filepath.Join(folder, "my dashboard")))
+	p := sitetest.LaunchProgram(t, "./my dashboard", folder, "--database", "ada's data/x.db")
+	b := (&sitetest.Site{T: t, URL: p.URL}).Visitor()
+	page := b.Get("/setup").Answers(403)
+	shell := exec.Command("sh", "-c", html.UnescapeString(page.First(`(?s)<textarea id="command"[^>]*>([^<]*)</textarea>`)))
+	shell.Dir, shell.Env, shell.Stdin = folder, append(os.Environ(), "BE_THE_PROGRAM=1"), strings.NewReader(sitetest.Password)
+	if out, err := shell.CombinedOutput(); err != nil || string(out) != "Added admin (admin).\n" {
+		t.Fatalf("%v: %s\n%s", err, shell.Args, out)
+	}
+	b.Login("admin", sitetest.Password).LeadsTo("/dashboard")
+	p.Stop()
 }
 
 // TestManyConnectionsShutNobodyOut: a program that may open 300 files gets 2,000
@@ -283,7 +302,7 @@ func TestTheProgramSaysThatItIsEnding(t *testing.T) {
 func TestAServerHasAName(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
-	p := sitetest.LaunchWithUser(t, folder)
+	p, _ := sitetest.LaunchWithUser(t, folder)
 	p.Stop()
 	if strings.Contains(p.Out.String(), "node=") {
 		t.Error("the only server has a name in its log")

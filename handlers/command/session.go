@@ -37,7 +37,7 @@ func (s *sessionList) Run(ctx context.Context, at console) error {
 		})
 	}
 	return at.withDatabase(ctx, false, func(db *models.DB) error {
-		sessions, err := db.Sessions(ctx, "", math.MaxInt32)
+		sessions, err := db.SearchSessions(ctx, models.SessionFilter{}, math.MaxInt32)
 		if err != nil {
 			return err
 		}

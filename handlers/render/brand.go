@@ -21,7 +21,7 @@ type Brand struct {
 	Icon  *Icon // nil: that of public
 }
 
-// Icon is a picture that stands for the site, in the tab and beside its title.
+// Icon is the picture of the site, in the browser's tab and beside its title.
 type Icon struct {
 	extension string
 	Content   []byte

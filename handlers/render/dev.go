@@ -53,7 +53,7 @@ func (r *Renderer) buildError() *Error {
 
 // devState is a text that changes when a template or an asset does, or the
 // process, or what could not be built. A page holds that of its making; while it is open it asks for the
-// present one, and loads anew when that is another.
+// present one, and reloads when that is another.
 func (r *Renderer) devState() (string, error) {
 	hash := sha256.New()
 	fmt.Fprintln(hash, r.started)

@@ -15,6 +15,9 @@ type Page struct {
 	User *models.User
 	// Flash is a message that is shown once.
 	Flash string
+	// Problem is why the request was refused, when that is not about a single field.
+	// Clients that take JSON get it as the detail of the error.
+	Problem string
 	// Menu are the pages that this user may open, AccountMenu those about the user,
 	// and Tabs those of this part of the site, if it has several.
 	Menu, AccountMenu, Tabs template.HTML
@@ -55,8 +58,8 @@ type Navigation struct {
 	Tabs    map[string][]NavItem // the pages of a part of the site, by the path of that part
 }
 
-// menus are the menus and the tabs as they stand on a page, and the page in them
-// that is above it, if it isn't in them itself.
+// menus are the menus and the tabs of a page, and the entry that the page is below of,
+// if it has no entry itself.
 type menus struct {
 	menu, account, tabs template.HTML
 	above               *NavItem

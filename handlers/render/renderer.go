@@ -44,13 +44,13 @@ func New(dev, problem string, brand Brand) (*Renderer, error) {
 // Page answers with a page. It fills in the menus, the tabs and the breadcrumbs
 // for the page's user and its address.
 func (r *Renderer) Page(c *fiber.Ctx, view string, page Framed) error {
-	look, err := r.templates()
+	templates, err := r.templates()
 	if err != nil {
 		return err
 	}
 	frame := page.Frame()
 	if frame.User != nil {
-		menus, err := look.menusAt(r.Navigation, strings.Split(frame.Here, "?")[0], frame.User.IsAdmin())
+		menus, err := templates.menusAt(r.Navigation, strings.Split(frame.Here, "?")[0], frame.User.IsAdmin())
 		if err != nil {
 			return err
 		}
@@ -59,10 +59,10 @@ func (r *Renderer) Page(c *fiber.Ctx, view string, page Framed) error {
 			frame.Breadcrumbs = append([]NavItem{*menus.above}, frame.Breadcrumbs...)
 		}
 	}
-	frame.Dev = look.state
+	frame.Dev = templates.state
 	answer := c.Response()
 	answer.ResetBody()
-	if err := look.show(answer.BodyWriter(), view, page); err != nil {
+	if err := templates.show(answer.BodyWriter(), view, page); err != nil {
 		answer.ResetBody() // never half a page
 		return err
 	}

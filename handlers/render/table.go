@@ -23,7 +23,7 @@ type Column struct {
 	Label  string
 	Hidden bool        // the label is for screen readers alone
 	Select bool        // of checkboxes named id: the label, for screen readers, and one for all with the script
-	Number bool        // numbers stand at the right
+	Number bool        // numbers are aligned to the right
 	Sort   models.Sort // what a click on the heading sorts by first; empty: nothing
 
 	Href   string // where the heading leads

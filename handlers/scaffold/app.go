@@ -32,7 +32,7 @@ const (
 
 var appTitle = regexp.MustCompile(`^[\pL\pN]+([ -][\pL\pN]+)*$`)
 
-// Write copies the checkout, with its name replaced wherever it stands, and
+// Write copies the checkout, with its name replaced everywhere, and
 // returns the new folder. What is not part of the source is left out: the
 // history, the data, and what .gitignore names.
 func (a App) Write(checkout Checkout) (folder string, err error) {

@@ -16,11 +16,11 @@ import (
 // none made: their forms are refused, and the device cookie is not sent with them.
 
 // SealForm returns a form, encrypted for this browser and the account that signed in
-// there. It is not ok when nobody did, when several have, since nobody knows whose form
-// it is, or when the form is too large.
+// there. It is not ok when nobody did, or when several have, since nobody knows whose
+// form it is.
 func (m *Manager) SealForm(c *fiber.Ctx, form string) (sealed string, ok bool) {
 	marks := m.deviceMarks(c)
-	if len(marks) != 1 || len(form) > models.MaxCarried {
+	if len(marks) != 1 {
 		return "", false
 	}
 	return base64.RawURLEncoding.EncodeToString(m.keys.signer().forms[0].seal(form, m.db.Now().Add(models.CarriedFor), marks[0])), true

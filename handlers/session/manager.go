@@ -1,8 +1,8 @@
 // Package session says who is asking. [Manager] reads the session cookie, which
 // is signed as Express's cookie-signature signs it, and loads the session behind
-// it; it makes a session at sign-in, with a new ID and cookie, and gives it
-// another ID when that is due. It holds sessions in memory as long as they are
-// known to be true. It redirects nobody and renders nothing.
+// it; it adds a session at sign-in, with a new ID and cookie, and gives it
+// another ID when the password changes. It caches sessions until anything in the
+// database changes. It neither redirects nor renders.
 package session
 
 import (
@@ -20,7 +20,7 @@ import (
 )
 
 // Manager knows who is asking: it reads and sets the session cookie, and
-// makes, loads and renews the session behind it.
+// adds, loads and renews the session behind it.
 type Manager struct {
 	db       *models.DB
 	log      *slog.Logger
@@ -32,7 +32,7 @@ type Manager struct {
 	client   func(*fiber.Ctx) models.ClientInfo
 }
 
-// Config is what the manager of sessions is told at its start.
+// Config is the configuration of a manager.
 type Config struct {
 	// Secrets sign cookies: the first signs, all verify. At least one.
 	Secrets []string
@@ -185,7 +185,7 @@ func (m *Manager) renewSignature(c *fiber.Ctx, session *models.Session) error {
 	return nil
 }
 
-// SignIn makes a new session for a user who was just authenticated, and gives
+// SignIn adds a session for a user who was just authenticated, and gives
 // the browser its cookie. The session it had before ends. Either all of it is
 // stored, or there is no session and no cookie. Mistyped is how often the password was
 // wrong in this very form before.
@@ -195,12 +195,16 @@ func (m *Manager) SignIn(c *fiber.Ctx, user *models.User, mistyped int) (*models
 	if err != nil {
 		return nil, err
 	}
+	from := m.client(c)
+	if m.TrustedDevice(c, user.Credential()) == "" {
+		from.NewDevice = keyOf(browser)
+	}
 	cookie, err := m.newPayload(c, user.ID, m.lifetime)
 	if err != nil {
 		return nil, err
 	}
 	session, err := m.db.AddSession(c.UserContext(), models.SignIn{
-		ID: m.keyOfSigned(cookie), Replaces: replaces, User: user, Signer: m.keys.signer().names[0], Lifetime: m.lifetime, From: m.client(c), Device: keyOf(browser), Mistyped: mistyped,
+		ID: m.keyOfSigned(cookie), Replaces: replaces, User: user, Signer: m.keys.signer().names[0], Lifetime: m.lifetime, From: from, Device: keyOf(browser), Mistyped: mistyped,
 	})
 	if err != nil {
 		m.takeBack(c, cookie)
@@ -238,11 +242,11 @@ func (m *Manager) keyOfSigned(cookie string) string {
 	return keyOf(id)
 }
 
-// takeBack removes a cookie and its payload, whose row was not stored.
+// takeBack removes a cookie and its payload, whose session was not stored.
 func (m *Manager) takeBack(c *fiber.Ctx, cookie string) {
 	m.TakeCookieBack(c)
 	if err := m.store.Delete(cookie); err != nil && !errors.Is(err, database.ErrReplaced) {
-		m.log.Warn("the payload of a session that was not made can't be deleted; it opens nothing, and will be swept", "error", err)
+		m.log.Warn("the payload of a session that was not added can't be deleted; it opens nothing, and expires", "error", err)
 	}
 }
 

@@ -17,8 +17,8 @@ import (
 // key it becomes (RFC 2104, section 3).
 const MinSecret = 32
 
-// knownSecrets stand in tutorials and in the examples of frameworks; whoever
-// reads those could sign cookies with them.
+// knownSecrets are in tutorials and in the examples of frameworks: anyone could sign
+// cookies with them.
 var knownSecrets = []string{
 	"thisismysecrctekeyfhrgfgrfrty84fwir767", "keyboard cat", "keyboardcat", "secret", "changeme", "change me",
 	"your secret here", "your-secret-here", "your-secret-key", "mysecret", "my secret", "supersecret", "super-secret",
@@ -48,9 +48,9 @@ func CheckSecret(secret string) error {
 	return nil
 }
 
-// SecretFile returns the secrets kept in a file, one a line, newest first. When
-// the file is not there, it is made with one new secret of 256 bits, and only
-// its owner may read it.
+// SecretFile returns the secrets in a file, one per line, newest first. If the file
+// is missing, it is created with a new secret of 256 bits, and only its owner may
+// read it.
 func SecretFile(path string) ([]string, error) {
 	secrets, err := ReadSecretFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -77,7 +77,7 @@ func ReadSecretFile(path string) ([]string, error) {
 	return secrets, nil
 }
 
-// newSecretFile makes the file whole or not at all, also when two processes try at once.
+// newSecretFile creates the file atomically, even if two processes try at once.
 func newSecretFile(path string) ([]string, error) {
 	complain := func(err error) ([]string, error) {
 		return nil, fmt.Errorf("the secret file %s can't be made: %w", path, database.Cause(err))

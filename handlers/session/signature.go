@@ -72,7 +72,7 @@ func mac(value string, secret []byte) string {
 	return base64.RawStdEncoding.EncodeToString(hash.Sum(nil))
 }
 
-// sign returns value and signature, parted by a dot.
+// sign returns value and signature, separated by a dot.
 func sign(value string, secret []byte) string { return value + "." + mac(value, secret) }
 
 // unsign returns the signed value. The signature follows the last dot.

@@ -23,12 +23,12 @@ func (e storageError) Unwrap() error { return e.error }
 
 // Get returns what is stored for a cookie's value. A value that was not signed
 // here has nothing, and the database is not asked.
-func (v *storage) Get(cookie string) ([]byte, error) {
-	id, _, ok := v.keys.signer().idIn(cookie)
+func (s *storage) Get(cookie string) ([]byte, error) {
+	id, _, ok := s.keys.signer().idIn(cookie)
 	if !ok {
 		return nil, nil
 	}
-	payload, err := v.Storage.Get(keyOf(id))
+	payload, err := s.Storage.Get(keyOf(id))
 	if err != nil {
 		return nil, storageError{fmt.Errorf("read a session's payload: %w", err)}
 	}
@@ -40,24 +40,24 @@ func (v *storage) Get(cookie string) ([]byte, error) {
 const payloadGrace = time.Minute
 
 // Set stores a payload for a cookie's value that was signed here.
-func (v *storage) Set(cookie string, payload []byte, lifetime time.Duration) error {
-	id, _, ok := v.keys.signer().idIn(cookie)
+func (s *storage) Set(cookie string, payload []byte, lifetime time.Duration) error {
+	id, _, ok := s.keys.signer().idIn(cookie)
 	if !ok {
 		return storageError{fmt.Errorf("store a session's payload: the ID was not made here")}
 	}
-	if err := v.Storage.Set(keyOf(id), payload, lifetime+payloadGrace); err != nil {
+	if err := s.Storage.Set(keyOf(id), payload, lifetime+payloadGrace); err != nil {
 		return storageError{fmt.Errorf("store a session's payload: %w", err)}
 	}
 	return nil
 }
 
 // Delete removes what is stored for a cookie's value.
-func (v *storage) Delete(cookie string) error {
-	id, _, ok := v.keys.signer().idIn(cookie)
+func (s *storage) Delete(cookie string) error {
+	id, _, ok := s.keys.signer().idIn(cookie)
 	if !ok {
 		return nil
 	}
-	if err := v.Storage.Delete(keyOf(id)); err != nil {
+	if err := s.Storage.Delete(keyOf(id)); err != nil {
 		return storageError{fmt.Errorf("delete a session's payload: %w", err)}
 	}
 	return nil

@@ -81,7 +81,7 @@ func TestS11AFailingStorageEndsNoSession(t *testing.T) {
 	}
 	alive := func() int {
 		t.Helper()
-		sessions, err := db.Sessions(t.Context(), "", 10)
+		sessions, err := db.SearchSessions(t.Context(), models.SessionFilter{}, 10)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -76,14 +76,20 @@ func (s *Site) WithCookies(header string) *Browser {
 // Do sends a request; fields, when there are any, as a form.
 func (b *Browser) Do(method, path string, fields url.Values) *Answer {
 	b.T.Helper()
-	var body io.Reader
-	if fields != nil {
-		body = strings.NewReader(fields.Encode())
+	answer := b.Send(method, path, fields.Encode())
+	for _, name := range []string{"password", "current", "token"} {
+		b.site.KeepsSecret(fields.Get(name))
 	}
-	request, err := http.NewRequest(method, b.site.URL+path, body)
+	return answer
+}
+
+// Send sends a request with a form that is encoded already.
+func (b *Browser) Send(method, path, form string) *Answer {
+	b.T.Helper()
+	request, err := http.NewRequest(method, b.site.URL+path, strings.NewReader(form))
 	Must(b.T, err)
 	request.Header, request.Host = b.Header.Clone(), b.Header.Get("Host")
-	if fields != nil {
+	if method == http.MethodPost {
 		request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
 	response, err := b.Client.Do(request)
@@ -96,9 +102,6 @@ func (b *Browser) Do(method, path string, fields url.Values) *Answer {
 	}
 	if method == http.MethodPost && response.StatusCode == http.StatusOK && response.Header.Get("Content-Disposition") == "" && !strings.HasPrefix(response.Header.Get("Content-Type"), "application/json") { // a file leaves the page as it was
 		b.T.Errorf("POST %s answers with a page: loading it again would do again what was done", path)
-	}
-	for _, name := range []string{"password", "current", "token"} {
-		b.site.KeepsSecret(fields.Get(name))
 	}
 	for _, cookie := range response.Cookies() {
 		for _, part := range strings.FieldsFunc(cookie.Value, func(r rune) bool { return r == ':' || r == '.' || r == '~' }) {
@@ -180,7 +183,7 @@ func (b *Browser) NewLink(name string) string {
 }
 
 // TooLarge is the beginning of a form that is larger than the server takes.
-const TooLarge = "POST /login HTTP/1.1\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 70000"
+const TooLarge = "POST /login HTTP/1.1\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 1000000"
 
 // Address is where the browser's site is.
 func (b *Browser) Address() string { return b.site.URL }

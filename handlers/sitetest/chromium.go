@@ -173,6 +173,14 @@ func (w *Window) SendsAnything() {
 	Evaluate[any](w, "document.querySelectorAll('form').forEach(form => { form.noValidate = true })")
 }
 
+// SignIn opens the sign-in page of a site and signs in as ada, who is there by [Start].
+func (w *Window) SignIn(site string) {
+	w.t.Helper()
+	w.Open(site + "/login")
+	w.Press("ada\t" + Password)
+	w.Enter()
+}
+
 // SignOut opens the menu of the account, clicks the button in it, and waits for the
 // page that comes of it.
 func (w *Window) SignOut() {
@@ -230,10 +238,10 @@ func (w *Window) Look(name string) {
 	}
 }
 
-// OpenAll opens everything that can be opened.
+// OpenAll opens everything that can be opened, also that of which one is open at a time.
 func (w *Window) OpenAll() {
 	w.t.Helper()
-	Evaluate[any](w, `document.querySelectorAll("details").forEach(details => details.open = true)`)
+	Evaluate[any](w, `document.querySelectorAll("details").forEach(details => { details.name = ""; details.open = true })`)
 }
 
 // Click clicks on what a selector names, and waits for the page that comes of it, if one does.

@@ -84,14 +84,16 @@ func (p *Program) Stop() {
 	}
 }
 
-// LaunchWithUser runs the program on a new database, in which ada administers.
-func LaunchWithUser(t *testing.T, folder string) *Program {
+// LaunchWithUser runs the program on a new database, in which ada administers. The
+// site knows where it is and its file, and no more.
+func LaunchWithUser(t *testing.T, folder string) (*Program, *Site) {
 	t.Helper()
 	file := filepath.Join(folder, "data/daypass.db")
 	if status, _, errs := Typed(t, Password, "user", "add", "ada", "--admin", "--database", file); status != 0 {
 		t.Fatal(errs)
 	}
-	return Launch(t, folder)
+	p := Launch(t, folder)
+	return p, &Site{T: t, URL: p.URL, File: file}
 }
 
 // FreeAddress is one on which nothing listens at the moment.

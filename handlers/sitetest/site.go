@@ -129,7 +129,7 @@ func start(t *testing.T, file string, clock *clock, prepare func(*handlers.App),
 	site.URL = "http://" + listener.Addr().String()
 	config := handlers.Config{
 		URL: &url.URL{Scheme: "http", Host: listener.Addr().String()}, Secrets: []string{SecretA},
-		Lifetime: 24 * time.Hour, SetupToken: "the link of the terminal", Log: site.DB.Log, Version: command.Version,
+		Lifetime: 24 * time.Hour, SetupToken: "the link of the terminal", AddAdmin: "./daypass user add admin --admin --database data/daypass.db", Log: site.DB.Log, Version: command.Version,
 	}
 	for _, change := range set {
 		change(&config)
@@ -254,7 +254,7 @@ func (s *Site) PathOf(route, user string) string {
 // SessionID returns the ID that the only session has in the database.
 func (s *Site) SessionID() (id string) {
 	s.T.Helper()
-	sessions, err := s.DB.Sessions(s.T.Context(), "", 100)
+	sessions, err := s.DB.SearchSessions(s.T.Context(), models.SessionFilter{}, 100)
 	Must(s.T, err)
 	if len(sessions) != 1 {
 		s.T.Fatalf("there are %d sessions", len(sessions))

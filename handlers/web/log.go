@@ -43,7 +43,7 @@ type logLine struct {
 	first slog.Record // without what tells its repetitions apart
 }
 
-// sameLine are the attributes by which lines with one message are told apart.
+// sameLine are the attributes that distinguish lines with the same message.
 // Clients choose the others at will.
 var sameLine = map[string]bool{"user": true, "author": true, "method": true, "route": true, "error": true}
 
@@ -61,7 +61,7 @@ func (h *LogHandler) WithAttrs(attributes []slog.Attr) slog.Handler {
 	return &LogHandler{h.next.WithAttrs(bounded), h.lines}
 }
 
-// WithGroup returns a handler whose attributes stand in a group.
+// WithGroup returns a handler whose attributes are in a group.
 func (h *LogHandler) WithGroup(name string) slog.Handler {
 	return &LogHandler{h.next.WithGroup(name), h.lines}
 }

@@ -2,10 +2,13 @@ package web
 
 import (
 	"net/url"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 	_ "time/tzdata" // the binary needs no file beside it
 
+	"github.com/dustin/go-humanize"
 	"github.com/gofiber/fiber/v2"
 
 	"daypass/models"
@@ -19,20 +22,21 @@ const (
 	RowsOfOther = 10
 )
 
-// CutPage cuts rows, one more than RowsPerPage at most, to what a page shows. It
-// returns the address of the next page, if there is one: that of this request,
-// with "before" set to the ID of the last row shown.
-func CutPage[Row any](c *fiber.Ctx, rows []Row, id func(Row) string) (shown []Row, older string) {
-	if len(rows) <= RowsPerPage {
-		return rows, ""
-	}
-	shown = rows[:RowsPerPage]
-	return shown, Address(c, "before", id(shown[RowsPerPage-1]))
-}
-
 // Pages are the addresses of the pages before and after the one that is shown; empty
 // if there is none.
-type Pages struct{ Previous, Next string }
+type Pages struct {
+	Previous, Next string
+	First, Last    int // numbers of the rows that are shown; 0: there are none, or it is unknown
+	Found          int // how many rows there are, if a page says so
+}
+
+// Rows says which rows are shown, if that is known: 51–100.
+func (p Pages) Rows() string {
+	if p.First == 0 {
+		return ""
+	}
+	return humanize.Comma(int64(p.First)) + "–" + humanize.Comma(int64(p.Last))
+}
 
 // ReadPage reads the page of a sorted list that a request asks for. To read is given a
 // place in the list, and how many rows are wanted; place returns that of a row.
@@ -60,30 +64,56 @@ func ReadPage[Row any](c *fiber.Ctx, read func(from models.Cursor, limit int) ([
 	} else if more {
 		rows = rows[:RowsPerPage]
 	}
-	address := func(parameter string, row Row) string {
+	if len(rows) == 0 {
+		return rows, pages, nil
+	}
+	// A cursor does not tell how many rows are before it, and to count them would cost
+	// as much as to read them: the address has the number of the first row.
+	pages.First = 1
+	if from.ID != "" {
+		pages.First, _ = strconv.Atoi(Query(c, firstRow))
+		pages.First = max(0, pages.First)
+	}
+	if pages.First > 0 {
+		pages.Last = pages.First + len(rows) - 1
+	}
+	address := func(parameter string, row Row, first int) string {
 		at := place(row)
-		return Address(c, parameter, at.ID+"."+at.Value)
+		cursor := strings.TrimSuffix(at.ID+"."+at.Value, ".")
+		if pages.First == 0 {
+			return Address(c, parameter, cursor)
+		}
+		return Address(c, parameter, cursor, firstRow, strconv.Itoa(max(1, first)))
 	}
-	if len(rows) > 0 && (more || from.Back) {
-		pages.Next = address("after", rows[len(rows)-1])
+	if more || from.Back {
+		pages.Next = address("after", rows[len(rows)-1], pages.Last+1)
 	}
-	if len(rows) > 0 && from.ID != "" {
-		pages.Previous = address("before", rows[0])
+	if from.ID != "" {
+		pages.Previous = address("before", rows[0], pages.First-RowsPerPage)
 	}
 	return rows, pages, nil
 }
 
-// Address is that of this request with another value of a parameter, at the first page
-// unless that is what the parameter says.
-func Address(c *fiber.Ctx, parameter, value string) string {
+// firstRow is the parameter with the number of the first row of a page.
+const firstRow = "row"
+
+// Address is that of this request with other values of parameters, which are given in
+// pairs; those with an empty value are left out. It is the address of the first page,
+// unless the parameters say otherwise.
+func Address(c *fiber.Ctx, parameters ...string) string {
 	values := url.Values{}
 	for name := range c.Queries() {
-		if given := Query(c, name); given != "" && name != "before" && name != "after" {
+		if given := Query(c, name); given != "" && name != "before" && name != "after" && name != firstRow {
 			values.Set(name, given)
 		}
 	}
-	values.Set(parameter, value)
-	return c.Path() + "?" + values.Encode()
+	for pair := range slices.Chunk(parameters, 2) {
+		values.Set(pair[0], pair[1])
+		if pair[1] == "" {
+			values.Del(pair[0])
+		}
+	}
+	return strings.TrimSuffix(c.Path()+"?"+values.Encode(), "?")
 }
 
 // Days reads a span of days, from one through another, from the query string. They are

@@ -26,11 +26,15 @@ func WellFormed(header *fasthttp.RequestHeader) bool {
 }
 
 // CheckForm refuses a body that isn't a form: its fields would seem to be empty,
-// and what they would change would be lost. A POST may come without a body.
-func CheckForm(c *fiber.Ctx) error {
+// and what they would change would be lost. A POST may come without a body. It refuses
+// a form with more bytes than most, too.
+func CheckForm(c *fiber.Ctx, most int) error {
 	request := c.Request()
 	if c.Method() != fiber.MethodPost || len(request.Body()) == 0 {
 		return nil
+	}
+	if len(request.Body()) > most {
+		return fiber.ErrRequestEntityTooLarge
 	}
 	mediaType, _, _ := strings.Cut(string(request.Header.ContentType()), ";")
 	if !strings.EqualFold(strings.TrimSpace(mediaType), fiber.MIMEApplicationForm) || len(request.Header.ContentEncoding()) > 0 {

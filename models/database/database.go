@@ -149,6 +149,15 @@ func (t *Time) Scan(from any) error {
 // Value writes Unix seconds.
 func (t Time) Value() (driver.Value, error) { return t.Unix(), nil }
 
+// MarshalJSON encodes a moment as RFC 3339 says, and zero seconds, which are stored for
+// what has never happened, as null.
+func (t Time) MarshalJSON() ([]byte, error) {
+	if t.Unix() <= 0 {
+		return []byte("null"), nil
+	}
+	return t.Time.MarshalJSON()
+}
+
 // UnixTime is the moment so many seconds after 1970 began.
 func UnixTime(seconds int64) Time { return Time{time.Unix(seconds, 0).UTC()} }
 

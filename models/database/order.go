@@ -7,7 +7,7 @@ import "strconv"
 // as the first, and a row that was added meanwhile moves no other to another page.
 
 // Order is what a list is sorted by: a column, and an ID where rows have the same value.
-// An index of both makes every page fast.
+// An index of both makes every page fast. Without a column it is sorted by the ID alone.
 type Order struct {
 	Column, ID string // in SQL
 	Number     bool   // the column has numbers, such as times; else text
@@ -40,6 +40,10 @@ func (c *Conditions) AddCursor(order Order, cursor Cursor) (orderBy string) {
 	than, direction := ` > `, ``
 	if order.Descending {
 		than, direction = ` < `, ` DESC`
+	}
+	if order.Column == "" {
+		c.Add(cursor.ID != "", order.ID+than, cursor.ID)
+		return ` ORDER BY ` + order.ID + direction
 	}
 	if cursor.ID != "" {
 		var value any = cursor.Value

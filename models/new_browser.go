@@ -1,0 +1,60 @@
+package models
+
+import (
+	"context"
+
+	"github.com/jmoiron/sqlx"
+
+	"daypass/models/database"
+)
+
+// unansweredNewBrowsers reads the sign-ins with new browsers that a session is warned of.
+// Somebody with a stolen password must not vouch for their own sign-in. So a session is
+// not warned of its own browser and, until somebody has vouched for that one, of no
+// earlier browser either.
+const unansweredNewBrowsers = selectEvents + ` WHERE e.user_id = $1 AND e.kind = '` + string(NewBrowser) + `' AND NOT e.known AND e.device <> $2
+	AND e.id > COALESCE((SELECT MAX(o.id) FROM events o WHERE o.user_id = $1 AND o.kind = '` + string(NewBrowser) + `' AND NOT o.known AND o.device = $2), '')`
+
+// newBrowsers returns the sign-ins with new browsers that a session is warned of, newest first.
+func newBrowsers(ctx context.Context, from sqlx.QueryerContext, session *Session) (events []Event, err error) {
+	err = sqlx.SelectContext(ctx, from, &events, unansweredNewBrowsers+` ORDER BY e.id DESC LIMIT $3`, session.User.ID, session.Device, newBrowsersShown)
+	return events, err
+}
+
+// recordNewBrowser records the sign-in of a session with a browser that its user has
+// not used before. Before the first sign-in there was no session to warn.
+func recordNewBrowser(ctx context.Context, tx *sqlx.Tx, in SignIn, record record) error {
+	if in.From.NewDevice == "" {
+		return nil
+	}
+	var before bool
+	err := tx.GetContext(ctx, &before, `SELECT EXISTS (SELECT 1 FROM events WHERE user_id = $1 AND kind = $2)`, in.User.ID, SignedIn)
+	if err != nil || !before {
+		return err
+	}
+	return record(NewBrowser, in.User)
+}
+
+// ConfirmNewBrowser vouches for a sign-in with a new browser, by the ID of its event.
+// It returns ErrNotFound if the session is not warned of such a sign-in.
+func (db *DB) ConfirmNewBrowser(ctx context.Context, session *Session, event string, from ClientInfo) error {
+	return db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, record record) error {
+		var unanswered []Event
+		if err := tx.SelectContext(ctx, &unanswered, unansweredNewBrowsers+` AND e.id = $3`, session.User.ID, session.Device, event); err != nil {
+			return err
+		}
+		if len(unanswered) == 0 {
+			return ErrNotFound
+		}
+		if err := database.ExecOne(ctx, tx, `UPDATE events SET known = TRUE WHERE id = $1`, event); err != nil {
+			return err
+		}
+		return record(NewBrowserConfirmed, &session.User)
+	})
+}
+
+// answerNewBrowsers ends the warnings of new browsers: a new password has ended their sessions.
+func answerNewBrowsers(ctx context.Context, tx *sqlx.Tx, user *User) error {
+	_, err := tx.ExecContext(ctx, `UPDATE events SET known = TRUE WHERE user_id = $1 AND kind = $2 AND NOT known`, user.ID, NewBrowser)
+	return err
+}
