@@ -60,8 +60,8 @@ var (
 		{ID: "e", Name: "eve", Role: models.Member, Created: someTime},
 		{ID: "b", Name: "<bob>", Role: models.Member, Created: someTime, Password: someHash, Disabled: true},
 	}
-	someSession  = models.Session{ID: "s", Address: "203.0.113.9", Browser: "Safari on iPhone", Created: someTime, Seen: someTime, Expires: someTime, User: *someUser}
-	namedSession = models.Session{ID: "s", Address: "203.0.113.9", Browser: "Firefox on Linux", Version: "128", Device: "d", Named: "<Work> laptop", Created: someTime, Seen: someTime, Expires: someTime, User: *someUser}
+	someSession  = models.Session{ID: "s", Method: "password", Address: "203.0.113.9", Browser: "Safari on iPhone", Created: someTime, Seen: someTime, Expires: someTime, User: *someUser}
+	namedSession = models.Session{ID: "s", Method: "password and code", Address: "203.0.113.9", Browser: "Firefox on Linux", Version: "128", Device: "d", Named: "<Work> laptop", Created: someTime, Seen: someTime, Expires: someTime, User: *someUser}
 	someFields   = []render.Field{
 		{Label: "Name", Name: "username", Type: "text", Value: "ada", Autocomplete: "username", Error: "This is wrong.", Wait: render.Wait{Seconds: 8, Words: "8 seconds"}},
 		{Label: "Password", Name: "password", Type: "password", Autocomplete: "current-password", Hint: "Long.", Optional: true, Focus: true},

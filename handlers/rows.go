@@ -71,6 +71,8 @@ var eventLabels = map[models.Kind]EventRow{
 	models.SignedIn:             {Icon: "log-in", Tone: "good", Label: "Signed in"},
 	models.SignInFailed:         {Icon: "triangle-alert", Tone: "bad", Label: "Failed sign-in"},
 	models.PasswordRefused:      {Icon: "triangle-alert", Tone: "bad", Label: "Wrong password entered"},
+	models.SecondFactorRefused:  {Icon: "triangle-alert", Tone: "bad", Label: "Wrong code entered"},
+	models.SignInUnfinished:     {Icon: "triangle-alert", Tone: "bad", Label: "Sign-in without the second factor"},
 	models.FailuresAcknowledged: {Icon: "circle-check", Label: "Failed sign-ins marked as yours"},
 	models.NewBrowser:           {Icon: "monitor", Label: "New browser"},
 	models.NewBrowserConfirmed:  {Icon: "circle-check", Label: "New browser marked as yours"},

@@ -19,6 +19,9 @@ func (db *DB) Sweep(ctx context.Context) error {
 	if err := db.endIdle(ctx); err != nil {
 		return err
 	}
+	if err := db.endUnfinished(ctx); err != nil {
+		return err
+	}
 	now := db.Time()
 	forgiven, err := db.attempts.forgivenBefore(ctx)
 	if err != nil {
@@ -32,6 +35,7 @@ func (db *DB) Sweep(ctx context.Context) error {
 		{`DELETE FROM ` + database.PayloadTable + ` WHERE k IN (SELECT k FROM ` + database.PayloadTable + ` WHERE e <= $1 AND e <> 0 LIMIT $2)`, now},
 		{`DELETE FROM events WHERE id IN (SELECT id FROM events WHERE at <= $1 LIMIT $2)`, Time{Time: now.Add(-db.KeepEvents)}},
 		{`DELETE FROM devices WHERE (user_id, id) IN (SELECT user_id, id FROM devices WHERE used <= $1 LIMIT $2)`, Time{Time: now.Add(-DeviceLifetime)}},
+		{`DELETE FROM code_failures WHERE (user_id, device) IN (SELECT user_id, device FROM code_failures WHERE device <> '' AND last <= $1 LIMIT $2)`, Time{Time: now.Add(-DeviceLifetime)}},
 		{`DELETE FROM failures WHERE key IN (SELECT key FROM failures WHERE forgiven <= $1 LIMIT $2)`, forgiven},
 	} {
 		for swept := int64(sweepStep); swept == sweepStep; {

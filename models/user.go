@@ -33,7 +33,11 @@ type User struct {
 	Active   Time          `db:"last_active" json:"last_active"` // when the user was last seen, to a minute; zero seconds: never
 	Theme    Theme         `db:"theme" json:"theme,omitempty"`
 	Password password.Hash `db:"password" json:"-"`
-	Version  int64         `db:"version" json:"-"` // changes whenever something changes that pages show about the user
+	// Factors is empty if the user has no second factor. Else it is random, and another
+	// one whenever a factor is added, replaced or removed.
+	Factors   string `db:"factors" json:"-"`
+	FactorDue Time   `db:"factor_due" json:"-"` // when a second factor that is required has to be there; 1970: nobody has asked for it
+	Version   int64  `db:"version" json:"-"`    // changes whenever something changes that pages show about the user
 }
 
 // IsAdmin tells whether the user administers the site.
@@ -41,6 +45,9 @@ func (u *User) IsAdmin() bool { return u.Role == Admin }
 
 // HasPassword tells whether the user has set a password. Somebody who was invited has none at first.
 func (u *User) HasPassword() bool { return password.PHC(u.Password) != "" }
+
+// HasSecondFactor tells whether a password alone doesn't sign the user in.
+func (u *User) HasSecondFactor() bool { return u.Factors != "" }
 
 // DisplayName is what pages call the user who is signed in: the full name, or else
 // the username.
@@ -69,7 +76,7 @@ func (u *User) nameKey() string {
 	return compared
 }
 
-const userColumns = `id, name, full_name, role, disabled, created, theme, last_active, password, version`
+const userColumns = `id, name, full_name, role, disabled, created, theme, last_active, password, version, factors, factor_due`
 
 // ErrLastAdmin says that a change would leave nobody who administers the site.
 var ErrLastAdmin = errors.New("this is the last administrator")

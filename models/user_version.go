@@ -6,9 +6,10 @@ import (
 	"strings"
 )
 
-// userTables finds the tables that refer to users by a column user_id.
+// userTables finds the tables that refer to users by a column user_id, and that pages
+// may show: pending sign-ins are on none.
 const userTables = `SELECT m.name FROM sqlite_schema m JOIN pragma_foreign_key_list(m.name) f
-	WHERE m.type = 'table' AND f."table" = 'users' AND f."from" = 'user_id' ORDER BY m.name`
+	WHERE m.type = 'table' AND f."table" = 'users' AND f."from" = 'user_id' AND m.name <> 'pending_sign_ins' ORDER BY m.name`
 
 // createVersionTriggers creates the triggers by which every table that refers to
 // users gives a user a new version when one of the user's rows changes.

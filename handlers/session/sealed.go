@@ -50,6 +50,19 @@ func (s sealer) open(sealed []byte, now time.Time, boundTo string) (text string,
 	return text, err == nil && now.Unix() < at
 }
 
+// sealText and openText do the same as text.
+func (s sealer) sealText(text string, until time.Time, boundTo string) string {
+	return base64.RawURLEncoding.EncodeToString(s.seal(text, until, boundTo))
+}
+
+func (s sealer) openText(sealed string, now time.Time, boundTo string) (text string, ok bool) {
+	raw, err := base64.RawURLEncoding.DecodeString(sealed)
+	if err != nil {
+		return "", false
+	}
+	return s.open(raw, now, boundTo)
+}
+
 // A secret that the page after a redirect shows is stored in the session, encrypted
 // with a key derived from the session ID. Only the browser's cookie has that ID: the
 // database has its hash, so a copy of the database reveals no secret.
@@ -60,8 +73,7 @@ func (m *Manager) SetSecret(c *fiber.Ctx, session *models.Session, name, secret 
 	if err != nil {
 		return err
 	}
-	sealed := sealer.seal(secret, m.db.Now().Add(lifetime), name)
-	return m.db.SetValue(c.UserContext(), session, name, base64.RawStdEncoding.EncodeToString(sealed))
+	return m.db.SetValue(c.UserContext(), session, name, sealer.sealText(secret, m.db.Now().Add(lifetime), name))
 }
 
 // Secret returns what SetSecret stored. It returns ErrNotFound when there is
@@ -75,11 +87,7 @@ func (m *Manager) Secret(c *fiber.Ctx, session *models.Session, name string) (st
 	if err != nil {
 		return "", err
 	}
-	sealed, err := base64.RawStdEncoding.DecodeString(value)
-	if err != nil {
-		return "", models.ErrNotFound
-	}
-	secret, ok := sealer.open(sealed, m.db.Now(), name)
+	secret, ok := sealer.openText(value, m.db.Now(), name)
 	if !ok {
 		return "", models.ErrNotFound
 	}
