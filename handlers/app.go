@@ -75,7 +75,8 @@ type App struct {
 	stopping       chan struct{} // closed when the server stops
 }
 
-// New builds the site. It fails when a template or an asset can't be read.
+// New builds the site. It fails when a template or an asset can't be read, or the seed of
+// an authenticator app with none of the secrets.
 func New(db *models.DB, config Config) (*App, error) {
 	if len(config.Secrets) == 0 {
 		return nil, errors.New("no secret to sign session cookies with")
@@ -95,6 +96,13 @@ func New(db *models.DB, config Config) (*App, error) {
 	}
 	var err error
 	if a.renderer, err = render.New(config.Dev, config.DevProblem, render.Brand{Title: a.Title, Icon: a.Icon}); err != nil {
+		return nil, err
+	}
+	keys, err := session.SeedKeys(config.Secrets)
+	if err == nil {
+		err = db.SetSeedKeys(context.Background(), keys)
+	}
+	if err != nil {
 		return nil, err
 	}
 	a.sessions = session.New(db, session.Config{

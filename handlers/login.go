@@ -59,6 +59,8 @@ func (a *App) showLoginForm(c *fiber.Ctx) error {
 		page.SignedOut, page.Notice = true, "You're signed out."
 	case c.Query("lost") != "":
 		page.Notice = "Your session has ended, and what you sent was not stored. Sign in to continue."
+	case c.Query("late") != "":
+		page.Notice = "The sign-in wasn't finished in time, or too many codes were wrong. Please start again."
 	case c.Query("ended") != "":
 		page.Notice = "Your session has ended. Sign in to continue."
 	}
@@ -144,7 +146,7 @@ func (a *App) carriable(c *fiber.Ctx) bool {
 		return false
 	}
 	for name := range c.Request().PostArgs().All() {
-		if strings.Contains(string(name), "password") || string(name) == "current" {
+		if isSecret(string(name)) {
 			return false
 		}
 	}

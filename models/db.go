@@ -45,6 +45,7 @@ type DB struct {
 	attempts  *attempts
 	watchers  *watchers
 	lastSeen  *lastSeen
+	seedKeys  atomic.Pointer[[]SeedKey]
 
 	hasUsers          atomic.Bool  // once true, it stays true: the last administrator can't be removed
 	failed, throttled atomic.Int64 // sign-ins since the start
@@ -165,7 +166,7 @@ func (db *DB) Ready(ctx context.Context) error {
 	if err != nil && !errors.Is(err, sql.ErrNoRows) && !errors.Is(err, ErrNotFound) {
 		return err
 	}
-	for _, table := range []string{"users", "sessions", database.PayloadTable, "session_values", "events", "failures", "links", "goose_db_version"} {
+	for _, table := range []string{"users", "sessions", database.PayloadTable, "session_values", "events", "failures", "links", "pending_sign_ins", "authenticators", "recovery_codes", "code_failures", "goose_db_version"} {
 		rows, err := db.SQL.QueryxContext(ctx, `SELECT * FROM `+table+` LIMIT 1`)
 		if err != nil {
 			return err

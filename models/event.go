@@ -37,7 +37,16 @@ const (
 	UserRemoved          Kind = "user removed"
 	AllSessionsEnded     Kind = "all sessions ended"
 	SecondFactorRefused  Kind = "second factor refused" // after a right password
-	SignInUnfinished     Kind = "sign-in unfinished"    // the second factor was never given
+	CodesStopped         Kind = "codes stopped"
+	CodesAllowed         Kind = "codes allowed again"
+	AppAdded             Kind = "authenticator app added"
+	AppReplaced          Kind = "authenticator app replaced"
+	AppRemoved           Kind = "authenticator app removed"
+	RecoveryCodesMade    Kind = "recovery codes made"
+	RecoveryCodesChecked Kind = "recovery codes checked"
+	RecoveryCodeUsed     Kind = "recovery code used"
+	SecondFactorReset    Kind = "second factor reset"
+	SignInUnfinished     Kind = "sign-in unfinished" // the second factor was never given
 )
 
 // isFailure tells whether an event is a password that was wrong.

@@ -74,12 +74,12 @@ type SignIn struct {
 // AddSession begins the session of a sign-in, and ends the one it replaces and those
 // beyond MaxSessions. In the same transaction it uses up the second factor, and takes
 // the pending sign-in away: of several that finish it at once, one gets a session. It
-// returns ErrFactorOwed if the user has a second factor and none was given; ErrRefused
+// returns ErrFactorOwed if the user owes a second factor and none was given; ErrRefused
 // if the user was disabled, removed, or given another password, role or factor since
 // the first one was verified, or if the second counts no more; and ErrNotFound if the
 // pending sign-in has ended.
 func (db *DB) AddSession(ctx context.Context, in SignIn) (*Session, error) {
-	if in.User.HasSecondFactor() && in.Factor == nil {
+	if in.Factor == nil && db.Owes(in.User) != OwesNothing {
 		return nil, ErrFactorOwed
 	}
 	now := db.Time()

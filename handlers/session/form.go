@@ -21,7 +21,7 @@ func (m *Manager) SealForm(c *fiber.Ctx, form string) (sealed string, ok bool) {
 	if len(marks) != 1 {
 		return "", false
 	}
-	return m.signer.forms[0].sealText(form, m.db.Now().Add(models.CarriedFor), marks[0]), true
+	return m.signer.forms[0].seal(form, m.db.Now().Add(models.CarriedFor), marks[0]), true
 }
 
 // OpenForm returns the form that SealForm encrypted in this browser, and whether it may
@@ -32,7 +32,7 @@ func (m *Manager) OpenForm(c *fiber.Ctx, sealed, credential string) (form string
 		return "", false
 	}
 	for _, sealer := range m.signer.forms {
-		if form, ok := sealer.openText(sealed, m.db.Now(), marks[0]); ok {
+		if form, ok := sealer.open(sealed, m.db.Now(), marks[0]); ok {
 			return form, m.markedFor(marks[0], credential)
 		}
 	}

@@ -124,7 +124,7 @@ func (m *Manager) Load(c *fiber.Ctx) (*models.Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !m.cache.HadPayload(session) {
+	if !m.cache.HadPayload(session) && c.Locals(writtenKey{}) != key {
 		if err := m.checkPayload(c, session); err != nil {
 			return nil, err
 		}
@@ -204,11 +204,14 @@ func (m *Manager) SignIn(c *fiber.Ctx, in models.SignIn) (*models.Session, error
 	}
 	m.setDeviceCookie(c, in.User, browser)
 	if in.Pending != nil {
-		m.setPendingCookie(c, "", 0)
+		m.ForgetPending(c)
 	}
 	c.Request().Header.SetCookie(m.cookieName(), cookie) // for a secret that is stored now
 	return session, nil
 }
+
+// writtenKey is the key of the session whose payload this request has written itself.
+type writtenKey struct{}
 
 // Rotate gives a session a new ID, and the browser a new cookie. The change calls
 // newID when nothing else can refuse it, and moves the session in the database to
@@ -225,7 +228,10 @@ func (m *Manager) Rotate(c *fiber.Ctx, session *models.Session, change func(newI
 	})
 	if err == nil {
 		session.ID = key
-		c.Request().Header.SetCookie(m.cookieName(), cookie) // for what else this request does
+		// For what else this request does. Fiber's store would look for another payload
+		// than the one it has just written.
+		c.Request().Header.SetCookie(m.cookieName(), cookie)
+		c.Locals(writtenKey{}, key)
 	} else if cookie != "" {
 		m.takeBack(c, cookie)
 	}

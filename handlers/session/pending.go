@@ -37,13 +37,21 @@ func (m *Manager) Pending(c *fiber.Ctx) (*models.PendingSignIn, error) {
 	return m.db.PendingSignIn(c.UserContext(), keyOf(id))
 }
 
+// HasPendingCookie reports whether a request has the cookie of a pending sign-in, valid or not.
+func (m *Manager) HasPendingCookie(c *fiber.Ctx) bool {
+	return len(c.Request().Header.Cookie(m.pendingCookieName())) > 0
+}
+
+// ForgetPending makes a browser delete the cookie of a pending sign-in that has ended.
+func (m *Manager) ForgetPending(c *fiber.Ctx) { m.setPendingCookie(c, "", 0) }
+
 // EndPending ends the pending sign-in of a browser, if it has one.
 func (m *Manager) EndPending(c *fiber.Ctx) error {
-	if len(c.Request().Header.Cookie(m.pendingCookieName())) == 0 {
+	if !m.HasPendingCookie(c) {
 		return nil
 	}
 	id, ok := m.pendingID(c)
-	m.setPendingCookie(c, "", 0)
+	m.ForgetPending(c)
 	c.Request().Header.DelCookie(m.pendingCookieName())
 	if !ok {
 		return nil
@@ -59,7 +67,7 @@ func (m *Manager) HoldForPending(c *fiber.Ctx, pending *models.PendingSignIn, se
 	if err != nil {
 		return err
 	}
-	return m.db.HoldForPending(c.UserContext(), pending, sealer.sealText(secret, pending.Expires.Time, pending.ID))
+	return m.db.HoldForPending(c.UserContext(), pending, sealer.seal(secret, pending.Expires.Time, pending.ID))
 }
 
 // HeldForPending returns what HoldForPending stored, or ErrNotFound.
@@ -69,7 +77,7 @@ func (m *Manager) HeldForPending(c *fiber.Ctx, pending *models.PendingSignIn) (s
 	if err != nil {
 		return "", err
 	}
-	secret, ok := sealer.openText(pending.Held, m.db.Now(), pending.ID)
+	secret, ok := sealer.open(pending.Held, m.db.Now(), pending.ID)
 	if !ok {
 		return "", models.ErrNotFound
 	}

@@ -10,6 +10,9 @@ import (
 	"encoding/hex"
 	"net/url"
 	"strings"
+
+	"daypass/models"
+	"daypass/models/encryption"
 )
 
 // signer signs and verifies the value of the session cookie, byte for byte as
@@ -32,6 +35,18 @@ func newSigner(secrets []string) *signer {
 		s.forms = append(s.forms, formSealer(secret))
 	}
 	return s
+}
+
+// SeedKeys derives the keys of authenticator apps from secrets, in the same order.
+func SeedKeys(secrets []string) (keys []models.SeedKey, err error) {
+	for _, secret := range secrets {
+		key, err := encryption.NewKey(secret, "daypass authenticator app")
+		if err != nil {
+			return nil, err
+		}
+		keys = append(keys, models.SeedKey{Key: key, Name: Fingerprint(secret)})
+	}
+	return keys, nil
 }
 
 // Fingerprint names a secret without telling it: eight hexadecimal digits.
