@@ -74,11 +74,18 @@ func (a *App) requireRecentFactors(c *fiber.Ctx) error {
 // letWait stores a form in the session, and leads to the page that asks whether to
 // continue with it.
 func (a *App) letWait(c *fiber.Ctx, form waitingForm) error {
-	form.ID = rand.Text()
-	if err := a.sessions.SetSecret(c, sessionOf(c), waitingValue, form.String(), models.ConfirmedFor); err != nil {
+	to, err := a.storeWaiting(c, form)
+	if err != nil {
 		return err
 	}
-	return c.Redirect("/confirm?"+url.Values{"form": {form.ID}, "next": {form.Back}}.Encode(), fiber.StatusSeeOther)
+	return c.Redirect(to, fiber.StatusSeeOther)
+}
+
+// storeWaiting stores a form in the session, and returns the address of that page.
+func (a *App) storeWaiting(c *fiber.Ctx, form waitingForm) (to string, err error) {
+	form.ID = rand.Text()
+	err = a.sessions.SetSecret(c, sessionOf(c), waitingValue, form.String(), models.ConfirmedFor)
+	return "/confirm?" + url.Values{"form": {form.ID}, "next": {form.Back}}.Encode(), err
 }
 
 // recent tells whether the user of a request has recently given all factors.
@@ -190,7 +197,7 @@ func (a *App) reauthenticate(c *fiber.Ctx) error {
 		return wrongFactor(c)
 	}
 	if err == nil && factor != nil {
-		return a.sayCodesLeft(c, factor)
+		a.sayCodesLeft(c, factor)
 	}
 	return err
 }

@@ -187,6 +187,7 @@ var gallery = map[string]render.Framed{
 	"new-app: shown":        &NewAppPage{Page: signedIn("Set up an authenticator app"), Action: "/account/security/app/confirm", Cancel: "/account/security", QR: someQR, Seed: "GEZD GNBV GY3T QOJQ GEZD GNBV GY3T QOJQ", Fields: factorFields(false, nil)},
 	"new-app: wrong":        &NewAppPage{Page: signedIn("Set up an authenticator app"), Action: "/account/security/app/confirm", Cancel: "/account/security", Fields: factorFields(false, models.ValidationError{"code": "This code is wrong."})},
 	"new-app: owed":         &NewAppPage{Page: render.Page{Title: "Set up an authenticator app"}, Action: "/login/second-factor/new", Cancel: "/login", QR: someQR, Seed: "GEZD GNBV GY3T QOJQ GEZD GNBV GY3T QOJQ", Fields: factorFields(false, nil)},
+	"enrolment: owed":       &EnrolmentPage{render.Page{Title: "Set up a second factor"}},
 	"codes: first":          &CodesPage{Page: signedIn("Your recovery codes"), First: true, Codes: someCodes, File: "data:text/plain,x", Next: "/account/security"},
 	"codes: new":            &CodesPage{Page: signedIn("Your recovery codes"), Codes: someCodes, File: "data:text/plain,x", Next: "/account/security"},
 	"confirm: code":         &ConfirmPage{Page: signedIn("Confirm it's you"), Form: waitingForm{ID: "x", Back: "/admin/users"}, Factor: true, Fields: factorFields(false, nil)},

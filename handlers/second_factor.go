@@ -21,36 +21,34 @@ type SecondFactorPage struct {
 }
 
 func (a *App) showSecondFactor(c *fiber.Ctx) error {
-	_, err := a.sessions.Pending(c)
-	if isNotFound(err) {
-		return a.signInAgain(c)
-	}
-	if err != nil {
-		return err
+	if _, err := a.pending(c, models.OwesSecondFactor); err != nil {
+		return a.signInAgain(c, err)
 	}
 	return a.renderSecondFactor(c, &SecondFactorPage{Recovery: c.Query("with") == "recovery"}, nil)
 }
 
 func (a *App) secondFactor(c *fiber.Ctx) error {
-	pending, err := a.sessions.Pending(c)
-	if isNotFound(err) {
-		return a.signInAgain(c)
-	}
+	pending, err := a.pending(c, models.OwesSecondFactor)
 	if err != nil {
-		return err
+		return a.signInAgain(c, err)
 	}
 	from := a.TrustedProxies.Client(c)
 	from.Device = a.sessions.TrustedDevice(c, pending.User.Credential())
 	page := &SecondFactorPage{Recovery: c.Request().PostArgs().Has("recovery_code")}
 	factor, err := a.checkFactor(c, &pending.User, pending, from)
+	to := ""
 	if err == nil {
-		err = a.finishSignIn(c, pending, factor)
+		to, err = a.finishSignIn(c, pending, factor)
 	}
 	if err == nil {
-		return a.sayCodesLeft(c, factor)
+		a.sayCodesLeft(c, factor)
+		return c.Redirect(to, fiber.StatusSeeOther)
 	}
-	if isNotFound(err) || errors.Is(err, models.ErrRefused) && pending.Tries+1 >= models.MaxTries {
-		return a.signInAgain(c)
+	if errors.Is(err, models.ErrRefused) && pending.Tries+1 >= models.MaxTries {
+		err = models.ErrNotFound
+	}
+	if isNotFound(err) {
+		return a.signInAgain(c, err)
 	}
 	var invalid models.ValidationError
 	switch {
@@ -72,8 +70,21 @@ func (a *App) secondFactor(c *fiber.Ctx) error {
 	return a.renderSecondFactor(c, page, invalid)
 }
 
-// signInAgain leads to the sign-in page when there is no pending sign-in any more.
-func (a *App) signInAgain(c *fiber.Ctx) error {
+// pending returns the pending sign-in of a request that owes this, or ErrNotFound.
+func (a *App) pending(c *fiber.Ctx, owed models.Owed) (*models.PendingSignIn, error) {
+	pending, err := a.sessions.Pending(c)
+	if err == nil && pending.Kind != owed {
+		err = models.ErrNotFound
+	}
+	return pending, err
+}
+
+// signInAgain leads to the sign-in page when the error is that there is no such pending
+// sign-in any more.
+func (a *App) signInAgain(c *fiber.Ctx, err error) error {
+	if !isNotFound(err) {
+		return err
+	}
 	if a.sessions.HasPendingCookie(c) {
 		a.sessions.ForgetPending(c)
 		return c.Redirect("/login?late=1", fiber.StatusSeeOther)
@@ -91,18 +102,17 @@ func (a *App) checkFactor(c *fiber.Ctx, user *models.User, pending *models.Pendi
 }
 
 // sayCodesLeft says how many recovery codes are left after one was used.
-func (a *App) sayCodesLeft(c *fiber.Ctx, used *models.Factor) error {
+func (a *App) sayCodesLeft(c *fiber.Ctx, used *models.Factor) {
 	if !used.IsRecoveryCode() {
-		return nil
+		return
 	}
 	factors, err := a.db.FactorsOf(c.UserContext(), &sessionOf(c).User)
 	if err == nil {
 		err = a.setMessage(c, fmt.Sprintf("You used a recovery code: %d left. If your app is lost, replace it under Security, and create new codes.", factors.Codes))
 	}
 	if err != nil {
-		a.logFailure(c, err) // the sign-in is done all the same
+		a.logFailure(c, err) // it was used all the same
 	}
-	return nil
 }
 
 func (a *App) renderSecondFactor(c *fiber.Ctx, page *SecondFactorPage, invalid models.ValidationError) error {

@@ -17,6 +17,7 @@ import (
 type SecurityPage struct {
 	render.Page
 	Factors models.Factors
+	Due     *models.Time // until when one has to be there that is required; nil: none is owed
 	Drill   []render.Field
 }
 
@@ -30,6 +31,9 @@ func (a *App) renderSecurity(c *fiber.Ctx, problem string, invalid models.Valida
 	var err error
 	if page.Factors, err = a.db.FactorsOf(c.UserContext(), &sessionOf(c).User); err != nil {
 		return err
+	}
+	if due, owes := a.db.FactorDueBy(&sessionOf(c).User); owes {
+		page.Due = &due
 	}
 	page.Drill = []render.Field{{Label: "One of your recovery codes", Name: "recovery_code", Type: "text", Autocomplete: "off", Error: invalid["recovery_code"], Focus: invalid != nil}}
 	return a.render(c, "security", page)

@@ -26,30 +26,40 @@ func (a *App) signIn(c *fiber.Ctx, in signIn) error {
 		}
 		return c.Redirect(stepOf(owed), fiber.StatusSeeOther)
 	}
-	return a.startSession(c, models.SignIn{User: in.user, Method: in.method, Mistyped: in.mistyped}, in.next, in.form)
+	to, err := a.startSession(c, models.SignIn{User: in.user, Method: in.method, Mistyped: in.mistyped}, in.next, in.form)
+	if err != nil {
+		return err
+	}
+	return c.Redirect(to, fiber.StatusSeeOther)
 }
 
 // stepOf is the page of what is owed.
-func stepOf(models.Owed) string { return "/login/second-factor" }
+func stepOf(owed models.Owed) string {
+	if owed == models.OwesEnrolment {
+		return "/login/second-factor/new"
+	}
+	return "/login/second-factor"
+}
 
 // finishSignIn starts the session of a pending sign-in whose user has given the second
-// factor. It returns what AddSession returns.
-func (a *App) finishSignIn(c *fiber.Ctx, pending *models.PendingSignIn, factor *models.Factor) error {
+// factor, and returns where that leads. It returns the errors of AddSession.
+func (a *App) finishSignIn(c *fiber.Ctx, pending *models.PendingSignIn, factor *models.Factor) (to string, err error) {
 	return a.startSession(c, models.SignIn{User: &pending.User, Method: pending.Method, Mistyped: pending.Mistyped, Factor: factor, Pending: pending}, pending.Next, pending.Form)
 }
 
-// startSession starts a session, and leads to a form that continues or to a page.
-func (a *App) startSession(c *fiber.Ctx, in models.SignIn, next, carried string) error {
+// startSession starts a session, and returns where it leads: to a form that continues or
+// to a page.
+func (a *App) startSession(c *fiber.Ctx, in models.SignIn, next, carried string) (to string, err error) {
 	session, err := a.sessions.SignIn(c, in)
 	if err != nil {
-		return err
+		return "", err
 	}
 	c.Locals(sessionKey{}, session)
 	if carried != "" {
 		text, _ := a.sessions.OpenForm(c, carried, "") // whose it is was checked after the first factor
 		if form, ok := parseWaitingForm(text); ok {
-			return a.letWait(c, form)
+			return a.storeWaiting(c, form)
 		}
 	}
-	return c.Redirect(orDashboard(next), fiber.StatusSeeOther)
+	return orDashboard(next), nil
 }

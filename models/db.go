@@ -36,6 +36,8 @@ type DB struct {
 	Throttle Throttle
 	// KeepEvents is how long events are kept before Sweep deletes them.
 	KeepEvents time.Duration
+	// SecondFactor says who has to have a second factor.
+	SecondFactor SecondFactorRule
 	// Idle ends a session that was not used for this long; zero means never. It is the
 	// setting of the server that uses the database or used it last; SetIdle changes it.
 	Idle time.Duration

@@ -41,7 +41,7 @@ const (
 // Diagnose looks for problems with the content of the database, the users
 // and the clock.
 func (db *DB) Diagnose(ctx context.Context) []Finding {
-	return []Finding{db.diagnoseContent(ctx), db.diagnoseSettings(ctx), db.diagnoseClock(ctx), db.diagnoseUsers(ctx)}
+	return append([]Finding{db.diagnoseContent(ctx), db.diagnoseSettings(ctx), db.diagnoseClock(ctx), db.diagnoseUsers(ctx)}, db.diagnoseFactors(ctx)...)
 }
 
 // DiagnoseFiles looks for what is wrong with the files of a database, and with

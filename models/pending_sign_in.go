@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/jmoiron/sqlx"
 
@@ -21,6 +22,7 @@ type Owed string
 const (
 	OwesNothing      Owed = ""
 	OwesSecondFactor Owed = "second factor"
+	OwesEnrolment    Owed = "enrolment" // of the second factor that is required
 )
 
 // Owes returns what a user still owes who has just given the first factor.
@@ -28,7 +30,18 @@ func (db *DB) Owes(user *User) Owed {
 	if user.HasSecondFactor() {
 		return OwesSecondFactor
 	}
+	if due, owes := db.FactorDueBy(user); owes && !due.After(db.Time().Time) {
+		return OwesEnrolment
+	}
 	return OwesNothing
+}
+
+// Lifetime is how long a sign-in waits for what is owed.
+func (o Owed) Lifetime() time.Duration {
+	if o == OwesEnrolment {
+		return EnrolmentFor
+	}
+	return PendingFor
 }
 
 // PendingSignIn is a sign-in between its factors.
@@ -60,7 +73,7 @@ func (u *User) state() string {
 // password, role or factor meanwhile.
 func (db *DB) AddPendingSignIn(ctx context.Context, pending *PendingSignIn) error {
 	user := &pending.User
-	pending.State, pending.Expires = user.state(), Time{Time: db.Time().Add(PendingFor)}
+	pending.State, pending.Expires = user.state(), Time{Time: db.Time().Add(pending.Kind.Lifetime())}
 	err := db.Write(ctx, func(tx *sqlx.Tx) error {
 		return database.ExecOne(ctx, tx, `INSERT INTO pending_sign_ins (id, kind, method, state, next, form, held, mistyped, tries, address, browser, expires, user_id)
 			SELECT $1, $2, $3, $4, $5, $6, $7, CAST($8 AS BIGINT), 0, $9, $10, CAST($11 AS BIGINT), id FROM users

@@ -57,6 +57,11 @@ const (
 	// many wrong answers end it.
 	PendingFor = 5 * time.Minute
 	MaxTries   = 5
+	// EnrolmentFor is how long it waits for somebody who has to set up a second factor
+	// first, and may have to install an app.
+	EnrolmentFor = 15 * time.Minute
+	// DefaultGrace is how long users may still sign in without a second factor that is required.
+	DefaultGrace = 7 * 24 * time.Hour
 	// MaxWrongCodes is how many wrong codes in a row an account may have: then codes
 	// count no more from browsers that it doesn't know. Of a million codes three count at
 	// a time, so guessing reaches 0.03 % (NIST SP 800-63B-4, section 3.2.2; ASVS 5.0, 6.6.3).

@@ -75,7 +75,7 @@ func setFactors(ctx context.Context, tx *sqlx.Tx, user *User) error {
 	if !has {
 		factors = ""
 	}
-	if err := database.ExecOne(ctx, tx, `UPDATE users SET factors = $1 WHERE id = $2 AND NOT disabled`, factors, user.ID); err != nil {
+	if err := database.ExecOne(ctx, tx, `UPDATE users SET factors = $1 WHERE id = $2`, factors, user.ID); err != nil {
 		return err
 	}
 	user.Factors = factors
@@ -194,6 +194,9 @@ func (db *DB) RemoveApp(ctx context.Context, asked FactorChange) error {
 		if err := db.factorRemoved(ctx, tx, user); err != nil {
 			return err
 		}
+		if db.SecondFactor.appliesTo(user) {
+			return ErrLastFactor
+		}
 		if _, err := endAccess(ctx, tx, user, session); err != nil {
 			return err
 		}
@@ -207,6 +210,33 @@ func (db *DB) factorRemoved(ctx context.Context, tx *sqlx.Tx, user *User) error 
 		return err
 	}
 	return db.forgetCodes(ctx, tx, user)
+}
+
+// ErrOwnFactor says that administrators can't reset their own second factor.
+var ErrOwnFactor = errors.New("administrators can't reset their own second factor")
+
+// ResetSecondFactor removes all second factors of a user who has lost them, and ends all
+// sessions. The password stays. It returns ErrOwnFactor if the user is the author, and
+// ErrNotFound if there is no second factor.
+func (db *DB) ResetSecondFactor(ctx context.Context, user *User, from ClientInfo) error {
+	if from.Author == user.ID {
+		return ErrOwnFactor
+	}
+	return db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, record record) error {
+		if err := database.ExecOne(ctx, tx, `UPDATE users SET factors = '' WHERE id = $1 AND factors <> ''`, user.ID); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, `DELETE FROM authenticators WHERE user_id = $1`, user.ID); err != nil {
+			return err
+		}
+		if err := db.factorRemoved(ctx, tx, user); err != nil {
+			return err
+		}
+		if _, err := endAccess(ctx, tx, user, ""); err != nil {
+			return err
+		}
+		return record(SecondFactorReset, user)
+	})
 }
 
 // forgetCodes deletes the recovery codes of a user without a second factor.

@@ -106,6 +106,9 @@ func (db *DB) AddSession(ctx context.Context, in SignIn) (*Session, error) {
 		if err := in.Factor.useUp(ctx, tx, record, in.User, session.ID); err != nil {
 			return err
 		}
+		if err := db.startGrace(ctx, tx, in.User); err != nil {
+			return err
+		}
 		if err := setLastActive(ctx, tx, session.ID, now); err != nil {
 			return err
 		}
@@ -133,6 +136,7 @@ func (db *DB) AddSession(ctx context.Context, in SignIn) (*Session, error) {
 		if err := recordNewBrowser(ctx, tx, in, record); err != nil {
 			return err
 		}
+		session.User = *in.User
 		return record(SignedIn, in.User, string(session.Method))
 	})
 	if err != nil {
@@ -157,7 +161,7 @@ func (db *DB) Session(ctx context.Context, id string) (*Session, error) {
 // Valid tells whether a session that was read earlier is still valid, judged by time
 // alone.
 func (db *DB) Valid(session *Session) bool {
-	return session.Expires.After(db.Time().Time) && !db.idle(session)
+	return session.Expires.After(db.Time().Time) && !db.idle(session) && !db.overdue(session)
 }
 
 // addLive asks for sessions that are valid, judged by time alone.
@@ -265,7 +269,7 @@ func (db *DB) readSessions(ctx context.Context, selection string, args ...any) (
 			return nil, err
 		}
 		session.Seen = db.lastSeen.later(session.ID, session.Seen)
-		if !db.idle(&session) {
+		if !db.idle(&session) && !db.overdue(&session) {
 			valid = append(valid, session)
 		}
 	}

@@ -12,11 +12,14 @@ import (
 // don't wait long.
 const sweepStep = 100
 
-// Sweep ends idle sessions, and deletes expired sessions with everything stored in
+// Sweep ends idle sessions and those that owe a second factor for too long, and deletes expired sessions with everything stored in
 // them, failures that are forgiven, events that are older than KeepEvents, and the
-// names of devices that browsers have forgotten.
+// names of devices that browsers have forgotten. Pending sign-ins that expired are events.
 func (db *DB) Sweep(ctx context.Context) error {
 	if err := db.endIdle(ctx); err != nil {
+		return err
+	}
+	if err := db.endOverdue(ctx); err != nil {
 		return err
 	}
 	if err := db.endUnfinished(ctx); err != nil {

@@ -165,6 +165,9 @@ func (f UserFilter) conditions(where *database.Conditions) {
 type ListedUser struct {
 	User
 	Sessions int    // live ones
+	App      bool   // there is an authenticator app
+	Untested bool   // the recovery codes were never tested
+	Owes     bool   // a second factor is required
 	Place    Cursor `db:"place"` // in the list
 }
 
@@ -178,8 +181,12 @@ func (db *DB) SearchUsers(ctx context.Context, filter UserFilter, limit int) ([]
 	orderBy := where.AddCursor(order, filter.Cursor)
 	var users []ListedUser
 	err := db.SQL.SelectContext(ctx, &users, `SELECT `+userColumns+`,
-		(SELECT COUNT(*) FROM sessions s WHERE s.user_id = users.id AND NOT users.disabled AND `+live.All()+`) AS sessions, `+order.Place()+` FROM users`+
+		(SELECT COUNT(*) FROM sessions s WHERE s.user_id = users.id AND NOT users.disabled AND `+live.All()+`) AS sessions,
+		EXISTS (SELECT 1 FROM authenticators a WHERE a.user_id = users.id) AS app, codes_checked = 0 AS untested, `+order.Place()+` FROM users`+
 		where.Where()+orderBy+` LIMIT `+where.Place(limit), where.Values...)
+	for i := range users {
+		_, users[i].Owes = db.FactorDueBy(&users[i].User)
+	}
 	return inOrder(users, filter.Cursor), err
 }
 
@@ -374,10 +381,13 @@ func (db *DB) SetRole(ctx context.Context, user *User, role Role, from ClientInf
 		if err != nil || !changed {
 			return err
 		}
-		if role != Admin {
-			if err := endLinksBy(ctx, tx, user); err != nil {
-				return err
-			}
+		if role == Admin {
+			err = db.oweAtOnce(ctx, tx, user)
+		} else {
+			err = endLinksBy(ctx, tx, user)
+		}
+		if err != nil {
+			return err
 		}
 		return record(RoleChanged, user)
 	})

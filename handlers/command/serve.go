@@ -33,6 +33,9 @@ func (s *serve) Run(ctx context.Context, at console) error {
 	if s.Lifetime < time.Minute {
 		return usageError{fmt.Errorf("--lifetime %s is too short: the minimum is one minute", s.Lifetime)}
 	}
+	if s.SecondFactorGrace < 0 {
+		return usageError{errors.New("--second-factor-grace can't be negative")}
+	}
 	if s.KeepActivity < s.Lifetime {
 		return usageError{errors.New("--keep-activity must be at least as long as --lifetime")}
 	}
@@ -68,6 +71,7 @@ func (s *serve) Run(ctx context.Context, at console) error {
 	}
 	defer db.Close()
 	db.Log, db.KeepEvents = at.log, s.KeepActivity
+	db.SecondFactor = models.SecondFactorRule{For: s.SecondFactor, Grace: s.SecondFactorGrace}
 	db.Throttle = models.Throttle{Account: s.ThrottleAccount, Address: s.ThrottleAddress, Delay: s.ThrottleDelay, Longest: s.ThrottleLongest}
 
 	if err := db.CheckRestored(ctx); err != nil {
