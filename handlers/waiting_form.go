@@ -73,9 +73,9 @@ func (f waitingForm) Sent() (fields []SentField) {
 	return fields
 }
 
-// isSecret tells whether a field has a password or a code.
+// isSecret tells whether a field has a password, or a code that works for more than a minute.
 func isSecret(name string) bool {
-	return strings.Contains(name, "password") || name == "current" || name == "code" || name == "recovery_code"
+	return strings.Contains(name, "password") || name == "current" || name == "recovery_code"
 }
 
 // maxSent is how many of its fields are shown again.
