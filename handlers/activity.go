@@ -105,10 +105,10 @@ func (a *App) eventFile(c *fiber.Ctx, filter models.EventFilter) error {
 	ctx := c.UserContext()
 	return a.sendFile(c, "activity.csv", "text/csv; charset=utf-8", func(to io.Writer) error {
 		table := csv.NewWriter(to)
-		table.Write([]string{"time", "user", "event", "browser", "address", "by", "count"})
+		table.Write([]string{"time", "user", "event", "browser", "address", "by", "count", "detail"})
 		err := a.db.EachEvent(ctx, filter, func(event *models.Event) error {
 			return table.Write([]string{
-				event.At.Format(time.RFC3339), cell(event.Name), string(event.Kind), cell(event.Browser), event.Address, cell(event.Author), strconv.Itoa(event.Count),
+				event.At.Format(time.RFC3339), cell(event.Name), string(event.Kind), cell(event.Browser), event.Address, cell(event.Author), strconv.Itoa(event.Count), cell(event.Detail),
 			})
 		})
 		table.Flush()

@@ -46,7 +46,7 @@ func (a *App) users(c *fiber.Ctx) error {
 	}
 	page.Pages.Found = page.Found
 	page.Table = render.SortedTable(c, "Users", "name", []render.Column{
-		{Label: "Select", Select: true}, {Label: "Name", Sort: "name"}, {Label: "State"}, {Label: "Role"}, {Label: "Sessions", Number: true}, {Label: "Added", Sort: "-added"}, {Label: "Last active", Sort: "-active"},
+		{Label: "Select", Select: true}, {Label: "Name", Sort: "name"}, {Label: "State"}, {Label: "Role"}, {Label: "Second factor"}, {Label: "Sessions", Number: true}, {Label: "Added", Sort: "-added"}, {Label: "Last active", Sort: "-active"},
 	})
 	return a.render(c, "admin-users", page)
 }
@@ -159,6 +159,9 @@ type AdminUserPage struct {
 	render.Page
 	Whose    *models.User
 	Self     bool
+	Factors  models.Factors
+	Stopped  bool         // codes of the user count no more in unknown browsers
+	Due      *models.Time // until when the user may do without the second factor that is required; nil: none is owed
 	Sessions []SessionRow
 	More     int // sessions that are not listed
 	Activity []EventRow
@@ -177,6 +180,16 @@ func (p *AdminUserPage) All() int { return len(p.Sessions) + p.More }
 
 func (a *App) renderUser(c *fiber.Ctx, whose *models.User, problem string) error {
 	page := &AdminUserPage{Page: render.Page{Title: whose.Names(), Crumb: whose.Name, Problem: problem}, Whose: whose, Self: whose.ID == sessionOf(c).User.ID}
+	var err error
+	if page.Factors, err = a.db.FactorsOf(c.UserContext(), whose); err != nil {
+		return err
+	}
+	if page.Stopped, err = a.db.CodesStopped(c.UserContext(), whose); err != nil {
+		return err
+	}
+	if due, owes := a.db.FactorDueBy(whose); owes {
+		page.Due = &due
+	}
 	sessions, more, err := a.db.SessionsOf(c.UserContext(), whose, sessionsShown)
 	if err != nil {
 		return err
@@ -221,6 +234,10 @@ func (a *App) changeUser(c *fiber.Ctx) error {
 	case "end-sessions":
 		done = "is signed out everywhere."
 		_, err = a.db.EndSessionsOf(ctx, user, from)
+	case "reset-second-factor":
+		done, err = "can sign in with the password alone, and is signed out everywhere.", a.db.ResetSecondFactor(ctx, user, from)
+	case "allow-codes":
+		done, err = "can use codes again.", a.db.AllowCodes(ctx, user, from)
 	case "remove":
 		back = "/admin/users"
 		done, err = "was removed.", a.db.RemoveUser(ctx, user, from)
@@ -230,6 +247,10 @@ func (a *App) changeUser(c *fiber.Ctx) error {
 	if errors.Is(err, models.ErrLastAdmin) {
 		c.Status(fiber.StatusUnprocessableEntity)
 		return a.renderUser(c, user, user.Names()+" is the last administrator: make somebody else one first.")
+	}
+	if errors.Is(err, models.ErrOwnFactor) {
+		c.Status(fiber.StatusUnprocessableEntity)
+		return a.renderUser(c, user, "You can't reset your own second factor. Another administrator can, or the command line.")
 	}
 	if err != nil {
 		return err

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -82,7 +83,8 @@ type App struct {
 	stopping       chan struct{} // closed when the server stops
 }
 
-// New builds the site. It fails when a template or an asset can't be read.
+// New builds the site. It fails when a template or an asset can't be read, or the seed of
+// an authenticator app with none of the secrets.
 func New(db *models.DB, config Config) (*App, error) {
 	if len(config.Secrets) == 0 {
 		return nil, errors.New("no secret to sign session cookies with")
@@ -105,8 +107,11 @@ func New(db *models.DB, config Config) (*App, error) {
 	if a.renderer, err = render.New(config.Dev, config.DevProblem, render.Brand{Title: a.Title, Icon: a.Icon}); err != nil {
 		return nil, err
 	}
+	if err := encryptSeeds(context.Background(), db, config.Secrets); err != nil {
+		return nil, err
+	}
 	a.sessions = session.New(db, session.Config{
-		Secrets: config.Secrets, ReadSecrets: config.ReadSecrets, Secure: a.secure(), Lifetime: config.Lifetime, Client: config.TrustedProxies.Client, Log: config.Log,
+		Secrets: config.Secrets, ReadSecrets: a.readSecrets(), Secure: a.secure(), Lifetime: config.Lifetime, Client: config.TrustedProxies.Client, Log: config.Log,
 	})
 	routes := a.routes()
 	a.table = bySpecificity(routes)
@@ -165,6 +170,33 @@ func (a *App) Serve(ctx context.Context, on net.Listener) error {
 		return fmt.Errorf("shut down: %w", err)
 	}
 	return nil
+}
+
+// encryptSeeds lets the seeds of authenticator apps be encrypted with the first secret.
+func encryptSeeds(ctx context.Context, db *models.DB, secrets []string) error {
+	keys, err := session.SeedKeys(secrets)
+	if err != nil {
+		return err
+	}
+	return db.SetSeedKeys(ctx, keys)
+}
+
+// readSecrets reads the secrets anew. When they have changed, seeds follow.
+func (a *App) readSecrets() func(context.Context) ([]string, error) {
+	if a.ReadSecrets == nil {
+		return nil
+	}
+	known := a.Secrets
+	return func(ctx context.Context) ([]string, error) {
+		secrets, err := a.ReadSecrets(ctx)
+		if err == nil && !slices.Equal(secrets, known) {
+			if err := encryptSeeds(ctx, a.db, secrets); err != nil {
+				a.Log.Error("not all authenticator apps follow the changed secrets", "error", err)
+			}
+			known = secrets
+		}
+		return secrets, err
+	}
 }
 
 // render shows a page, with who is signed in and the message that waits for them.

@@ -4,8 +4,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"net/url"
-	"strconv"
-	"time"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -14,29 +12,39 @@ import (
 	"daypass/models"
 )
 
-// Values of a session.
-const (
-	confirmedValue = "confirmed"    // when the password was last entered, in Unix seconds
-	waitingValue   = "waiting form" // the form that waits for the password
-)
+// waitingValue is the value of a session with the form that waits until its user has
+// confirmed who they are.
+const waitingValue = "waiting form"
 
 // errUnconfirmed is what a client that takes JSON gets instead of the page.
 var errUnconfirmed = fiber.NewError(fiber.StatusForbidden, "the password was not entered recently")
 
-// ConfirmPage asks for the password before a change. For a form that continues after a
-// sign-in, it shows what was sent instead, and has no fields.
+// ConfirmPage asks for all that a user signs in with before a change. For a form that
+// continues after a sign-in, it shows what was sent instead, and has no fields.
 type ConfirmPage struct {
 	render.Page
-	Form   waitingForm
-	Fields []render.Field
+	Form     waitingForm
+	Factor   bool // asks for a second factor, too
+	Recovery bool // for a recovery code
+	Stopped  bool // codes count no more here
+	Fields   []render.Field
 }
 
-// Window says how long ago the password may have been entered.
+// Other is the address of the same page with the other kind of code.
+func (p *ConfirmPage) Other() string {
+	query := url.Values{"form": {p.Form.ID}, "next": {p.Form.Back}}
+	if !p.Recovery {
+		query.Set("with", "recovery")
+	}
+	return "/confirm?" + query.Encode()
+}
+
+// Window says how long ago the user may have signed in or confirmed that.
 func (*ConfirmPage) Window() string { return web.HumanDuration(models.ConfirmedFor) }
 
-// requireRecent lets a change pass when the password was entered recently. Otherwise
-// the form waits in the session, and a page of its own asks for the password, so that
-// going back and reloading send nothing again.
+// requireRecent lets a change pass when the user has recently given all factors that the
+// account has. Otherwise the form waits in the session, and a page of its own asks for
+// them, so that going back and reloading send nothing again.
 func (a *App) requireRecent(c *fiber.Ctx) error {
 	if c.Method() != fiber.MethodPost {
 		return c.Next()
@@ -54,28 +62,35 @@ func (a *App) requireRecent(c *fiber.Ctx) error {
 	return a.letWait(c, a.formOf(c))
 }
 
+// requireRecentFactors does the same for a form that has the current password in it: for
+// an account without a second factor that is all there is to ask for.
+func (a *App) requireRecentFactors(c *fiber.Ctx) error {
+	if user := sessionOf(c).User; user.HasPassword() && !user.HasSecondFactor() {
+		return c.Next()
+	}
+	return a.requireRecent(c)
+}
+
 // letWait stores a form in the session, and leads to the page that asks whether to
 // continue with it.
 func (a *App) letWait(c *fiber.Ctx, form waitingForm) error {
-	form.ID = rand.Text()
-	if err := a.sessions.SetSecret(c, sessionOf(c), waitingValue, form.String(), models.ConfirmedFor); err != nil {
+	to, err := a.storeWaiting(c, form)
+	if err != nil {
 		return err
 	}
-	return c.Redirect("/confirm?"+url.Values{"form": {form.ID}, "next": {form.Back}}.Encode(), fiber.StatusSeeOther)
+	return c.Redirect(to, fiber.StatusSeeOther)
 }
 
-// recent tells whether the password was entered recently in the session of a request.
+// storeWaiting stores a form in the session, and returns the address of that page.
+func (a *App) storeWaiting(c *fiber.Ctx, form waitingForm) (to string, err error) {
+	form.ID = rand.Text()
+	err = a.sessions.SetSecret(c, sessionOf(c), waitingValue, form.String(), models.ConfirmedFor)
+	return "/confirm?" + url.Values{"form": {form.ID}, "next": {form.Back}}.Encode(), err
+}
+
+// recent tells whether the user of a request has recently given all factors.
 func (a *App) recent(c *fiber.Ctx) (bool, error) {
-	session := sessionOf(c)
-	if a.db.Now().Sub(session.Created.Time) < models.ConfirmedFor {
-		return true, nil
-	}
-	confirmed, err := a.db.Value(c.UserContext(), session, confirmedValue)
-	if err != nil && !isNotFound(err) {
-		return false, err
-	}
-	at, err := strconv.ParseInt(confirmed, 10, 64)
-	return err == nil && a.db.Now().Sub(time.Unix(at, 0)) < models.ConfirmedFor, nil
+	return a.db.RecentlyConfirmed(c.UserContext(), sessionOf(c))
 }
 
 // waitingFor returns the form with this ID that waits in the session, or ErrNotFound.
@@ -108,7 +123,7 @@ func (a *App) showConfirm(c *fiber.Ctx) error {
 	if recent {
 		return a.render(c, "confirm", &ConfirmPage{Page: render.Page{Title: "Continue?"}, Form: form})
 	}
-	return a.renderConfirm(c, form, nil)
+	return a.renderConfirm(c, &ConfirmPage{Form: form, Recovery: c.Query("with") == "recovery"}, nil)
 }
 
 func (a *App) confirm(c *fiber.Ctx) error {
@@ -128,14 +143,20 @@ func (a *App) confirm(c *fiber.Ctx) error {
 		return err
 	}
 	if !recent {
-		err = a.db.Confirm(ctx, session, web.Form(c, "current"), a.sessionClient(c))
+		page := &ConfirmPage{Form: form, Recovery: c.Request().PostArgs().Has("recovery_code")}
+		err := a.reauthenticate(c)
+		if isNotFound(err) { // the session has another ID since: it was sent twice at once
+			return waitsNoLonger()
+		}
+		if errors.Is(err, models.ErrCodesStopped) {
+			c.Status(fiber.StatusTooManyRequests)
+			page.Stopped = true
+			return a.renderConfirm(c, page, nil)
+		}
 		if invalid, ok := passwordRefused(c, err); ok {
-			return a.renderConfirm(c, form, invalid)
+			return a.renderConfirm(c, page, invalid)
 		}
 		if err != nil {
-			return err
-		}
-		if err := a.db.SetValue(ctx, session, confirmedValue, strconv.FormatInt(a.db.Now().Unix(), 10)); err != nil {
 			return err
 		}
 	}
@@ -149,10 +170,59 @@ func (a *App) confirm(c *fiber.Ctx) error {
 	return a.resend(c, form)
 }
 
-func (a *App) renderConfirm(c *fiber.Ctx, form waitingForm, invalid models.ValidationError) error {
-	return a.render(c, "confirm", &ConfirmPage{Page: render.Page{Title: "Confirm it's you"}, Form: form, Fields: render.FocusFirst([]render.Field{
-		{Label: "Current password", Name: "current", Type: "password", Autocomplete: "current-password", Error: invalid["current"], Wait: waitOf(c)},
-	})})
+// reauthenticate checks all factors in a form that the account has, and gives the session
+// a new ID. It returns a ValidationError with the field that is wrong.
+func (a *App) reauthenticate(c *fiber.Ctx) error {
+	session, from := sessionOf(c), a.sessionClient(c)
+	if session.User.HasPassword() {
+		if err := a.db.Confirm(c.UserContext(), session, web.Form(c, "current"), from); err != nil {
+			return err
+		}
+	}
+	var factor *models.Factor
+	if session.User.HasSecondFactor() {
+		var err error
+		factor, err = a.checkFactor(c, &session.User, nil, from)
+		if errors.Is(err, models.ErrRefused) {
+			return wrongFactor(c)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	err := a.sessions.Rotate(c, session, func(newID func() (id, signer string, err error)) error {
+		return a.db.Reauthenticate(c.UserContext(), models.FactorChange{Session: session, NewID: newID, From: from}, factor)
+	})
+	if errors.Is(err, models.ErrRefused) {
+		return wrongFactor(c)
+	}
+	if err == nil && factor != nil {
+		a.sayCodesLeft(c, factor)
+	}
+	return err
+}
+
+// wrongFactor says in the form of a second factor that it was wrong.
+func wrongFactor(c *fiber.Ctx) error {
+	field := "code"
+	if c.Request().PostArgs().Has("recovery_code") {
+		field = "recovery_code"
+	}
+	return models.ValidationError{field: "This code is wrong, or was used already."}
+}
+
+func (a *App) renderConfirm(c *fiber.Ctx, page *ConfirmPage, invalid models.ValidationError) error {
+	user := sessionOf(c).User
+	page.Title, page.Factor = "Confirm it's you", user.HasSecondFactor()
+	if user.HasPassword() {
+		page.Fields = append(page.Fields, render.Field{Label: "Current password", Name: "current", Type: "password", Autocomplete: "current-password", Error: invalid["current"]})
+	}
+	if page.Factor {
+		page.Fields = append(page.Fields, factorFields(page.Recovery, invalid)...)
+	}
+	page.Fields[0].Wait = waitOf(c)
+	page.Fields = render.FocusFirst(page.Fields)
+	return a.render(c, "confirm", page)
 }
 
 // passwordRefused returns what to say beside the field "current" of a form whose

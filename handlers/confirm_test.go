@@ -16,7 +16,7 @@ func adminActs(eve *models.User, session string) map[string][]string {
 	at := "/admin/users/" + eve.ID + "/"
 	return map[string][]string{
 		"/admin/users/new":         {"/admin/users/new"},
-		"/admin/users/:id/:act":    {at + "link", at + "make-admin", at + "make-member", at + "disable", at + "enable", at + "end-sessions", at + "remove"},
+		"/admin/users/:id/:act":    {at + "link", at + "make-admin", at + "make-member", at + "disable", at + "enable", at + "end-sessions", at + "reset-second-factor", at + "allow-codes", at + "remove"},
 		"/admin/sessions/:id/end":  {"/admin/sessions/" + session + "/end"},
 		"/admin/sessions/end":      {"/admin/sessions/end"},
 		"/admin/users/selected":    {"/admin/users/selected"},
@@ -118,12 +118,16 @@ func TestEveryActOfTheAdministrationHasAnAuthor(t *testing.T) {
 	everyAct(site, self, "x", func(path string) { // each on a site as if it were the first
 		name := "eve" + strings.Repeat("x", seen)
 		seen++
-		site.SignedIn(name, models.Member)
+		browser := site.SignedIn(name, models.Member)
 		eve, sessions := site.User(name), site.SessionsOf(name)
 		path = strings.ReplaceAll(strings.ReplaceAll(path, self.ID, eve.ID), "/x/", "/"+sessions[0].ID+"/")
 		switch { // what changes nothing is no event
 		case strings.HasSuffix(path, "/enable"):
 			sitetest.Must(t, site.DB.SetDisabled(t.Context(), eve, true, models.CommandLine))
+		case strings.HasSuffix(path, "/reset-second-factor"):
+			browser.SetUpApp()
+		case strings.HasSuffix(path, "/allow-codes"):
+			site.Change(`INSERT INTO code_failures (user_id, device, count, last) VALUES ('` + eve.ID + `', '', 100, 1)`)
 		case strings.HasSuffix(path, "/make-member"):
 			sitetest.Must(t, site.DB.SetRole(t.Context(), eve, models.Admin, models.CommandLine))
 		}

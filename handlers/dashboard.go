@@ -28,6 +28,8 @@ type DashboardPage struct {
 	Others    []SessionRow
 	More      int // sessions that are not listed
 	Attention models.Attention
+	Due       *models.Time   // until when a second factor that is required has to be there; nil: none is owed
+	Factors   models.Factors // what there is
 	Chart     render.Chart
 	Activity  []EventRow
 }
@@ -55,6 +57,12 @@ func (a *App) dashboard(c *fiber.Ctx) error {
 	}
 	page.Activity = rowsOfOneUser(events)
 	if page.Attention, err = a.db.NeedsAttention(c.UserContext(), session); err != nil {
+		return err
+	}
+	if due, owes := a.db.FactorDueBy(&session.User); owes {
+		page.Due = &due
+	}
+	if page.Factors, err = a.db.FactorsOf(c.UserContext(), &session.User); err != nil {
 		return err
 	}
 	counted, err := a.db.CountSignIns(c.UserContext(), &session.User, 24*time.Hour, 14)

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize/english"
+
 	"daypass/handlers/session"
 	"daypass/handlers/web"
 	"daypass/models"
@@ -30,10 +32,14 @@ func Diagnose(ctx context.Context, db *models.DB, config Config, listen string) 
 	return append(found, examineURL(config, listen), examineProxies(config), examineSite(ctx, config, inUse))
 }
 
-// examineSecrets tells how many live sessions each secret signs: one that
-// signs none may go.
+// examineSecrets tells how many live sessions each secret signs, and how many seeds of
+// authenticator apps it encrypts: one that does neither may go.
 func examineSecrets(ctx context.Context, db *models.DB, secrets []string) []models.Finding {
 	signing, err := db.Signers(ctx)
+	if err != nil {
+		return []models.Finding{{Level: models.Failed, About: "secrets", Found: err.Error()}}
+	}
+	seeds, err := db.SeedsPerSecret(ctx)
 	if err != nil {
 		return []models.Finding{{Level: models.Failed, About: "secrets", Found: err.Error()}}
 	}
@@ -41,13 +47,28 @@ func examineSecrets(ctx context.Context, db *models.DB, secrets []string) []mode
 	for place, secret := range secrets {
 		name := session.Fingerprint(secret)
 		finding := models.Finding{Level: models.OK, About: "secret " + name, Found: fmt.Sprintf("signs %d live sessions", signing[name])}
+		if count := seeds[name]; count > 0 {
+			finding.Found += ", encrypts " + english.Plural(count, "authenticator app", "")
+		}
 		if place == 0 {
 			finding.Found += ", and all new ones"
+		} else if seeds[name] > 0 {
+			finding.Fix = "keep it until the next start, which encrypts them anew"
 		} else if signing[name] == 0 {
 			finding.Fix = "it may go: nothing is signed by it any more"
 		}
 		found = append(found, finding)
 		delete(signing, name)
+		delete(seeds, name)
+	}
+	for name, count := range seeds {
+		users, err := db.UsersOfSeeds(ctx, name)
+		if err != nil {
+			return []models.Finding{{Level: models.Failed, About: "secrets", Found: err.Error()}}
+		}
+		found = append(found, models.Finding{Level: models.Failed, About: "secret " + name,
+			Found: fmt.Sprintf("is not configured, and encrypted %s, of %s", english.Plural(count, "authenticator app", ""), english.OxfordWordSeries(users, "and")),
+			Fix:   "put it back behind the first one, or, for each of them: daypass user second-factor reset NAME"})
 	}
 	for name, count := range signing {
 		found = append(found, models.Finding{Level: models.Warning, About: "secret " + name,

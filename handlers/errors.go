@@ -114,19 +114,25 @@ func (a *App) signInChallenge() string {
 }
 
 func throttledSentence(err *models.ThrottledError) string {
-	return "Too many wrong passwords. " + waitSentence(web.HumanDuration(err.After))
+	what := "passwords"
+	if err.Codes {
+		what = "codes"
+	}
+	return "Too many wrong " + what + ". " + waitSentence(web.HumanDuration(err.After))
 }
 
 func waitSentence(span string) string { return "You can try again in " + span + "." }
 
 type waitKey struct{}
 
-// mustWait returns why a password could not be checked yet, when it is worth trying
+// mustWait returns why a password or a code could not be checked yet, when it is worth trying
 // again later. It sets the status, and how long to wait: see waitOf.
 func mustWait(c *fiber.Ctx, err error) (why string, ok bool) {
 	var throttled *models.ThrottledError
 	var busy *password.BusyError
 	switch {
+	case errors.As(err, &throttled) && throttled.Codes:
+		why = "Too many wrong codes."
 	case errors.As(err, &throttled):
 		why = "Too many wrong passwords."
 	case errors.As(err, &busy):

@@ -61,8 +61,8 @@ var (
 		{ID: "e", Name: "eve", Role: models.Member, Created: someTime},
 		{ID: "b", Name: "<bob>", Role: models.Member, Created: someTime, Password: someHash, Disabled: true},
 	}
-	someSession  = models.Session{ID: "s", Address: "203.0.113.9", Browser: "Safari on iPhone", Created: someTime, Seen: someTime, Expires: someTime, User: *someUser}
-	namedSession = models.Session{ID: "s", Address: "203.0.113.9", Browser: "Firefox on Linux", Version: "128", Device: "d", Named: "<Work> laptop", Created: someTime, Seen: someTime, Expires: someTime, User: *someUser}
+	someSession  = models.Session{ID: "s", Method: "password", Address: "203.0.113.9", Browser: "Safari on iPhone", Created: someTime, Seen: someTime, Expires: someTime, User: *someUser}
+	namedSession = models.Session{ID: "s", Method: "password and code", Address: "203.0.113.9", Browser: "Firefox on Linux", Version: "128", Device: "d", Named: "<Work> laptop", Created: someTime, Seen: someTime, Expires: someTime, User: *someUser}
 	someFields   = []render.Field{
 		{Label: "Name", Name: "username", Type: "text", Value: "ada", Autocomplete: "username", Error: "This is wrong.", Wait: render.Wait{Seconds: 8, Words: "8 seconds"}},
 		{Label: "Password", Name: "password", Type: "password", Autocomplete: "current-password", Hint: "Long.", Optional: true, Focus: true},
@@ -96,6 +96,22 @@ func tabbed(title string) render.Page {
 var someChart = signInChart("Sign-ins", "Day (UTC)", "2 Jan", []models.SignInCount{{From: someTime, Succeeded: 3, Failed: 1}, {From: someTime}})
 
 var someTable = render.Table{Label: "Things", Columns: []render.Column{{Label: "Select", Select: true}, {Label: "Name", Sort: "name", Href: "?sort=-name", Sorted: "ascending"}, {Label: "Count", Number: true}, {Label: "Action", Hidden: true}}}
+
+// protected is the frame of a page for somebody with a second factor.
+func protected(title string, problem ...string) render.Page {
+	page := signedIn(title)
+	page.Problem = strings.Join(problem, " ")
+	page.User = &models.User{ID: "u", Name: "ada", Factors: "x"}
+	return page
+}
+
+var (
+	someQR = func() render.QR {
+		code, _ := render.NewQR("otpauth://totp/Daypass:ada?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=Daypass")
+		return code
+	}()
+	someCodes = strings.Fields(strings.Repeat("GEZD-GNBV-GY3T-QOJQ-GEZD-GNBV ", models.RecoveryCodes))
+)
 
 func flashed(title string) render.Page {
 	page := signedIn(title)
@@ -162,6 +178,22 @@ var gallery = map[string]render.Framed{
 	"dashboard: empty":      &DashboardPage{Page: signedIn("Dashboard"), Session: &someSession, Left: 100, Remaining: "24 h 0 min", Chart: someChart},
 	"dashboard: everything": &DashboardPage{Page: signedIn("Dashboard"), Session: &someSession, Left: 1, Remaining: "9 min", Chart: someChart, Attention: models.Attention{Failed: 3, NewBrowsers: allEvents()[:2]}, Others: []SessionRow{newSessionRow(someSession, &someSession)}, More: 4, Activity: newEventRows(allEvents())},
 	"setup: done":           &SetupPage{Page: render.Page{Title: "Already set up"}, Done: true},
+	"second-factor: code":   &SecondFactorPage{Page: render.Page{Title: "Second step"}, Fields: factorFields(false, nil)},
+	"second-factor: wrong":  &SecondFactorPage{Page: render.Page{Title: "Second step", Problem: "This code is wrong, or was used already."}, Wait: render.Wait{Seconds: 8, Words: "8 seconds"}, Fields: factorFields(false, models.ValidationError{"code": "Six digits."})},
+	"second-factor: other":  &SecondFactorPage{Page: render.Page{Title: "Second step"}, Recovery: true, Fields: factorFields(true, nil)},
+	"second-factor: over":   &SecondFactorPage{Page: render.Page{Title: "Second step"}, Stopped: true, Fields: factorFields(false, nil)},
+	"security: first":       &SecurityPage{Page: signedIn("Security")},
+	"security: app":         &SecurityPage{Page: protected("Security"), Factors: models.Factors{App: &models.Authenticator{Added: someTime, Used: someTime}, Codes: 10, CodesMade: someTime}, Drill: factorFields(true, nil)},
+	"security: tested":      &SecurityPage{Page: protected("Security", "A second factor is required here."), Factors: models.Factors{App: &models.Authenticator{Added: someTime, Used: someTime}, Codes: 2, CodesMade: someTime, CodesChecked: someTime}, Drill: factorFields(true, models.ValidationError{"recovery_code": "None of yours."})},
+	"security: no codes":    &SecurityPage{Page: protected("Security"), Factors: models.Factors{App: &models.Authenticator{Added: someTime, Used: someTime}}},
+	"new-app: shown":        &NewAppPage{Page: signedIn("Set up an authenticator app"), Action: "/account/security/app/confirm", Cancel: "/account/security", QR: someQR, Seed: "GEZD GNBV GY3T QOJQ GEZD GNBV GY3T QOJQ", Fields: factorFields(false, nil)},
+	"new-app: wrong":        &NewAppPage{Page: signedIn("Set up an authenticator app"), Action: "/account/security/app/confirm", Cancel: "/account/security", Fields: factorFields(false, models.ValidationError{"code": "This code is wrong."})},
+	"new-app: owed":         &NewAppPage{Page: render.Page{Title: "Set up an authenticator app"}, Action: "/login/second-factor/new", Cancel: "/login", QR: someQR, Seed: "GEZD GNBV GY3T QOJQ GEZD GNBV GY3T QOJQ", Fields: factorFields(false, nil)},
+	"enrolment: owed":       &EnrolmentPage{render.Page{Title: "Set up a second factor"}},
+	"codes: first":          &CodesPage{Page: signedIn("Your recovery codes"), First: true, Codes: someCodes, File: "data:text/plain,x", Next: "/account/security"},
+	"codes: new":            &CodesPage{Page: signedIn("Your recovery codes"), Codes: someCodes, File: "data:text/plain,x", Next: "/account/security"},
+	"confirm: code":         &ConfirmPage{Page: signedIn("Confirm it's you"), Form: waitingForm{ID: "x", Back: "/admin/users"}, Factor: true, Fields: factorFields(false, nil)},
+	"confirm: stopped":      &ConfirmPage{Page: signedIn("Confirm it's you"), Form: waitingForm{ID: "x"}, Factor: true, Recovery: true, Stopped: true, Fields: factorFields(true, nil)},
 	"activity: no type":     &ActivityPage{Page: signedIn("Activity"), Path: "/activity", Filtered: true, Unknown: "<nonsense>"},
 }
 
@@ -392,7 +424,7 @@ var layers = []struct {
 	{packages: []string{"handlers/web"}, forbidden: sqlLibraries},
 	{packages: []string{"handlers/scaffold"}}, // tries migrations out
 	{packages: []string{"models"}, forbidden: httpLibraries},
-	{packages: []string{"models/database", "models/password"}, forbidden: httpLibraries},
+	{packages: []string{"models/database", "models/encryption", "models/password"}, forbidden: httpLibraries},
 	{packages: []string{"models/database/databasetest"}}, // for tests
 	{packages: []string{"views", "public"}, forbidden: slices.Concat(sqlLibraries, httpLibraries)},
 }

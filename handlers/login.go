@@ -59,6 +59,8 @@ func (a *App) showLoginForm(c *fiber.Ctx) error {
 		page.SignedOut, page.Notice = true, "You're signed out."
 	case c.Query("lost") != "":
 		page.Notice = "Your session has ended, and what you sent was not stored. Sign in to continue."
+	case c.Query("late") != "":
+		page.Notice = "The sign-in wasn't finished in time, or too many codes were wrong. Please start again."
 	case c.Query("ended") != "":
 		page.Notice = "Your session has ended. Sign in to continue."
 	}
@@ -66,6 +68,9 @@ func (a *App) showLoginForm(c *fiber.Ctx) error {
 }
 
 func (a *App) login(c *fiber.Ctx) error {
+	if err := a.sessions.EndPending(c); err != nil {
+		return err
+	}
 	name := web.Form(c, "username")
 	page := &LoginPage{Next: a.nextOf(web.Form(c, "next")), Carried: web.Form(c, "form"), Mistyped: mistyped(c)}
 	from := a.TrustedProxies.Client(c)
@@ -78,19 +83,22 @@ func (a *App) login(c *fiber.Ctx) error {
 		from.Session = session.ID
 	}
 
-	form, continues := a.carriedForm(c, page, credential)
+	continues := a.openCarried(c, page, credential)
 	user, err := a.db.Authenticate(c.UserContext(), name, web.Form(c, "password"), from)
 	if err == nil {
-		err = a.startSession(c, user, page.Mistyped)
+		in := signIn{user: user, method: models.ByPassword, next: page.Next, mistyped: page.Mistyped}
+		if continues {
+			in.form = page.Carried
+		} else if page.Carried != "" { // whoever sent the form is somebody else
+			in.next = ""
+		}
+		err = a.signIn(c, in)
+		if !errors.Is(err, models.ErrRefused) { // else the user was changed during the sign-in
+			return err
+		}
 	}
 	var invalid models.ValidationError
 	switch {
-	case err == nil && continues:
-		return a.letWait(c, form)
-	case err == nil && page.Carried != "": // whoever sent the form is somebody else
-		return c.Redirect("/dashboard", fiber.StatusSeeOther)
-	case err == nil:
-		return c.Redirect(orDashboard(page.Next), fiber.StatusSeeOther)
 	case errors.Is(err, models.ErrRefused):
 		c.Status(fiber.StatusUnprocessableEntity)
 		page.Problem = "Wrong username or password."
@@ -111,22 +119,6 @@ func (a *App) login(c *fiber.Ctx) error {
 func mistyped(c *fiber.Ctx) int {
 	number, _ := strconv.ParseUint(web.Form(c, "mistyped"), 10, 8)
 	return int(number)
-}
-
-// signIn starts the session of a user who was just authenticated, and leads to the dashboard.
-func (a *App) signIn(c *fiber.Ctx, user *models.User) error {
-	if err := a.startSession(c, user, 0); err != nil {
-		return err
-	}
-	return c.Redirect("/dashboard", fiber.StatusSeeOther)
-}
-
-func (a *App) startSession(c *fiber.Ctx, user *models.User, mistyped int) error {
-	session, err := a.sessions.SignIn(c, user, mistyped)
-	if err == nil {
-		c.Locals(sessionKey{}, session)
-	}
-	return err
 }
 
 // carry answers a form whose session has ended with the sign-in page, which carries it
@@ -154,19 +146,19 @@ func (a *App) carriable(c *fiber.Ctx) bool {
 		return false
 	}
 	for name := range c.Request().PostArgs().All() {
-		if strings.Contains(string(name), "password") || string(name) == "current" {
+		if isSecret(string(name)) {
 			return false
 		}
 	}
 	return true
 }
 
-// carriedForm opens the form that the sign-in page carried, and tells whether it
+// openCarried opens the form that the sign-in page carried, and tells whether it
 // continues for an account with this credential. A form that can't be opened is not
 // carried any further.
-func (a *App) carriedForm(c *fiber.Ctx, page *LoginPage, credential string) (waitingForm, bool) {
+func (a *App) openCarried(c *fiber.Ctx, page *LoginPage, credential string) bool {
 	if page.Carried == "" {
-		return waitingForm{}, false
+		return false
 	}
 	text, continues := a.sessions.OpenForm(c, page.Carried, credential)
 	form, ok := parseWaitingForm(text)
@@ -174,7 +166,7 @@ func (a *App) carriedForm(c *fiber.Ctx, page *LoginPage, credential string) (wai
 		page.Carried = ""
 	}
 	page.Form = form
-	return form, ok && continues
+	return ok && continues
 }
 
 // renderLogin renders the sign-in page, with errors when it was refused.

@@ -107,10 +107,17 @@ func sessionOf(c *fiber.Ctx) *models.Session {
 	return session
 }
 
-// requireAdmin refuses everyone but administrators.
+// requireAdmin refuses everyone but administrators, and leads those who have just become
+// one to the second factor that they need.
 func (a *App) requireAdmin(c *fiber.Ctx) error {
-	if sessionOf(c).User.Role != models.Admin {
+	user := &sessionOf(c).User
+	switch {
+	case user.Role != models.Admin:
+		return fiber.ErrForbidden
+	case !a.db.OwesAtOnce(user):
+		return c.Next()
+	case web.PrefersJSON(c):
 		return fiber.ErrForbidden
 	}
-	return c.Next()
+	return a.redirectWithMessage(c, "The administration needs a second factor here. Set one up first.", "/account/security")
 }

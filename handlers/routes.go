@@ -28,6 +28,11 @@ func (a *App) routes() []route {
 
 		page("/login", Anyone, a.showLogin),
 		post("/login", Anyone, a.login),
+		page("/login/second-factor", Anyone, a.showSecondFactor),
+		post("/login/second-factor", Anyone, a.secondFactor),
+		page("/login/second-factor/new", Anyone, a.showEnrolment),
+		post("/login/second-factor/new", Anyone, a.enrol),
+		post("/login/second-factor/new/confirm", Anyone, a.confirmEnrolment),
 		file("/login/forget.svg", Anyone, a.clearCacheImage),
 		page("/link", Anyone, a.showSetPassword),
 		post("/link", Anyone, a.setPassword),
@@ -51,9 +56,15 @@ func (a *App) routes() []route {
 		file("/account/data.json", Members, a.toAccount),
 		post("/account/data.json", Members, a.accountData),
 		post("/account/name", Members, a.changeName),
-		post("/account/password", Members, a.changePassword),
+		post("/account/password", Members, a.changePassword).confirmedByFactors(),
 		post("/account/theme", Members, a.changeTheme),
-		post("/account/remove", Members, a.removeAccount),
+		post("/account/remove", Members, a.removeAccount).confirmedByFactors(),
+		page("/account/security", Members, a.cached(a.security)).accountMenu("Security", "shield"),
+		post("/account/security/app", Members, a.newApp).confirmed(),
+		post("/account/security/app/confirm", Members, a.confirmApp).confirmed(),
+		post("/account/security/app/remove", Members, a.removeApp).confirmed(),
+		post("/account/security/codes", Members, a.newRecoveryCodes).confirmed(),
+		post("/account/security/drill", Members, a.drill),
 		post("/logout", Members, a.logout),
 
 		page("/admin", Admins, a.system).menu("Administration", "shield").tab("System", "gauge"),
@@ -97,11 +108,20 @@ type route struct {
 	access       Access
 	handler      fiber.Handler
 	isPage       bool            // a person can be led there
-	isConfirmed  bool            // the password must have been entered recently
+	confirmation confirmation    // whether the user must have confirmed recently who they are
 	menuItem     *render.NavItem // its entry in the menu, if it has one
 	accountItem  *render.NavItem // likewise in the menu of the user's account
 	tabItem      *render.NavItem // likewise in the tabs of its part of the site
 }
+
+// confirmation says what a user must have given recently.
+type confirmation int
+
+const (
+	confirmNothing confirmation = iota
+	confirmAll
+	confirmFactors // nothing if the password is all there is, which the form itself has
+)
 
 // page is a GET route with a page for people.
 func page(path string, access Access, handler fiber.Handler) route {
@@ -118,9 +138,17 @@ func post(path string, access Access, handler fiber.Handler) route {
 	return route{method: fiber.MethodPost, path: path, access: access, handler: handler}
 }
 
-// confirmed asks for the password before a change, as all changes of administrators do.
+// confirmed asks for the password, and the second factor if there is one, before a
+// change, as all changes of administrators do.
 func (r route) confirmed() route {
-	r.isConfirmed = true
+	r.confirmation = confirmAll
+	return r
+}
+
+// confirmedByFactors does the same for a form that has the current password in it: then
+// an account without a second factor is not asked again.
+func (r route) confirmedByFactors() route {
+	r.confirmation = confirmFactors
 	return r
 }
 
@@ -168,8 +196,11 @@ func (a *App) register() error {
 	}
 	for _, route := range a.table {
 		chain := a.guards(route.access)
-		if route.isConfirmed {
+		switch route.confirmation {
+		case confirmAll:
 			chain = append(chain, a.requireRecent)
+		case confirmFactors:
+			chain = append(chain, a.requireRecentFactors)
 		}
 		chain = append(chain, route.handler)
 		if route.method == fiber.MethodGet {

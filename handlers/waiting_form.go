@@ -59,17 +59,23 @@ func (f waitingForm) Purpose() string {
 // SentField is a field of a form that was sent.
 type SentField struct{ Name, Value string }
 
-// Sent returns the fields of a form except its button, so that its sender can recognize it.
+// Sent returns the fields of a form except its button and its passwords, so that its
+// sender can recognize it.
 func (f waitingForm) Sent() (fields []SentField) {
 	var args fasthttp.Args
 	args.Parse(f.Body)
 	for name, value := range args.All() {
-		if string(name) != "do" && len(value) > 0 && len(fields) < maxSent {
+		if string(name) != "do" && !isSecret(string(name)) && len(value) > 0 && len(fields) < maxSent {
 			words := strings.ReplaceAll(web.Showable(string(name), maxPurpose), "_", " ")
 			fields = append(fields, SentField{words, web.Showable(string(value), maxPurpose)})
 		}
 	}
 	return fields
+}
+
+// isSecret tells whether a field has a password, or a code that works for more than a minute.
+func isSecret(name string) bool {
+	return strings.Contains(name, "password") || name == "current" || name == "recovery_code"
 }
 
 // maxSent is how many of its fields are shown again.

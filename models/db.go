@@ -36,6 +36,8 @@ type DB struct {
 	Throttle Throttle
 	// KeepEvents is how long events are kept before Sweep deletes them.
 	KeepEvents time.Duration
+	// SecondFactor says who has to have a second factor.
+	SecondFactor SecondFactorRule
 	// Idle ends a session that was not used for this long; zero means never. It is the
 	// setting of the server that uses the database or used it last; SetIdle changes it.
 	Idle time.Duration
@@ -45,6 +47,7 @@ type DB struct {
 	attempts  *attempts
 	watchers  *watchers
 	lastSeen  *lastSeen
+	seedKeys  atomic.Pointer[[]SeedKey]
 
 	hasUsers  atomic.Bool  // once true, it stays true: the last administrator can't be removed
 	throttled atomic.Int64 // sign-ins since the start
@@ -167,7 +170,7 @@ func (db *DB) Ready(ctx context.Context) error {
 	if err != nil && !errors.Is(err, sql.ErrNoRows) && !errors.Is(err, ErrNotFound) {
 		return err
 	}
-	for _, table := range []string{"users", "sessions", database.PayloadTable, "session_values", "events", "failures", "links", "goose_db_version"} {
+	for _, table := range []string{"users", "sessions", database.PayloadTable, "session_values", "events", "failures", "links", "pending_sign_ins", "authenticators", "recovery_codes", "code_failures", "goose_db_version"} {
 		rows, err := db.SQL.QueryxContext(ctx, `SELECT * FROM `+table+` LIMIT 1`)
 		if err != nil {
 			return err

@@ -39,7 +39,7 @@ const (
 
 // Diagnose looks for problems with the database, the users and the clock.
 func (db *DB) Diagnose(ctx context.Context) []Finding {
-	return append(db.Examine(ctx), db.diagnoseClock(ctx), db.diagnoseUsers(ctx))
+	return append(append(db.Examine(ctx), db.diagnoseClock(ctx), db.diagnoseUsers(ctx)), db.diagnoseFactors(ctx)...)
 }
 
 // DiagnoseFiles looks for what is wrong with the files of a database, and with

@@ -3,6 +3,7 @@ package models
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -35,10 +36,23 @@ const (
 	DataDownloaded       Kind = "data downloaded"
 	UserRemoved          Kind = "user removed"
 	AllSessionsEnded     Kind = "all sessions ended"
+	SecondFactorRefused  Kind = "second factor refused" // after a right password
+	CodesStopped         Kind = "codes stopped"
+	CodesAllowed         Kind = "codes allowed again"
+	AppAdded             Kind = "authenticator app added"
+	AppReplaced          Kind = "authenticator app replaced"
+	AppRemoved           Kind = "authenticator app removed"
+	RecoveryCodesMade    Kind = "recovery codes made"
+	RecoveryCodesChecked Kind = "recovery codes checked"
+	RecoveryCodeUsed     Kind = "recovery code used"
+	SecondFactorReset    Kind = "second factor reset"
+	SignInUnfinished     Kind = "sign-in unfinished" // the second factor was never given
 )
 
 // isFailure tells whether an event is a password that was wrong.
-func (k Kind) isFailure() bool { return k == SignInFailed || k == PasswordRefused }
+func (k Kind) isFailure() bool {
+	return k == SignInFailed || k == PasswordRefused || k == SecondFactorRefused
+}
 
 // Event is something that happened to a user's account.
 type Event struct {
@@ -53,12 +67,13 @@ type Event struct {
 	Known    bool    `db:"known"`     // no warning: a wrong password in a browser with which this account has signed in before, or what the user has vouched for
 	Device   string  `db:"device"`    // of a new browser: hash of its ID, as in sessions
 	Count    int     `db:"count"`     // how many events within a minute this row counts
+	Detail   string  `db:"detail"`    // of a sign-in: how; of a factor: which
 	Name     string  `db:"name"`      // username of the user
 }
 
 // selectEvents reads events with the names of their users and authors. A name is
 // stored only with its user, so that it is gone once that user is removed.
-const selectEvents = `SELECT e.id, e.user_id, e.kind, e.at, e.address, e.browser, e.author_id, e.known, e.count,
+const selectEvents = `SELECT e.id, e.user_id, e.kind, e.at, e.address, e.browser, e.author_id, e.known, e.count, e.detail,
 		CASE WHEN e.author_id IN ('', '` + byCommandLine + `') THEN e.author_id ELSE COALESCE(a.name, 'removed user') END AS author,
 		COALESCE(u.name, '') AS name
 	FROM events e LEFT JOIN users a ON a.id = e.author_id LEFT JOIN users u ON u.id = e.user_id`
@@ -111,16 +126,17 @@ func (db *DB) EachEvent(ctx context.Context, filter EventFilter, do func(*Event)
 	}
 }
 
-// record adds an event to a transaction. The user may be nil.
-type record func(kind Kind, user *User) error
+// record adds an event to a transaction. The user may be nil; the details are joined.
+type record func(kind Kind, user *User, details ...string) error
 
 // writeWithEvents runs change in one transaction with the events it records, and
 // logs them after the commit. It returns ErrNotAdmin if the author is no longer an
 // administrator.
 func (db *DB) writeWithEvents(ctx context.Context, from ClientInfo, change func(*sqlx.Tx, record) error) error {
 	type line struct {
-		kind Kind
-		name string
+		kind   Kind
+		name   string
+		detail string
 	}
 	var happened []line
 	var author string
@@ -129,8 +145,8 @@ func (db *DB) writeWithEvents(ctx context.Context, from ClientInfo, change func(
 		if author, err = db.authorName(ctx, tx, from); err != nil {
 			return err
 		}
-		return change(tx, func(kind Kind, user *User) error {
-			event := Event{ID: database.NewRowID(), Kind: kind, At: db.Time(), Address: from.Address, Browser: from.Browser, AuthorID: from.Author, Count: 1}
+		return change(tx, func(kind Kind, user *User, details ...string) error {
+			event := Event{Detail: strings.Join(details, ", "), ID: database.NewRowID(), Kind: kind, At: db.Time(), Address: from.Address, Browser: from.Browser, AuthorID: from.Author, Count: 1}
 			event.Known = kind.isFailure() && from.Device != ""
 			if kind == NewBrowser {
 				event.Device = from.NewDevice
@@ -139,7 +155,7 @@ func (db *DB) writeWithEvents(ctx context.Context, from ClientInfo, change func(
 			if user != nil {
 				event.UserID, name = &user.ID, user.Name
 			}
-			happened = append(happened, line{kind, name})
+			happened = append(happened, line{kind, name, event.Detail})
 			if user != nil {
 				err = lockUser(ctx, tx, user.ID)
 			} else {
@@ -155,7 +171,11 @@ func (db *DB) writeWithEvents(ctx context.Context, from ClientInfo, change func(
 		return err
 	}
 	for _, line := range happened {
-		db.Log.Info(string(line.kind), "user", line.name, "author", author, "address", from.Address, "browser", from.Browser, "request", from.Request)
+		about := []any{"user", line.name, "author", author, "address", from.Address, "browser", from.Browser, "request", from.Request}
+		if line.detail != "" {
+			about = append(about, "detail", line.detail)
+		}
+		db.Log.Info(string(line.kind), about...)
 	}
 	return nil
 }
@@ -176,6 +196,7 @@ func addEvent(ctx context.Context, tx *sqlx.Tx, event Event) error {
 	where.Add(true, `kind = `, event.Kind)
 	where.Add(true, `author_id = `, event.AuthorID)
 	where.Add(true, `known = `, event.Known)
+	where.Add(true, `detail = `, event.Detail)
 	where.Add(true, `at > `, Time{Time: since})
 	where.Add(true, `at <= `, event.At) // the clock may have been set back
 	if event.Kind.isFailure() && event.UserID != nil {
@@ -200,6 +221,6 @@ func addEvent(ctx context.Context, tx *sqlx.Tx, event Event) error {
 
 func insertEvent(ctx context.Context, tx *sqlx.Tx, event Event) error {
 	_, err := tx.NamedExecContext(ctx,
-		`INSERT INTO events (id, user_id, kind, at, address, browser, author_id, known, device, count) VALUES (:id, :user_id, :kind, :at, :address, :browser, :author_id, :known, :device, :count)`, event)
+		`INSERT INTO events (id, user_id, kind, at, address, browser, author_id, known, device, count, detail) VALUES (:id, :user_id, :kind, :at, :address, :browser, :author_id, :known, :device, :count, :detail)`, event)
 	return err
 }

@@ -22,6 +22,7 @@ type ExportSession struct {
 	Browser string `json:"browser"`
 	Version string `json:"version"`
 	Device  string `json:"device"` // what the user calls it
+	Method  Method `json:"method"` // how the user signed in
 	Created Time   `json:"created"`
 	Seen    Time   `json:"seen"`
 	Expires Time   `json:"expires"`
@@ -30,6 +31,7 @@ type ExportSession struct {
 // ExportEvent is an event.
 type ExportEvent struct {
 	Kind    Kind   `json:"kind"`
+	Detail  string `json:"detail,omitempty"`
 	At      Time   `json:"at"`
 	Address string `json:"address"`
 	Browser string `json:"browser"`
@@ -61,7 +63,7 @@ func (db *DB) Export(ctx context.Context, session *Session, from ClientInfo, to 
 	err = writeList(to, "sessions", func(add func(any) error) error {
 		sessions, _, err := db.SessionsOf(ctx, user, math.MaxInt32)
 		for _, s := range sessions {
-			if err := add(ExportSession{s.Address, s.Browser, s.Version, s.Named, s.Created, s.Seen, s.Expires}); err != nil {
+			if err := add(ExportSession{s.Address, s.Browser, s.Version, s.Named, s.Method, s.Created, s.Seen, s.Expires}); err != nil {
 				return err
 			}
 		}
@@ -72,7 +74,7 @@ func (db *DB) Export(ctx context.Context, session *Session, from ClientInfo, to 
 	}
 	err = writeList(to, "events", func(add func(any) error) error {
 		return db.EachEvent(ctx, EventFilter{UserID: user.ID}, func(e *Event) error {
-			return add(ExportEvent{e.Kind, e.At, e.Address, e.Browser, e.Author, e.Count})
+			return add(ExportEvent{e.Kind, e.Detail, e.At, e.Address, e.Browser, e.Author, e.Count})
 		})
 	})
 	if err != nil {
@@ -127,7 +129,9 @@ func writeList(to io.Writer, name string, each func(add func(any) error) error) 
 func (db *DB) otherTables(ctx context.Context) ([]string, error) {
 	tables, err := db.UserTables(ctx)
 	return slices.DeleteFunc(tables, func(table string) bool {
-		return table == "sessions" || table == "events" || table == "devices" || table == "links" // exported in their own form; links are secret
+		return slices.Contains([]string{"sessions", "events", "devices", // exported in their own form
+			"links", "authenticators", "recovery_codes", "code_failures", // secret
+		}, table)
 	}), err
 }
 

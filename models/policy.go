@@ -84,6 +84,31 @@ const MaxDrain = time.Minute
 const PasswordTokenLifetime = 24 * time.Hour
 
 const (
+	// PendingFor is how long a sign-in waits for the second factor, and MaxTries how
+	// many wrong answers end it.
+	PendingFor = 5 * time.Minute
+	MaxTries   = 5
+	// EnrolmentFor is how long it waits for somebody who has to set up a second factor
+	// first, and may have to install an app.
+	EnrolmentFor = 15 * time.Minute
+	// DefaultGrace is how long users may still sign in without a second factor that is required.
+	DefaultGrace = 7 * 24 * time.Hour
+	// MaxWrongCodes is how many wrong codes in a row an account may have: then codes
+	// count no more from browsers that it doesn't know. Of a million codes three count at
+	// a time, so guessing reaches 0.03 % (NIST SP 800-63B-4, section 3.2.2; ASVS 5.0, 6.6.3).
+	MaxWrongCodes = 100
+	// AlarmingCodes is from how many wrong codes on their user is told that somebody has
+	// the password.
+	AlarmingCodes = 10
+	// RecoveryCodes is how many are made at a time, RecoveryCodeLength how many letters of
+	// base32 each has (120 bits; NIST SP 800-63B-4, section 3.1.2.1, asks for 64), and
+	// FewRecoveryCodes how few are left when their user is reminded.
+	RecoveryCodes      = 10
+	RecoveryCodeLength = 24
+	FewRecoveryCodes   = 3
+)
+
+const (
 	// ConfirmedFor is how long an entered password counts for sensitive changes
 	// (ASVS 5.0, 7.5.3), and how long a form waits for it.
 	ConfirmedFor = 15 * time.Minute

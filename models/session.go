@@ -26,7 +26,8 @@ type Session struct {
 	Created Time   `db:"created"`
 	Seen    Time   `db:"seen"`
 	Expires Time   `db:"expires"`
-	Flash   bool   `db:"flash"` // a message is among its values, for the next page
+	Method  Method `db:"method"` // how its user signed in
+	Flash   bool   `db:"flash"`  // a message is among its values, for the next page
 	User    User   `db:"user"`
 	Place   Cursor `db:"place"` // in the list; only SearchSessions fills it in
 
@@ -38,11 +39,14 @@ type Session struct {
 // FlashValue is the name of the value that is shown once, on the next page.
 const FlashValue = "flash"
 
-const sessionColumns = `s.id, s.signer, s.address, s.browser, s.version, s.device, s.created, s.seen, s.expires,
+const sessionColumns = `s.id, s.signer, s.address, s.browser, s.version, s.device, s.created, s.seen, s.expires, s.method,
 	COALESCE((SELECT d.name FROM devices d WHERE d.user_id = s.user_id AND d.id = s.device), '') AS named,
-	EXISTS (SELECT 1 FROM session_values v WHERE v.session_id = s.id AND v.name = '` + FlashValue + `') AS flash,
-	u.id AS "user.id", u.name AS "user.name", u.full_name AS "user.full_name", u.role AS "user.role",
-	u.disabled AS "user.disabled", u.created AS "user.created", u.theme AS "user.theme", u.last_active AS "user.last_active", u.password AS "user.password", u.version AS "user.version"`
+	EXISTS (SELECT 1 FROM session_values v WHERE v.session_id = s.id AND v.name = '` + FlashValue + `') AS flash, ` + userOfOther
+
+// userOfOther are the columns of a user who is read with another row.
+const userOfOther = `u.id AS "user.id", u.name AS "user.name", u.full_name AS "user.full_name", u.role AS "user.role",
+	u.disabled AS "user.disabled", u.created AS "user.created", u.theme AS "user.theme", u.last_active AS "user.last_active", u.password AS "user.password", u.version AS "user.version",
+	u.factors AS "user.factors", u.factor_due AS "user.factor_due"`
 
 const sessionExtraColumns = `,
 	(SELECT p.v FROM ` + database.PayloadTable + ` p WHERE p.k = s.id) AS payload,
@@ -59,18 +63,29 @@ type SignIn struct {
 	Signer   string        // fingerprint of the secret that signs the cookie
 	Lifetime time.Duration // from now on, absolute
 	From     ClientInfo
-	Device   string // hash of the browser's ID for this user
-	Mistyped int    // failures of this very browser just before, as its form counts them
+	Device   string         // hash of the browser's ID for this user
+	Mistyped int            // failures of this very browser just before, as its form counts them
+	Method   Method         // the first factor
+	Factor   *Factor        // the second one, which was checked; nil: none
+	Pending  *PendingSignIn // that this completes; nil: none
 }
 
 // AddSession begins the session of a sign-in, and ends the one it replaces and those
-// beyond MaxSessions. It returns ErrRefused if the user was disabled, removed or given
-// another password since the password was verified.
+// beyond MaxSessions. In the same transaction it uses up the second factor, and takes
+// the pending sign-in away: of several that finish it at once, one gets a session. It
+// returns ErrFactorOwed if the user owes a second factor and none was given; ErrRefused
+// if the user was disabled, removed, or given another password, role or factor since
+// the first one was verified, or if the second counts no more; and ErrNotFound if the
+// pending sign-in has ended.
 func (db *DB) AddSession(ctx context.Context, in SignIn) (*Session, error) {
+	if in.Factor == nil && db.Owes(in.User) != OwesNothing {
+		return nil, ErrFactorOwed
+	}
 	now := db.Time()
 	session := &Session{
 		ID: in.ID, Signer: in.Signer, Address: in.From.Address, Browser: in.From.Browser, Version: in.From.Version, Device: in.Device,
 		Created: now, Seen: now, Expires: Time{Time: now.Add(in.Lifetime)}, User: *in.User,
+		Method: in.Method.with(in.Factor),
 	}
 	err := db.writeWithEvents(ctx, in.From, func(tx *sqlx.Tx, record record) error {
 		if err := holdUser(ctx, tx, in.User); errors.Is(err, ErrNotFound) {
@@ -78,10 +93,19 @@ func (db *DB) AddSession(ctx context.Context, in SignIn) (*Session, error) {
 		} else if err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, `INSERT INTO sessions (id, signer, address, browser, version, device, created, seen, expires, user_id)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
-			session.ID, session.Signer, session.Address, session.Browser, session.Version, session.Device, now, now, session.Expires, in.User.ID)
+		if err := finishPending(ctx, tx, in.Pending, now); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, `INSERT INTO sessions (id, signer, address, browser, version, device, method, created, seen, expires, user_id)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
+			session.ID, session.Signer, session.Address, session.Browser, session.Version, session.Device, session.Method, now, now, session.Expires, in.User.ID)
 		if err != nil {
+			return err
+		}
+		if err := in.Factor.useUp(ctx, tx, record, in.User, session.ID); err != nil {
+			return err
+		}
+		if err := db.startGrace(ctx, tx, in.User); err != nil {
 			return err
 		}
 		if err := setLastActive(ctx, tx, in.User.ID, now); err != nil {
@@ -111,7 +135,8 @@ func (db *DB) AddSession(ctx context.Context, in SignIn) (*Session, error) {
 		if err := recordNewBrowser(ctx, tx, in, record); err != nil {
 			return err
 		}
-		return record(SignedIn, in.User)
+		session.User = *in.User
+		return record(SignedIn, in.User, string(session.Method))
 	})
 	if err != nil {
 		return nil, err
@@ -143,7 +168,7 @@ func (db *DB) Session(ctx context.Context, id string) (*Session, error) {
 // Valid tells whether a session that was read earlier is still valid, judged by time
 // alone.
 func (db *DB) Valid(session *Session) bool {
-	return session.Expires.After(db.Time().Time) && !db.idle(session)
+	return session.Expires.After(db.Time().Time) && !db.idle(session) && !db.overdue(session)
 }
 
 // addLive asks for sessions that are valid, judged by time alone.
@@ -230,10 +255,11 @@ func (db *DB) sessions(ctx context.Context, condition string, args ...any) ([]Se
 	return db.readInUse(ctx, sessionColumns+sessionTables+condition, args...)
 }
 
-// readInUse is readSessions without those that are idle.
+// readInUse is readSessions without those that are idle or owe a second factor for too
+// long.
 func (db *DB) readInUse(ctx context.Context, selection string, args ...any) ([]Session, error) {
 	sessions, err := db.readSessions(ctx, selection, args...)
-	return slices.DeleteFunc(sessions, func(session Session) bool { return db.idle(&session) }), err
+	return slices.DeleteFunc(sessions, func(session Session) bool { return db.idle(&session) || db.overdue(&session) }), err
 }
 
 func (db *DB) readSessions(ctx context.Context, selection string, args ...any) ([]Session, error) {
@@ -403,22 +429,26 @@ func (db *DB) EndAllSessions(ctx context.Context, from ClientInfo) (ended int64,
 }
 
 // endAccess ends everything that gives access to a user's account besides the
-// password: all sessions, except the one with this ID, and the links that set a
-// password. It returns how many sessions there were. A nil user means all users.
+// password: all sessions, except the one with this ID, pending sign-ins, and the links
+// that set a password. It returns how many sessions there were. A nil user means all users.
 // Whatever ends sessions for security calls it, because a thief who has a session may
 // have a link as well.
 func endAccess(ctx context.Context, tx *sqlx.Tx, user *User, except string) (int64, error) {
 	if user == nil {
-		if _, err := tx.ExecContext(ctx, `DELETE FROM links`); err != nil {
-			return 0, err
+		for _, table := range []string{"links", "pending_sign_ins"} {
+			if _, err := tx.ExecContext(ctx, `DELETE FROM `+table); err != nil {
+				return 0, err
+			}
 		}
 		return endSessions(ctx, tx, `id <> $1`, except)
 	}
 	if err := lockUser(ctx, tx, user.ID); err != nil {
 		return 0, err
 	}
-	if _, err := tx.ExecContext(ctx, `DELETE FROM links WHERE user_id = $1`, user.ID); err != nil {
-		return 0, err
+	for _, table := range []string{"links", "pending_sign_ins"} {
+		if _, err := tx.ExecContext(ctx, `DELETE FROM `+table+` WHERE user_id = $1`, user.ID); err != nil {
+			return 0, err
+		}
 	}
 	return endSessions(ctx, tx, `user_id = $1 AND id <> $2`, user.ID, except)
 }

@@ -62,6 +62,8 @@ type Attention struct {
 	// previous sign-in, with browsers with which this account has not signed in.
 	Failed, Refused int
 	NewBrowsers     []Event // sign-ins with new browsers that the user has not vouched for, at most newBrowsersShown
+	Stopped         int     // sign-ins with the right password and no right code since then, from AlarmingCodes on
+	Resets          int     // how often somebody else has removed the second factor since then
 	since           Time    // the previous sign-in
 }
 
@@ -134,12 +136,30 @@ func needsAttention(ctx context.Context, from sqlx.QueryerContext, session *Sess
 	if err != nil || attention.since.Unix() == 0 { // before the first sign-in there was no visit
 		return Attention{}, err
 	}
-	for kind, count := range map[Kind]*int{SignInFailed: &attention.Failed, PasswordRefused: &attention.Refused} {
-		err := sqlx.GetContext(ctx, from, count, `SELECT CAST(COALESCE(SUM(count), 0) AS BIGINT) FROM events WHERE user_id = $1 AND kind = $2 AND at >= $3 AND NOT known`,
-			session.User.ID, kind, attention.since)
-		if err != nil {
-			return Attention{}, err
+	var counted []struct {
+		Kind  Kind
+		Count int
+	}
+	err = sqlx.SelectContext(ctx, from, &counted, `SELECT kind, CAST(SUM(count) AS BIGINT) AS count FROM events
+		WHERE user_id = $1 AND kind IN ($2, $3, $4, $5, $6) AND at >= $7 AND NOT known GROUP BY kind`,
+		session.User.ID, SignInFailed, PasswordRefused, SecondFactorRefused, SignInUnfinished, SecondFactorReset, attention.since)
+	if err != nil {
+		return Attention{}, err
+	}
+	for _, row := range counted {
+		switch row.Kind {
+		case SignInFailed:
+			attention.Failed = row.Count
+		case PasswordRefused:
+			attention.Refused = row.Count
+		case SecondFactorReset:
+			attention.Resets = row.Count
+		default:
+			attention.Stopped += row.Count
 		}
+	}
+	if attention.Stopped < AlarmingCodes { // which may be the user's own
+		attention.Stopped = 0
 	}
 	if attention.Failed == 0 {
 		return attention, nil
@@ -154,6 +174,8 @@ func needsAttention(ctx context.Context, from sqlx.QueryerContext, session *Sess
 // System is the state of the installation.
 type System struct {
 	Users, Disabled, Sessions int
+	Protected                 int   // users with a second factor
+	Owing                     int   // users who owe one
 	Size                      int64 // of the database, in bytes
 	Throttled                 int64 // sign-ins of this process since its start
 	Waiting                   int64 // and those in the queue of its limiter
@@ -170,5 +192,10 @@ func (db *DB) System(ctx context.Context) (System, error) {
 	}
 	err = db.SQL.GetContext(ctx, &system, `SELECT (SELECT COUNT(*) FROM users) AS users, (SELECT COUNT(*) FROM users WHERE disabled) AS disabled,
 		(SELECT COUNT(*) FROM sessions`+where.Where()+`) AS sessions`, where.Values...)
+	if err != nil {
+		return System{}, err
+	}
+	factors, err := db.factorUse(ctx)
+	system.Protected, system.Owing = factors.protected, len(factors.owing)
 	return system, err
 }

@@ -15,11 +15,17 @@ const (
 	wideSweepStep = 1000
 )
 
-// Sweep ends idle sessions, and deletes expired sessions with everything stored in
+// Sweep ends idle sessions and those that owe a second factor for too long, and deletes expired sessions with everything stored in
 // them, failures that are forgiven, events that are older than KeepEvents, and the
-// names of devices that browsers have forgotten.
+// names of devices that browsers have forgotten. Pending sign-ins that expired are events.
 func (db *DB) Sweep(ctx context.Context) error {
 	if err := db.endIdle(ctx); err != nil {
+		return err
+	}
+	if err := db.endOverdue(ctx); err != nil {
+		return err
+	}
+	if err := db.endUnfinished(ctx); err != nil {
 		return err
 	}
 	now := db.Time()
@@ -39,6 +45,7 @@ func (db *DB) Sweep(ctx context.Context) error {
 		{`DELETE FROM ` + database.PayloadTable + ` WHERE k IN (SELECT k FROM ` + database.PayloadTable + ` WHERE e <= $1 AND e <> 0 LIMIT $2`, now},
 		{`DELETE FROM events WHERE id IN (SELECT id FROM events WHERE at <= $1 LIMIT $2`, Time{Time: now.Add(-db.KeepEvents)}},
 		{`DELETE FROM devices WHERE (user_id, id) IN (SELECT user_id, id FROM devices WHERE used <= $1 LIMIT $2`, Time{Time: now.Add(-DeviceLifetime)}},
+		{`DELETE FROM code_failures WHERE (user_id, device) IN (SELECT user_id, device FROM code_failures WHERE device <> '' AND last <= $1 LIMIT $2`, Time{Time: now.Add(-DeviceLifetime)}},
 		{`DELETE FROM failures WHERE key IN (SELECT key FROM failures WHERE forgiven <= $1 LIMIT $2`, forgiven},
 		{`DELETE FROM attempts WHERE (key, id) IN (SELECT key, id FROM attempts WHERE until <= $1 LIMIT $2`, database.UnixTime(now.Unix() - db.Throttle.forgiveAfter())},
 	} {

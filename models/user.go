@@ -34,7 +34,11 @@ type User struct {
 	Active   Time          `db:"last_active" json:"last_active"` // when the user was last seen, to a minute; zero seconds: never
 	Theme    Theme         `db:"theme" json:"theme,omitempty"`
 	Password password.Hash `db:"password" json:"-"`
-	Version  int64         `db:"version" json:"-"` // changes whenever something changes that pages show about the user
+	// Factors is empty if the user has no second factor. Else it is random, and another
+	// one whenever a factor is added, replaced or removed.
+	Factors   string `db:"factors" json:"-"`
+	FactorDue Time   `db:"factor_due" json:"-"` // when a second factor that is required has to be there; 1970: nobody has asked for it
+	Version   int64  `db:"version" json:"-"`    // changes whenever something changes that pages show about the user
 }
 
 // IsAdmin tells whether the user administers the site.
@@ -42,6 +46,9 @@ func (u *User) IsAdmin() bool { return u.Role == Admin }
 
 // HasPassword tells whether the user has set a password. Somebody who was invited has none at first.
 func (u *User) HasPassword() bool { return password.PHC(u.Password) != "" }
+
+// HasSecondFactor tells whether a password alone doesn't sign the user in.
+func (u *User) HasSecondFactor() bool { return u.Factors != "" }
 
 // DisplayName is what pages call the user who is signed in: the full name, or else
 // the username.
@@ -70,7 +77,7 @@ func (u *User) nameKey() string {
 	return compared
 }
 
-const userColumns = `id, name, full_name, role, disabled, created, theme, last_active, password, version`
+const userColumns = `id, name, full_name, role, disabled, created, theme, last_active, password, version, factors, factor_due`
 
 // ErrLastAdmin says that a change would leave nobody who administers the site.
 var ErrLastAdmin = errors.New("this is the last administrator")
@@ -159,6 +166,9 @@ func (f UserFilter) conditions(where *database.Conditions) {
 type ListedUser struct {
 	User
 	Sessions int    // live ones
+	App      bool   // there is an authenticator app
+	Untested bool   // the recovery codes were never tested
+	Owes     bool   // a second factor is required
 	Place    Cursor `db:"place"` // in the list
 }
 
@@ -172,8 +182,12 @@ func (db *DB) SearchUsers(ctx context.Context, filter UserFilter, limit int) ([]
 	orderBy := where.AddCursor(order, filter.Cursor)
 	var users []ListedUser
 	err := db.SQL.SelectContext(ctx, &users, `SELECT `+userColumns+`,
-		(SELECT COUNT(*) FROM sessions s WHERE s.user_id = users.id AND NOT users.disabled AND `+live.All()+`) AS sessions, `+order.Place()+` FROM users`+
+		(SELECT COUNT(*) FROM sessions s WHERE s.user_id = users.id AND NOT users.disabled AND `+live.All()+`) AS sessions,
+		EXISTS (SELECT 1 FROM authenticators a WHERE a.user_id = users.id) AS app, codes_checked = 0 AS untested, `+order.Place()+` FROM users`+
 		where.Where()+orderBy+` LIMIT `+where.Place(limit), where.Values...)
+	for i := range users {
+		_, users[i].Owes = db.FactorDueBy(&users[i].User)
+	}
 	return inOrder(users, filter.Cursor), err
 }
 
@@ -373,10 +387,13 @@ func (db *DB) SetRole(ctx context.Context, user *User, role Role, from ClientInf
 		if err != nil || !changed {
 			return err
 		}
-		if role != Admin {
-			if err := endLinksBy(ctx, tx, user); err != nil {
-				return err
-			}
+		if role == Admin {
+			err = db.oweAtOnce(ctx, tx, user)
+		} else {
+			err = endLinksBy(ctx, tx, user)
+		}
+		if err != nil {
+			return err
 		}
 		return record(RoleChanged, user)
 	})
@@ -391,10 +408,11 @@ func lockUser(ctx context.Context, tx *sqlx.Tx, id string) error {
 	return err
 }
 
-// holdUser is lockUser for a user who may sign in with the same password as when the
-// user was read. For any other it returns ErrNotFound.
+// holdUser is lockUser for a user who may sign in with the same password, second factor
+// and role as when the user was read. For any other it returns ErrNotFound.
 func holdUser(ctx context.Context, tx *sqlx.Tx, user *User) error {
-	return database.ExecOne(ctx, tx, `UPDATE users SET version = version WHERE id = $1 AND password = $2 AND NOT disabled`, user.ID, password.PHC(user.Password))
+	return database.ExecOne(ctx, tx, `UPDATE users SET version = version WHERE id = $1 AND password = $2 AND role = $3 AND factors = $4 AND NOT disabled`,
+		user.ID, password.PHC(user.Password), user.Role, user.Factors)
 }
 
 // updateUser gives a column of a user another value, and tells whether it had another

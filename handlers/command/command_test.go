@@ -107,7 +107,7 @@ func TestListsOfProgramsHaveOneForm(t *testing.T) {
 	}
 	for kind, want := range map[string]string{
 		"user":    "created disabled full_name id last_active name role",
-		"session": "address browser created expires id seen user",
+		"session": "address browser created expires id method seen user",
 	} {
 		if got := strings.Join(slices.Sorted(maps.Keys(list(kind, "list")[0])), " "); got != want {
 			t.Errorf("a %s has %s", kind, got)

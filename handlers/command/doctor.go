@@ -43,6 +43,7 @@ func (d *doctor) Run(ctx context.Context, at console) error {
 		err = examine(nil)
 	} else {
 		err = at.withDatabase(ctx, false, func(db *models.DB) error {
+			db.SecondFactor = models.SecondFactorRule{For: d.SecondFactor, Grace: d.SecondFactorGrace}
 			found = append(found, db.Diagnose(ctx)...)
 			return examine(db)
 		})

@@ -36,6 +36,9 @@ func (s *serve) Run(ctx context.Context, at console) error {
 	if s.Drain < 0 || s.Drain > models.MaxDrain {
 		return usageError{fmt.Errorf("--drain %s must be between 0s and %s", s.Drain, models.MaxDrain)}
 	}
+	if s.SecondFactorGrace < 0 {
+		return usageError{errors.New("--second-factor-grace can't be negative")}
+	}
 	if s.KeepActivity < s.Lifetime {
 		return usageError{errors.New("--keep-activity must be at least as long as --lifetime")}
 	}
@@ -75,6 +78,7 @@ func (s *serve) Run(ctx context.Context, at console) error {
 	}
 	defer db.Close()
 	db.Log, db.KeepEvents = at.log, s.KeepActivity
+	db.SecondFactor = models.SecondFactorRule{For: s.SecondFactor, Grace: s.SecondFactorGrace}
 	db.Throttle = models.Throttle{Account: s.ThrottleAccount, Address: s.ThrottleAddress, Delay: s.ThrottleDelay, Longest: s.ThrottleLongest}
 
 	if err := refuseMoved(ctx, db); err != nil {

@@ -52,19 +52,20 @@ func (s *sessionList) print(at console, sessions []models.Session) error {
 			User    string    `json:"user"`
 			Address string    `json:"address"`
 			Browser string    `json:"browser"`
+			Method  string    `json:"method"`
 			Created time.Time `json:"created"`
 			Seen    time.Time `json:"seen"`
 			Expires time.Time `json:"expires"`
 		}
 		listed := []session{}
 		for _, s := range sessions {
-			listed = append(listed, session{s.ID, s.User.Name, s.Address, s.Browser, s.Created.Time, s.Seen.Time, s.Expires.Time})
+			listed = append(listed, session{s.ID, s.User.Name, s.Address, s.Browser, string(s.Method), s.Created.Time, s.Seen.Time, s.Expires.Time})
 		}
 		return at.printJSON(listed)
 	}
-	rows := [][]string{{"ID", "USER", "ADDRESS", "BROWSER", "SEEN", "EXPIRES"}}
+	rows := [][]string{{"ID", "USER", "ADDRESS", "BROWSER", "METHOD", "SEEN", "EXPIRES"}}
 	for _, s := range sessions {
-		rows = append(rows, []string{s.ID, s.User.Name, s.Address, s.Browser, s.Seen.Format(time.DateTime), s.Expires.Format(time.DateTime)})
+		rows = append(rows, []string{s.ID, s.User.Name, s.Address, s.Browser, string(s.Method), s.Seen.Format(time.DateTime), s.Expires.Format(time.DateTime)})
 	}
 	return at.printTable(rows)
 }

@@ -31,6 +31,9 @@ type Settings struct {
 	Drain        time.Duration  `default:"0s" env:"DAYPASS_DRAIN" help:"Before stopping, answer 503 to health checks for this long, so that a load balancer sends requests to other servers."`
 	TrustedProxy []netip.Prefix `env:"DAYPASS_TRUSTED_PROXY" placeholder:"NETWORK" help:"Networks of the proxies to trust, separated by commas, such as 10.0.0.0/8. X-Forwarded-For and -Proto count only from them."`
 
+	SecondFactor      models.RequiredFor `default:"off" enum:"off,admins,everybody" env:"DAYPASS_SECOND_FACTOR" help:"Who has to have a second factor: off, admins or everybody."`
+	SecondFactorGrace time.Duration      `default:"168h" env:"DAYPASS_SECOND_FACTOR_GRACE" help:"How long a user may still sign in without one, from the first sign-in on."`
+
 	ThrottleAccount int           `default:"5" env:"DAYPASS_THROTTLE_ACCOUNT" help:"Failed sign-ins per account before delays start."`
 	ThrottleAddress int           `default:"20" env:"DAYPASS_THROTTLE_ADDRESS" help:"The same per IP address; for IPv6, per network of 64 bits."`
 	ThrottleDelay   time.Duration `default:"1s" env:"DAYPASS_THROTTLE_DELAY" help:"First delay. It doubles with each further failure."`

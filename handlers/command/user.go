@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -9,12 +10,13 @@ import (
 )
 
 type userCommand struct {
-	Add      userAdd      `cmd:"" help:"Add a user. The password comes from a prompt, or from standard input."`
-	List     userList     `cmd:"" help:"List all users."`
-	Password userPassword `cmd:"" help:"Set a new password, and end all sessions and password links of the user."`
-	Disable  userDisable  `cmd:"" help:"Block a user from signing in, and end all sessions and password links of the user."`
-	Enable   userEnable   `cmd:"" help:"Let a disabled user sign in again."`
-	Remove   userRemove   `cmd:"" help:"Remove a user and everything stored about them."`
+	Add          userAdd          `cmd:"" help:"Add a user. The password comes from a prompt, or from standard input."`
+	List         userList         `cmd:"" help:"List all users."`
+	Password     userPassword     `cmd:"" help:"Set a new password, and end all sessions and password links of the user."`
+	Disable      userDisable      `cmd:"" help:"Block a user from signing in, and end all sessions and password links of the user."`
+	Enable       userEnable       `cmd:"" help:"Let a disabled user sign in again."`
+	SecondFactor userSecondFactor `cmd:"" help:"Show the second factor of a user, or reset one that was lost."`
+	Remove       userRemove       `cmd:"" help:"Remove a user and everything stored about them."`
 }
 
 type userAdd struct {
@@ -118,6 +120,56 @@ func (u *userEnable) Run(ctx context.Context, at console) error {
 			return err
 		}
 		fmt.Fprintf(at.out, "%s can sign in again.\n", user.Name)
+		return nil
+	})
+}
+
+type userSecondFactor struct {
+	Show  factorShow  `cmd:"" default:"withargs" help:"Show the second factor of a user. This is the default."`
+	Reset factorReset `cmd:"" help:"Remove the second factor and the recovery codes of a user, and end all sessions. The password stays."`
+}
+
+type (
+	factorShow struct {
+		named `embed:""`
+	}
+	factorReset struct {
+		named `embed:""`
+	}
+)
+
+func (f *factorShow) Run(ctx context.Context, at console) error {
+	return at.withUser(ctx, f.Name, func(db *models.DB, user *models.User) error {
+		factors, err := db.FactorsOf(ctx, user)
+		if err != nil {
+			return err
+		}
+		if !user.HasSecondFactor() {
+			fmt.Fprintf(at.out, "%s has no second factor.\n", user.Name)
+			return nil
+		}
+		rows := [][]string{{"SECOND FACTOR", "ADDED (UTC)", "LAST USED (UTC)"}}
+		if app := factors.App; app != nil {
+			rows = append(rows, []string{"authenticator app", app.Added.UTC().Format(time.DateTime), app.Used.UTC().Format(time.DateTime)})
+		}
+		tested := "never tested"
+		if factors.Checked() {
+			tested = "tested " + factors.CodesChecked.UTC().Format(time.DateTime)
+		}
+		return at.printTable(append(rows, []string{fmt.Sprintf("recovery codes: %d", factors.Codes), factors.CodesMade.UTC().Format(time.DateTime), tested}))
+	})
+}
+
+func (f *factorReset) Run(ctx context.Context, at console) error {
+	return at.withUser(ctx, f.Name, func(db *models.DB, user *models.User) error {
+		err := db.ResetSecondFactor(ctx, user, models.CommandLine)
+		if errors.Is(err, models.ErrNotFound) {
+			return fmt.Errorf("%s has no second factor", user.Name)
+		}
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(at.out, "%s has no second factor any more and is signed out everywhere.\n", user.Name)
 		return nil
 	})
 }

@@ -12,8 +12,8 @@ type Field struct {
 	ID    string // of the element; the name, unless the page has two of that name
 	Label string
 	Name  string
-	// Type is text, email, password, search, number, money, date, checkbox, textarea
-	// or select.
+	// Type is text, email, password, search, number, code, money, date, checkbox,
+	// textarea or select.
 	Type         string
 	Value        string          // of a select: that of the chosen option
 	Options      []models.Choice // of a select
@@ -72,10 +72,10 @@ func (f Field) Describes() string {
 	return ""
 }
 
-// Input is the type of the input element. An amount of money is text: an input for
+// Input is the type of the input element. A code may begin with zeros. An amount of money is text: an input for
 // numbers refuses the comma or the point, depending on the language of the browser.
 func (f Field) Input() string {
-	if f.Type == "money" {
+	if f.Type == "money" || f.Type == "code" {
 		return "text"
 	}
 	return f.Type

@@ -131,7 +131,7 @@ func (m *Manager) Load(c *fiber.Ctx) (*models.Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !m.cache.HadPayload(session) {
+	if !m.cache.HadPayload(session) && c.Locals(writtenKey{}) != key {
 		if err := m.checkPayload(c, session); err != nil {
 			return nil, err
 		}
@@ -185,35 +185,40 @@ func (m *Manager) renewSignature(c *fiber.Ctx, session *models.Session) error {
 	return nil
 }
 
-// SignIn adds a session for a user who was just authenticated, and gives
-// the browser its cookie. The session it had before ends. Either all of it is
-// stored, or there is no session and no cookie. Mistyped is how often the password was
-// wrong in this very form before.
-func (m *Manager) SignIn(c *fiber.Ctx, user *models.User, mistyped int) (*models.Session, error) {
-	replaces, _, _ := m.sessionKey(c)
-	browser, err := m.browserOf(c, user, nil)
+// SignIn makes a new session for a user who has given all factors, and gives the browser
+// its cookie. The session it had before ends, and so does the pending sign-in. Either
+// all of it is stored, or there is no session and no cookie. The caller says in what it
+// passes who it is and by which factors.
+func (m *Manager) SignIn(c *fiber.Ctx, in models.SignIn) (*models.Session, error) {
+	in.Replaces, _, _ = m.sessionKey(c)
+	browser, err := m.browserOf(c, in.User, nil)
 	if err != nil {
 		return nil, err
 	}
 	from := m.client(c)
-	if m.TrustedDevice(c, user.Credential()) == "" {
+	if m.TrustedDevice(c, in.User.Credential()) == "" {
 		from.NewDevice = keyOf(browser)
 	}
-	cookie, err := m.newPayload(c, user.ID, m.lifetime)
+	cookie, err := m.newPayload(c, in.User.ID, m.lifetime)
 	if err != nil {
 		return nil, err
 	}
-	session, err := m.db.AddSession(c.UserContext(), models.SignIn{
-		ID: m.keyOfSigned(cookie), Replaces: replaces, User: user, Signer: m.keys.signer().names[0], Lifetime: m.lifetime, From: from, Device: keyOf(browser), Mistyped: mistyped,
-	})
+	in.ID, in.Signer, in.Lifetime, in.From, in.Device = m.keyOfSigned(cookie), m.keys.signer().names[0], m.lifetime, from, keyOf(browser)
+	session, err := m.db.AddSession(c.UserContext(), in)
 	if err != nil {
 		m.takeBack(c, cookie)
 		return nil, err
 	}
-	m.setDeviceCookie(c, user, browser)
+	m.setDeviceCookie(c, in.User, browser)
+	if in.Pending != nil {
+		m.ForgetPending(c)
+	}
 	c.Request().Header.SetCookie(m.cookieName(), cookie) // for a secret that is stored now
 	return session, nil
 }
+
+// writtenKey is the key of the session whose payload this request has written itself.
+type writtenKey struct{}
 
 // Rotate gives a session a new ID, and the browser a new cookie. The change calls
 // newID when nothing else can refuse it, and moves the session in the database to
@@ -230,6 +235,10 @@ func (m *Manager) Rotate(c *fiber.Ctx, session *models.Session, change func(newI
 	})
 	if err == nil {
 		session.ID = key
+		// For what else this request does. Fiber's store would look for another payload
+		// than the one it has just written.
+		c.Request().Header.SetCookie(m.cookieName(), cookie)
+		c.Locals(writtenKey{}, key)
 	} else if cookie != "" {
 		m.takeBack(c, cookie)
 	}
@@ -280,8 +289,12 @@ func (m *Manager) ClearCookie(c *fiber.Ctx) { m.setCookie(c, "", 0) }
 
 // setCookie sets the session cookie; a lifetime of zero deletes it.
 func (m *Manager) setCookie(c *fiber.Ctx, value string, lifetime time.Duration) {
+	m.setCookieNamed(c, m.cookieName(), value, lifetime)
+}
+
+func (m *Manager) setCookieNamed(c *fiber.Ctx, name, value string, lifetime time.Duration) {
 	cookie := &fiber.Cookie{
-		Name: m.cookieName(), Value: value, Path: "/",
+		Name: name, Value: value, Path: "/",
 		HTTPOnly: true, Secure: m.secure, SameSite: fiber.CookieSameSiteLaxMode,
 		MaxAge: int(lifetime.Seconds()), // by which the clock of the browser makes no difference
 	}
@@ -291,5 +304,9 @@ func (m *Manager) setCookie(c *fiber.Ctx, value string, lifetime time.Duration) 
 	c.Cookie(cookie)
 }
 
-// TakeCookieBack removes the session cookie from the response before it is sent.
-func (m *Manager) TakeCookieBack(c *fiber.Ctx) { c.Response().Header.DelCookie(m.cookieName()) }
+// TakeCookieBack removes the session cookie, and that of a pending sign-in, from the
+// response before it is sent.
+func (m *Manager) TakeCookieBack(c *fiber.Ctx) {
+	c.Response().Header.DelCookie(m.cookieName())
+	c.Response().Header.DelCookie(m.pendingCookieName())
+}

@@ -1,12 +1,6 @@
 package session
 
 import (
-	"crypto/aes"
-	"crypto/cipher"
-	"crypto/hkdf"
-	"crypto/sha256"
-	"encoding/base64"
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -14,38 +8,30 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"daypass/models"
+	"daypass/models/encryption"
 )
 
-// sealer encrypts texts that expire: AES-256-GCM with a key derived from a secret of 256
-// random bits, which needs no salt (HKDF, RFC 5869).
-type sealer struct{ cipher.AEAD }
+// sealer encrypts texts that expire.
+type sealer struct{ encryption.Key }
 
 // newSealer derives the key for one purpose.
 func newSealer(secret, purpose string) (sealer, error) {
-	key, err := hkdf.Key(sha256.New, []byte(secret), nil, purpose, 32)
-	if err != nil {
-		return sealer{}, fmt.Errorf("make a key: %w", err)
-	}
-	block, err := aes.NewCipher(key)
-	if err != nil {
-		return sealer{}, fmt.Errorf("make a cipher: %w", err)
-	}
-	sealing, err := cipher.NewGCMWithRandomNonce(block)
-	return sealer{sealing}, err
+	key, err := encryption.NewKey(secret, purpose)
+	return sealer{key}, err
 }
 
 // seal encrypts a text that can be opened before a time, and only with what it is bound to.
-func (s sealer) seal(text string, until time.Time, boundTo string) []byte {
-	return s.Seal(nil, nil, []byte(strconv.FormatInt(until.Unix(), 10)+" "+text), []byte(boundTo))
+func (s sealer) seal(text string, until time.Time, boundTo string) string {
+	return s.Encrypt(strconv.FormatInt(until.Unix(), 10)+" "+text, boundTo)
 }
 
 // open returns the text that seal encrypted, if it has not expired.
-func (s sealer) open(sealed []byte, now time.Time, boundTo string) (text string, ok bool) {
-	opened, err := s.Open(nil, nil, sealed, []byte(boundTo))
-	if err != nil {
+func (s sealer) open(sealed string, now time.Time, boundTo string) (text string, ok bool) {
+	opened, ok := s.Decrypt(sealed, boundTo)
+	if !ok {
 		return "", false
 	}
-	until, text, _ := strings.Cut(string(opened), " ")
+	until, text, _ := strings.Cut(opened, " ")
 	at, err := strconv.ParseInt(until, 10, 64)
 	return text, err == nil && now.Unix() < at
 }
@@ -60,8 +46,7 @@ func (m *Manager) SetSecret(c *fiber.Ctx, session *models.Session, name, secret 
 	if err != nil {
 		return err
 	}
-	sealed := sealer.seal(secret, m.db.Now().Add(lifetime), name)
-	return m.db.SetValue(c.UserContext(), session, name, base64.RawStdEncoding.EncodeToString(sealed))
+	return m.db.SetValue(c.UserContext(), session, name, sealer.seal(secret, m.db.Now().Add(lifetime), name))
 }
 
 // Secret returns what SetSecret stored. It returns ErrNotFound when there is
@@ -75,11 +60,7 @@ func (m *Manager) Secret(c *fiber.Ctx, session *models.Session, name string) (st
 	if err != nil {
 		return "", err
 	}
-	sealed, err := base64.RawStdEncoding.DecodeString(value)
-	if err != nil {
-		return "", models.ErrNotFound
-	}
-	secret, ok := sealer.open(sealed, m.db.Now(), name)
+	secret, ok := sealer.open(value, m.db.Now(), name)
 	if !ok {
 		return "", models.ErrNotFound
 	}

@@ -10,6 +10,9 @@ import (
 	"encoding/hex"
 	"net/url"
 	"strings"
+
+	"daypass/models"
+	"daypass/models/encryption"
 )
 
 // signer signs and verifies the value of the session cookie, byte for byte as
@@ -18,6 +21,7 @@ type signer struct {
 	secrets [][]byte // the first signs, all verify
 	names   []string // fingerprints of the secrets, in the same order
 	devices [][]byte // keys of the device cookie, in the same order
+	pending [][]byte // likewise of the cookie of a pending sign-in
 	forms   []sealer // those of forms that wait for a sign-in
 }
 
@@ -26,10 +30,23 @@ func newSigner(secrets []string) *signer {
 	for _, secret := range secrets {
 		s.secrets = append(s.secrets, []byte(secret))
 		s.names = append(s.names, Fingerprint(secret))
-		s.devices = append(s.devices, deviceKey(secret))
+		s.devices = append(s.devices, derivedKey(secret, "daypass device cookie"))
+		s.pending = append(s.pending, derivedKey(secret, "daypass pending sign-in"))
 		s.forms = append(s.forms, formSealer(secret))
 	}
 	return s
+}
+
+// SeedKeys derives the keys of authenticator apps from secrets, in the same order.
+func SeedKeys(secrets []string) (keys []models.SeedKey, err error) {
+	for _, secret := range secrets {
+		key, err := encryption.NewKey(secret, "daypass authenticator app")
+		if err != nil {
+			return nil, err
+		}
+		keys = append(keys, models.SeedKey{Key: key, Name: Fingerprint(secret)})
+	}
+	return keys, nil
 }
 
 // Fingerprint names a secret without telling it: eight hexadecimal digits.
@@ -38,10 +55,10 @@ func Fingerprint(secret string) string {
 	return hex.EncodeToString(sum[:4])
 }
 
-// deviceKey derives the key of the device cookie from a secret, so that nothing in
-// that cookie is a valid signature of a session cookie (HKDF, RFC 5869).
-func deviceKey(secret string) []byte {
-	key, err := hkdf.Key(sha256.New, []byte(secret), nil, "daypass device cookie", sha256.Size)
+// derivedKey derives the key of another cookie from a secret, so that nothing in that
+// cookie is a valid signature of a session cookie (HKDF, RFC 5869).
+func derivedKey(secret, purpose string) []byte {
+	key, err := hkdf.Key(sha256.New, []byte(secret), nil, purpose, sha256.Size)
 	if err != nil { // the length is fixed, and far below the limit
 		panic(err)
 	}

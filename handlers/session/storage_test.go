@@ -61,7 +61,7 @@ func TestS11AFailingStorageEndsNoSession(t *testing.T) {
 		failed = err
 		return c.SendStatus(http.StatusTeapot)
 	}})
-	app.Post("/", func(c *fiber.Ctx) error { _, err := m.SignIn(c, ada, 0); return err })
+	app.Post("/", func(c *fiber.Ctx) error { _, err := m.SignIn(c, models.SignIn{User: ada}); return err })
 	app.Get("/", func(c *fiber.Ctx) error { _, err := m.Load(c); return err })
 	ask := func(method, cookie string) (set string) {
 		t.Helper()

@@ -77,7 +77,7 @@ func (s *Site) WithCookies(header string) *Browser {
 func (b *Browser) Do(method, path string, fields url.Values) *Answer {
 	b.T.Helper()
 	answer := b.Send(method, path, fields.Encode())
-	for _, name := range []string{"password", "current", "token"} {
+	for _, name := range []string{"password", "current", "token", "recovery_code"} {
 		b.site.KeepsSecret(fields.Get(name))
 	}
 	return answer
@@ -100,7 +100,7 @@ func (b *Browser) Send(method, path, form string) *Answer {
 		content, err = io.ReadAll(response.Body)
 		Must(b.T, err)
 	}
-	if method == http.MethodPost && response.StatusCode == http.StatusOK && response.Header.Get("Content-Disposition") == "" && !strings.HasPrefix(response.Header.Get("Content-Type"), "application/json") { // a file leaves the page as it was
+	if method == http.MethodPost && response.StatusCode == http.StatusOK && response.Header.Get("Content-Disposition") == "" && !strings.Contains(string(content), `id="shown-once"`) && !strings.HasPrefix(response.Header.Get("Content-Type"), "application/json") { // a file leaves the page as it was; a secret that is shown once may be in no address
 		b.T.Errorf("POST %s answers with a page: loading it again would do again what was done", path)
 	}
 	for _, cookie := range response.Cookies() {
@@ -152,6 +152,13 @@ func (b *Browser) Confirm(answer *Answer, password string) *Answer {
 	b.T.Helper()
 	page := b.Get(answer.Answers(http.StatusSeeOther).Response.Header.Get("Location")).Answers(http.StatusOK).Says("Confirm it&#39;s you")
 	return b.Post("/confirm", "form", page.First(`name="form" value="(\w+)"`), "next", page.First(`name="next" value="([^"]*)"`), "current", password)
+}
+
+// ConfirmWith does the same with a second factor: a field and its value.
+func (b *Browser) ConfirmWith(answer *Answer, password, field, value string) *Answer {
+	b.T.Helper()
+	page := b.Get(answer.Answers(http.StatusSeeOther).Response.Header.Get("Location")).Answers(http.StatusOK).Says("Confirm it&#39;s you")
+	return b.Post("/confirm", "form", page.First(`name="form" value="(\w+)"`), "next", page.First(`name="next" value="([^"]*)"`), "current", password, field, value)
 }
 
 // Cookie returns the value of the session cookie that the browser holds.

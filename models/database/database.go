@@ -106,7 +106,11 @@ func (db *DB) SchemaVersion(ctx context.Context) (version int, err error) {
 	return version, err
 }
 
-// UserTables returns the tables that refer to users by a column user_id, by name.
+// unseenTable is the one that refers to users and that no page shows: pending sign-ins.
+const unseenTable = "pending_sign_ins"
+
+// UserTables returns the tables that refer to users by a column user_id and that pages
+// may show, by name.
 func (db *DB) UserTables(ctx context.Context) ([]string, error) { return db.engine.userTables(ctx) }
 
 // CreateVersionTriggers creates the triggers by which every table that refers to users

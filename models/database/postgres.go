@@ -321,7 +321,7 @@ func (s postgresStorage) Close() error { return nil } // the database closes its
 func (db *postgresEngine) userTables(ctx context.Context) (tables []string, err error) {
 	err = db.SQL.SelectContext(ctx, &tables, `SELECT t.relname FROM pg_constraint c
 		JOIN pg_class t ON t.oid = c.conrelid JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = c.conkey[1]
-		WHERE c.contype = 'f' AND c.confrelid = 'users'::regclass AND cardinality(c.conkey) = 1 AND a.attname = 'user_id'
+		WHERE c.contype = 'f' AND c.confrelid = 'users'::regclass AND cardinality(c.conkey) = 1 AND a.attname = 'user_id' AND t.relname <> '`+unseenTable+`'
 		ORDER BY t.relname COLLATE "C"`)
 	return tables, err
 }

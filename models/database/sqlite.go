@@ -230,7 +230,7 @@ func (db *sqliteEngine) clock(context.Context) (now time.Time, own bool, err err
 
 func (db *sqliteEngine) userTables(ctx context.Context) (tables []string, err error) {
 	err = db.SQL.SelectContext(ctx, &tables, `SELECT m.name FROM sqlite_schema m JOIN pragma_foreign_key_list(m.name) f
-		WHERE m.type = 'table' AND f."table" = 'users' AND f."from" = 'user_id' ORDER BY m.name`)
+		WHERE m.type = 'table' AND f."table" = 'users' AND f."from" = 'user_id' AND m.name <> '`+unseenTable+`' ORDER BY m.name`)
 	return tables, err
 }
 

@@ -1,0 +1,52 @@
+package command_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"daypass/handlers/session"
+	"daypass/handlers/sitetest"
+	"daypass/models"
+)
+
+// TestS34TheCommandLineResetsASecondFactor, also that of the only administrator, and the
+// doctor says who has one, who owes one, and which seeds no secret decrypts.
+func TestS34TheCommandLineResetsASecondFactor(t *testing.T) {
+	t.Parallel()
+	site := sitetest.Start(t)
+	secret := filepath.Join(filepath.Dir(site.File), "secret")
+	run := func(status int, says string, args ...string) {
+		t.Helper()
+		got, out, errs := sitetest.Typed(t, "", append(args, "--database", site.File)...)
+		if got != status || !strings.Contains(out+errs, says) {
+			t.Errorf("%q: status %d, and not %q:\n%s%s", args, got, says, out, errs)
+		}
+	}
+	doctor := func(secrets string, status int, says string, args ...string) {
+		t.Helper()
+		sitetest.Must(t, os.WriteFile(secret, []byte(secrets+"\n"), 0o600))
+		run(status, says, append([]string{"doctor", "--url", site.URL}, args...)...)
+	}
+	site.SignedIn("eve", models.Member)
+	ada := site.SignIn("ada")
+	run(0, "ada has no second factor.", "user", "second-factor", "ada")
+	run(1, "ada has no second factor", "user", "second-factor", "reset", "ada")
+	doctor(sitetest.SecretA, 0, "0 of 2 users have one; administrators without one: ada")
+	doctor(sitetest.SecretA, 0, "those who owe one: ada and eve", "--second-factor", "everybody")
+
+	ada.SetUpApp()
+	run(0, "authenticator app", "user", "second-factor", "ada")
+	run(0, "recovery codes: 10", "user", "second-factor", "show", "ada")
+	doctor(sitetest.SecretA, 0, "1 of 2 users have one")
+	doctor(sitetest.SecretA, 0, "never tested by ada")
+	doctor(sitetest.SecretA, 0, "encrypts 1 authenticator app")
+	doctor(sitetest.SecretB+"\n"+sitetest.SecretA, 0, "keep it until the next start, which encrypts them anew")
+	doctor(sitetest.SecretB, 1, "secret "+session.Fingerprint(sitetest.SecretA)+"   is not configured, and encrypted 1 authenticator app, of ada")
+
+	run(0, "ada has no second factor any more and is signed out everywhere.", "user", "second-factor", "reset", "ada")
+	ada.Get("/dashboard").LeadsToSignIn()
+	site.SignIn("ada").Get("/activity").Says("Second factor reset").Says("by command line")
+	run(2, "--second-factor must be one of", "serve", "--second-factor", "some")
+}

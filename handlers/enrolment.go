@@ -1,0 +1,68 @@
+package handlers
+
+import (
+	"errors"
+
+	"github.com/gofiber/fiber/v2"
+
+	"daypass/handlers/render"
+	"daypass/handlers/web"
+	"daypass/models"
+)
+
+// EnrolmentPage is where somebody sets up the second factor that is required, before the
+// session begins.
+type EnrolmentPage struct{ render.Page }
+
+func (a *App) showEnrolment(c *fiber.Ctx) error {
+	if _, err := a.pending(c, models.OwesEnrolment); err != nil {
+		return a.signInAgain(c, err)
+	}
+	return a.render(c, "enrolment", &EnrolmentPage{render.Page{Title: "Set up a second factor"}})
+}
+
+// enrol shows the seed of a new app, as newApp does inside a session.
+func (a *App) enrol(c *fiber.Ctx) error {
+	pending, err := a.pending(c, models.OwesEnrolment)
+	if err != nil {
+		return a.signInAgain(c, err)
+	}
+	seed := models.NewSeed()
+	if err := a.sessions.HoldForPending(c, pending, seed); err != nil {
+		return a.signInAgain(c, err)
+	}
+	return a.renderNewApp(c, enrolmentApp(), &pending.User, seed, nil)
+}
+
+func enrolmentApp() *NewAppPage {
+	return &NewAppPage{Page: render.Page{Title: "Set up an authenticator app"}, Action: "/login/second-factor/new/confirm", Cancel: "/login/second-factor/new"}
+}
+
+// confirmEnrolment adds the app whose code was entered, and starts the session.
+func (a *App) confirmEnrolment(c *fiber.Ctx) error {
+	pending, err := a.pending(c, models.OwesEnrolment)
+	if err != nil {
+		return a.signInAgain(c, err)
+	}
+	seed, err := a.sessions.HeldForPending(c, pending)
+	if isNotFound(err) {
+		return c.Redirect("/login/second-factor/new", fiber.StatusSeeOther)
+	}
+	if err != nil {
+		return err
+	}
+	step, err := a.db.CheckNewApp(seed, web.Form(c, "code"))
+	if invalid := (models.ValidationError{}); errors.As(err, &invalid) {
+		c.Status(fiber.StatusUnprocessableEntity)
+		return a.renderNewApp(c, enrolmentApp(), &pending.User, "", invalid)
+	}
+	factor, codes, err := a.db.NewApp(c.UserContext(), &pending.User, seed, step)
+	if err != nil {
+		return err
+	}
+	to, err := a.finishSignIn(c, pending, factor)
+	if err != nil {
+		return a.signInAgain(c, err)
+	}
+	return a.renderCodes(c, &CodesPage{Page: render.Page{Title: "Your recovery codes"}, First: true, Next: to}, &sessionOf(c).User, codes)
+}

@@ -1,0 +1,130 @@
+package handlers
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/gofiber/fiber/v2"
+
+	"daypass/handlers/render"
+	"daypass/handlers/web"
+	"daypass/models"
+)
+
+// SecondFactorPage asks for the second factor of a sign-in.
+type SecondFactorPage struct {
+	render.Page
+	Recovery bool // for a recovery code, instead of one of the app
+	Stopped  bool // codes count no more here
+	Wait     render.Wait
+	Fields   []render.Field
+}
+
+func (a *App) showSecondFactor(c *fiber.Ctx) error {
+	if _, err := a.pending(c, models.OwesSecondFactor); err != nil {
+		return a.signInAgain(c, err)
+	}
+	return a.renderSecondFactor(c, &SecondFactorPage{Recovery: c.Query("with") == "recovery"}, nil)
+}
+
+func (a *App) secondFactor(c *fiber.Ctx) error {
+	pending, err := a.pending(c, models.OwesSecondFactor)
+	if err != nil {
+		return a.signInAgain(c, err)
+	}
+	from := a.TrustedProxies.Client(c)
+	from.Device = a.sessions.TrustedDevice(c, pending.User.Credential())
+	page := &SecondFactorPage{Recovery: c.Request().PostArgs().Has("recovery_code")}
+	factor, err := a.checkFactor(c, &pending.User, pending, from)
+	to := ""
+	if err == nil {
+		to, err = a.finishSignIn(c, pending, factor)
+	}
+	if err == nil {
+		a.sayCodesLeft(c, factor)
+		return c.Redirect(to, fiber.StatusSeeOther)
+	}
+	if errors.Is(err, models.ErrRefused) && pending.Tries+1 >= models.MaxTries {
+		err = models.ErrNotFound
+	}
+	if isNotFound(err) {
+		return a.signInAgain(c, err)
+	}
+	var invalid models.ValidationError
+	switch {
+	case errors.Is(err, models.ErrRefused):
+		c.Status(fiber.StatusUnprocessableEntity)
+		page.Problem = "This code is wrong, or was used already."
+	case errors.Is(err, models.ErrCodesStopped):
+		c.Status(fiber.StatusTooManyRequests)
+		page.Stopped = true
+	case errors.As(err, &invalid):
+		c.Status(fiber.StatusUnprocessableEntity)
+	default:
+		why, ok := mustWait(c, err)
+		if !ok {
+			return err
+		}
+		page.Problem, page.Wait = why, waitOf(c)
+	}
+	return a.renderSecondFactor(c, page, invalid)
+}
+
+// pending returns the pending sign-in of a request that owes this, or ErrNotFound.
+func (a *App) pending(c *fiber.Ctx, owed models.Owed) (*models.PendingSignIn, error) {
+	pending, err := a.sessions.Pending(c)
+	if err == nil && pending.Kind != owed {
+		err = models.ErrNotFound
+	}
+	return pending, err
+}
+
+// signInAgain leads to the sign-in page when the error is that there is no such pending
+// sign-in any more.
+func (a *App) signInAgain(c *fiber.Ctx, err error) error {
+	if !isNotFound(err) {
+		return err
+	}
+	if a.sessions.HasPendingCookie(c) {
+		a.sessions.ForgetPending(c)
+		return c.Redirect("/login?late=1", fiber.StatusSeeOther)
+	}
+	return c.Redirect("/login", fiber.StatusSeeOther)
+}
+
+// checkFactor checks the second factor in a form: a code, or a recovery code. It returns
+// what CheckCode and CheckRecoveryCode return.
+func (a *App) checkFactor(c *fiber.Ctx, user *models.User, pending *models.PendingSignIn, from models.ClientInfo) (*models.Factor, error) {
+	if c.Request().PostArgs().Has("recovery_code") {
+		return a.db.CheckRecoveryCode(c.UserContext(), user, pending, web.Form(c, "recovery_code"), from)
+	}
+	return a.db.CheckCode(c.UserContext(), user, pending, web.Form(c, "code"), from)
+}
+
+// sayCodesLeft says how many recovery codes are left after one was used.
+func (a *App) sayCodesLeft(c *fiber.Ctx, used *models.Factor) {
+	if !used.IsRecoveryCode() {
+		return
+	}
+	factors, err := a.db.FactorsOf(c.UserContext(), &sessionOf(c).User)
+	if err == nil {
+		err = a.setMessage(c, fmt.Sprintf("You used a recovery code: %d left. If your app is lost, replace it under Security, and create new codes.", factors.Codes))
+	}
+	if err != nil {
+		a.logFailure(c, err) // it was used all the same
+	}
+}
+
+func (a *App) renderSecondFactor(c *fiber.Ctx, page *SecondFactorPage, invalid models.ValidationError) error {
+	page.Title = "Second step"
+	page.Fields = render.FocusFirst(factorFields(page.Recovery, invalid))
+	return a.render(c, "second-factor", page)
+}
+
+// factorFields are those of a second factor, for every form that asks for one.
+func factorFields(recovery bool, invalid models.ValidationError) []render.Field {
+	if recovery {
+		return []render.Field{{Label: "Recovery code", Name: "recovery_code", Type: "text", Autocomplete: "off", Error: invalid["recovery_code"], Hint: "One of those that you kept when you set up the app. Each works once."}}
+	}
+	return []render.Field{{Label: "Code", Name: "code", Type: "code", Autocomplete: "one-time-code", Error: invalid["code"], Hint: "The 6 digits that your authenticator app shows."}}
+}

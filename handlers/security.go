@@ -1,0 +1,177 @@
+package handlers
+
+import (
+	"errors"
+	"html/template"
+	"net/url"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+
+	"daypass/handlers/render"
+	"daypass/handlers/web"
+	"daypass/models"
+)
+
+// SecurityPage shows how the user signs in, and changes that.
+type SecurityPage struct {
+	render.Page
+	Factors models.Factors
+	Due     *models.Time // until when one has to be there that is required; nil: none is owed
+	Drill   []render.Field
+}
+
+// WrongCodes is how many wrong codes in a row stop them.
+func (*SecurityPage) WrongCodes() int { return models.MaxWrongCodes }
+
+func (a *App) security(c *fiber.Ctx) error { return a.renderSecurity(c, "", nil) }
+
+func (a *App) renderSecurity(c *fiber.Ctx, problem string, invalid models.ValidationError) error {
+	page := &SecurityPage{Page: render.Page{Title: "Security", Problem: problem}}
+	var err error
+	if page.Factors, err = a.db.FactorsOf(c.UserContext(), &sessionOf(c).User); err != nil {
+		return err
+	}
+	if due, owes := a.db.FactorDueBy(&sessionOf(c).User); owes {
+		page.Due = &due
+	}
+	page.Drill = []render.Field{{Label: "One of your recovery codes", Name: "recovery_code", Type: "text", Autocomplete: "off", Error: invalid["recovery_code"], Focus: invalid != nil}}
+	return a.render(c, "security", page)
+}
+
+// NewAppPage shows the seed of a new authenticator app, once, and asks for a code of it.
+type NewAppPage struct {
+	render.Page
+	Action string // where the form is sent to
+	Cancel string
+	QR     render.QR
+	Seed   string // in groups; empty after a wrong code
+	Fields []render.Field
+}
+
+// newAppValue is the name under which a session holds the seed of an app whose first code
+// was not entered yet.
+const newAppValue = "new authenticator app"
+
+// newApp shows a new seed. Nothing has changed until a code of it is entered. The page is
+// the answer to the form itself, so that no address shows the seed a second time.
+func (a *App) newApp(c *fiber.Ctx) error {
+	seed := models.NewSeed()
+	if err := a.sessions.SetSecret(c, sessionOf(c), newAppValue, seed, models.ConfirmedFor); err != nil {
+		return err
+	}
+	page := &NewAppPage{Page: securityPage("Set up an authenticator app", "Authenticator app"), Action: "/account/security/app/confirm", Cancel: "/account/security"}
+	return a.renderNewApp(c, page, &sessionOf(c).User, seed, nil)
+}
+
+// securityPage is the frame of a page below Security.
+func securityPage(title, crumb string) render.Page {
+	return render.Page{Title: title, Crumb: crumb, Breadcrumbs: []render.NavItem{{Path: "/account/security", Label: "Security"}}}
+}
+
+// renderNewApp shows the seed of an app, or, without one, the form for its code again.
+func (a *App) renderNewApp(c *fiber.Ctx, page *NewAppPage, user *models.User, seed string, invalid models.ValidationError) error {
+	page.Fields = render.FocusFirst([]render.Field{{Label: "Code", Name: "code", Type: "code", Autocomplete: "one-time-code", Error: invalid["code"], Hint: "The 6 digits that the app shows for this account."}})
+	if seed != "" {
+		var groups []string
+		for rest := seed; rest != ""; rest = rest[4:] { // a seed has 32 letters
+			groups = append(groups, rest[:4])
+		}
+		page.Seed = strings.Join(groups, " ")
+		address := url.URL{Scheme: "otpauth", Host: "totp", Path: "/" + a.Title + ":" + user.Name, RawQuery: "secret=" + seed + "&issuer=" + url.PathEscape(a.Title)}
+		var err error
+		if page.QR, err = render.NewQR(address.String()); err != nil {
+			return err
+		}
+	}
+	return a.render(c, "new-app", page)
+}
+
+// confirmApp adds the app whose code was entered.
+func (a *App) confirmApp(c *fiber.Ctx) error {
+	session := sessionOf(c)
+	seed, err := a.sessions.Secret(c, session, newAppValue)
+	if isNotFound(err) {
+		return a.redirectWithMessage(c, "Too much time has passed since the QR code was shown. Please start again.", "/account/security")
+	}
+	if err != nil {
+		return err
+	}
+	step, err := a.db.CheckNewApp(seed, web.Form(c, "code"))
+	if invalid := (models.ValidationError{}); errors.As(err, &invalid) {
+		c.Status(fiber.StatusUnprocessableEntity)
+		page := &NewAppPage{Page: securityPage("Set up an authenticator app", "Authenticator app"), Action: "/account/security/app/confirm", Cancel: "/account/security"}
+		return a.renderNewApp(c, page, &session.User, "", invalid)
+	}
+	factor, codes, err := a.db.NewApp(c.UserContext(), &session.User, seed, step)
+	if err != nil {
+		return err
+	}
+	err = a.sessions.Rotate(c, session, func(newID func() (id, signer string, err error)) error {
+		return a.db.AddFactor(c.UserContext(), models.FactorChange{Session: session, NewID: newID, From: a.TrustedProxies.Client(c)}, factor)
+	})
+	if err != nil {
+		return err
+	}
+	if codes == nil {
+		return a.redirectWithMessage(c, "Your authenticator app was replaced, and your other sessions were ended.", "/account/security")
+	}
+	return a.renderCodes(c, &CodesPage{Page: securityPage("Your recovery codes", "Recovery codes"), First: true, Next: "/account/security"}, &session.User, codes)
+}
+
+func (a *App) removeApp(c *fiber.Ctx) error {
+	session := sessionOf(c)
+	err := a.sessions.Rotate(c, session, func(newID func() (id, signer string, err error)) error {
+		return a.db.RemoveApp(c.UserContext(), models.FactorChange{Session: session, NewID: newID, From: a.TrustedProxies.Client(c)})
+	})
+	if errors.Is(err, models.ErrLastFactor) {
+		c.Status(fiber.StatusUnprocessableEntity)
+		return a.renderSecurity(c, "A second factor is required here. Add another one first, then remove this one.", nil)
+	}
+	if isNotFound(err) {
+		return a.redirectWithMessage(c, "There is no authenticator app.", "/account/security")
+	}
+	if err != nil {
+		return err
+	}
+	return a.redirectWithMessage(c, "Your authenticator app was removed, and your other sessions were ended.", "/account/security")
+}
+
+// CodesPage shows new recovery codes, once.
+type CodesPage struct {
+	render.Page
+	First bool // made with the first second factor
+	Codes []string
+	File  template.URL // the same, to download
+	Next  string       // the page to continue with
+}
+
+func (a *App) newRecoveryCodes(c *fiber.Ctx) error {
+	session := sessionOf(c)
+	codes, err := a.db.NewRecoveryCodes(c.UserContext(), session, a.TrustedProxies.Client(c))
+	if err != nil {
+		return err
+	}
+	return a.renderCodes(c, &CodesPage{Page: securityPage("Your recovery codes", "Recovery codes"), Next: "/account/security"}, &session.User, codes)
+}
+
+// renderCodes shows recovery codes. The file is part of the page: nothing asks for it.
+func (a *App) renderCodes(c *fiber.Ctx, page *CodesPage, user *models.User, codes []string) error {
+	page.Codes = codes
+	file := "Recovery codes of " + user.Name + " for " + a.Title + " (" + a.URL.String() + "), " + a.db.Time().Format("2 January 2006") + ". Each works once.\r\n\r\n" + strings.Join(codes, "\r\n") + "\r\n"
+	page.File = template.URL("data:text/plain;charset=utf-8," + url.PathEscape(file))
+	return a.render(c, "codes", page)
+}
+
+// drill checks that the user has the recovery codes at hand.
+func (a *App) drill(c *fiber.Ctx) error {
+	err := a.db.DrillRecoveryCode(c.UserContext(), &sessionOf(c).User, web.Form(c, "recovery_code"), a.TrustedProxies.Client(c))
+	if invalid := (models.ValidationError{}); errors.As(err, &invalid) {
+		c.Status(fiber.StatusUnprocessableEntity)
+		return a.renderSecurity(c, "", invalid)
+	}
+	if err != nil {
+		return err
+	}
+	return a.redirectWithMessage(c, "That is one of your codes. It was not used up.", "/account/security")
+}

@@ -1,0 +1,47 @@
+// Package encryption encrypts texts with keys that are derived from a secret.
+package encryption
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hkdf"
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+)
+
+// Key encrypts with AES-256-GCM. Two keys with different purposes have nothing to do
+// with each other.
+type Key struct{ aead cipher.AEAD }
+
+// NewKey derives the key for one purpose from a secret of 256 random bits, which needs
+// no salt (HKDF, RFC 5869).
+func NewKey(secret, purpose string) (Key, error) {
+	key, err := hkdf.Key(sha256.New, []byte(secret), nil, purpose, 32)
+	if err != nil {
+		return Key{}, fmt.Errorf("make a key: %w", err)
+	}
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return Key{}, fmt.Errorf("make a cipher: %w", err)
+	}
+	aead, err := cipher.NewGCMWithRandomNonce(block)
+	return Key{aead}, err
+}
+
+// Encrypt returns a text encrypted, as base64. It can be decrypted only with what it is
+// bound to.
+func (k Key) Encrypt(text, boundTo string) string {
+	return base64.RawURLEncoding.EncodeToString(k.aead.Seal(nil, nil, []byte(text), []byte(boundTo)))
+}
+
+// Decrypt returns what Encrypt encrypted with this key. It is not ok if that was changed,
+// or bound to something else.
+func (k Key) Decrypt(encrypted, boundTo string) (text string, ok bool) {
+	raw, err := base64.RawURLEncoding.DecodeString(encrypted)
+	if err != nil {
+		return "", false
+	}
+	opened, err := k.aead.Open(nil, nil, raw, []byte(boundTo))
+	return string(opened), err == nil
+}
