@@ -438,11 +438,13 @@ func (db *DB) RemoveUser(ctx context.Context, user *User, from ClientInfo) error
 	return db.removeUser(ctx, user, from, func(*sqlx.Tx) error { return nil })
 }
 
-// RemoveSelf removes a user who knows the password. It returns what
+// RemoveSelf removes a user who knows the password, or has none. It returns what
 // ChangePassword and RemoveUser return.
 func (db *DB) RemoveSelf(ctx context.Context, session *Session, plaintext string, from ClientInfo) error {
-	if err := db.Confirm(ctx, session, plaintext, from); err != nil {
-		return err
+	if session.User.HasPassword() {
+		if err := db.Confirm(ctx, session, plaintext, from); err != nil {
+			return err
+		}
 	}
 	return db.removeUser(ctx, &session.User, from, func(tx *sqlx.Tx) error {
 		var holds bool
