@@ -125,6 +125,9 @@ func (a *App) renderAccount(c *fiber.Ctx, refused string, invalid models.Validat
 		},
 		Removal: []render.Field{{ID: "removal", Label: "Current password", Name: "current", Type: "password", Autocomplete: "current-password", Error: removal["current"]}},
 	}
+	if !user.HasPassword() { // confirmedByFactors has asked for all there is
+		page.Password, page.Removal, page.Problem = page.Password[1:], nil, removal["current"]
+	}
 	switch refused {
 	case "name":
 		page.Name[0].Value = web.Showable(web.Form(c, "full_name"), 10*models.MaxFullName)
@@ -133,7 +136,9 @@ func (a *App) renderAccount(c *fiber.Ctx, refused string, invalid models.Validat
 		page.Password[0].Wait = waitOf(c)
 		render.FocusFirst(page.Password)
 	case "removal":
-		page.Removal[0].Wait = waitOf(c)
+		for i := range page.Removal {
+			page.Removal[i].Wait = waitOf(c)
+		}
 		render.FocusFirst(page.Removal)
 	}
 	return a.render(c, "account", page)

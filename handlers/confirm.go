@@ -24,7 +24,8 @@ var errUnconfirmed = fiber.NewError(fiber.StatusForbidden, "the password was not
 type ConfirmPage struct {
 	render.Page
 	Form     waitingForm
-	Factor   bool // asks for a second factor, too
+	Password bool // asks for the password
+	Factor   bool // asks for a second factor
 	Recovery bool // for a recovery code
 	Stopped  bool // codes count no more here
 	Fields   []render.Field
@@ -213,8 +214,8 @@ func wrongFactor(c *fiber.Ctx) error {
 
 func (a *App) renderConfirm(c *fiber.Ctx, page *ConfirmPage, invalid models.ValidationError) error {
 	user := sessionOf(c).User
-	page.Title, page.Factor = "Confirm it's you", user.HasSecondFactor()
-	if user.HasPassword() {
+	page.Title, page.Password, page.Factor = "Confirm it's you", user.HasPassword(), user.HasSecondFactor()
+	if page.Password {
 		page.Fields = append(page.Fields, render.Field{Label: "Current password", Name: "current", Type: "password", Autocomplete: "current-password", Error: invalid["current"]})
 	}
 	if page.Factor {

@@ -88,7 +88,7 @@ func TestS35AMadeAdministratorOwesAtOnce(t *testing.T) {
 	site.Visitor().Login("eve", sitetest.Password).LeadsTo("/login/second-factor/new")
 	eve.SetUpApp()
 	eve.Get("/admin/users").Answers(200).Says("codes never tested")
-	eve.Get("/admin").Says("1, 1 owed")
+	eve.Get("/admin").Says("1 of 2 users, 1 owed")
 }
 
 // TestS34AnAdministratorResetsASecondFactor, but not the own one; all sessions end, the

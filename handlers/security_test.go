@@ -202,3 +202,40 @@ func TestSeedsAreEncryptedAnewAtTheStart(t *testing.T) {
 		t.Errorf("the start says %v", err)
 	}
 }
+
+// TestWhoHasNoPasswordIsNotAskedForOne: such an account can do everything.
+func TestWhoHasNoPasswordIsNotAskedForOne(t *testing.T) {
+	t.Parallel()
+	site := sitetest.Start(t)
+	site.StopClock()
+	ada := site.SignIn("ada")
+	app := ada.SetUpApp()
+	without := func() {
+		site.Advance(16 * time.Minute)
+		site.Change(`UPDATE users SET password = ''`)
+	}
+	without()
+	ada.Get("/account").Answers(200).SaysNot("Current password")
+	answer := ada.Post("/account/password", "password", "another walk in the grass").LeadsToConfirm()
+	ada.Get(answer.Response.Header.Get("Location")).SaysNot("Current password").SaysNot("your password").Says("Code")
+	ada.ConfirmWith(answer, "", "code", app.Code()).LeadsTo("/account")
+	if !site.User("ada").HasPassword() {
+		t.Error("the password was not set")
+	}
+	without()
+	answer = ada.Post("/account/remove").LeadsToConfirm()
+	ada.ConfirmWith(answer, "", "code", app.Code()).Answers(422).Says("You are the last administrator")
+	site.AddUser("root", models.Admin)
+	ada.Post("/account/remove").LeadsTo("/login?left=1")
+}
+
+// TestS35WithoutGrace the setup of a site leads to the second factor, too.
+func TestS35WithoutGrace(t *testing.T) {
+	t.Parallel()
+	site := sitetest.StartEmpty(t)
+	site.DB.SecondFactor = models.SecondFactorRule{For: models.Everybody}
+	ada := site.Visitor()
+	ada.Post("/setup", "token", "the link of the terminal", "username", "ada", "password", sitetest.Password).LeadsTo("/login/second-factor/new")
+	ada.Get("/dashboard").LeadsToSignIn()
+	enrols(site, ada)
+}

@@ -73,13 +73,13 @@ type PasswordChange struct {
 	NewID func() (id, signer string, err error)
 }
 
-// ChangePassword gives a user who knows the current password a new one. The other
+// ChangePassword gives a user who knows the current password, or has none, a new one. The other
 // sessions and the password links end, and this session continues under a new ID
 // (ASVS 5.0, 7.4.3). It returns a ValidationError, a ThrottledError or a BusyError as
 // Authenticate does, and ErrNotFound if the session has ended meanwhile.
 func (db *DB) ChangePassword(ctx context.Context, asked PasswordChange) error {
-	refused := ValidationError{}
-	if complaint := password.Implausible(asked.Current); complaint != "" {
+	refused, has := ValidationError{}, asked.Session.User.HasPassword()
+	if complaint := password.Implausible(asked.Current); has && complaint != "" {
 		refused["current"] = complaint
 	}
 	if complaint := password.Problem(asked.Password); complaint != "" {
@@ -90,8 +90,10 @@ func (db *DB) ChangePassword(ctx context.Context, asked PasswordChange) error {
 	if len(refused) > 0 {
 		return refused
 	}
-	if err := db.Confirm(ctx, asked.Session, asked.Current, asked.From); err != nil {
-		return err
+	if has {
+		if err := db.Confirm(ctx, asked.Session, asked.Current, asked.From); err != nil {
+			return err
+		}
 	}
 	user := asked.Session.User
 	before := password.PHC(user.Password)

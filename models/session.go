@@ -88,7 +88,7 @@ func (db *DB) AddSession(ctx context.Context, in SignIn) (*Session, error) {
 		Method: in.Method.with(in.Factor),
 	}
 	err := db.writeWithEvents(ctx, in.From, func(tx *sqlx.Tx, record record) error {
-		if err := holdUser(ctx, tx, in.User); errors.Is(err, ErrNotFound) {
+		if err := holdUserWithRole(ctx, tx, in.User); errors.Is(err, ErrNotFound) {
 			return ErrRefused
 		} else if err != nil {
 			return err
@@ -156,7 +156,7 @@ func (db *DB) Session(ctx context.Context, id string) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(found) == 0 {
+	if len(found) == 0 || db.overdue(&found[0]) {
 		return nil, ErrNotFound
 	}
 	if db.idle(&found[0]) {

@@ -408,11 +408,18 @@ func lockUser(ctx context.Context, tx *sqlx.Tx, id string) error {
 	return err
 }
 
-// holdUser is lockUser for a user who may sign in with the same password, second factor
-// and role as when the user was read. For any other it returns ErrNotFound.
+// holding is lockUser for a user who may sign in with the same password and second factor
+// as when the user was read.
+const holding = `UPDATE users SET version = version WHERE id = $1 AND password = $2 AND factors = $3 AND NOT disabled`
+
+// holdUser is [holding]. For any other user it returns ErrNotFound.
 func holdUser(ctx context.Context, tx *sqlx.Tx, user *User) error {
-	return database.ExecOne(ctx, tx, `UPDATE users SET version = version WHERE id = $1 AND password = $2 AND role = $3 AND factors = $4 AND NOT disabled`,
-		user.ID, password.PHC(user.Password), user.Role, user.Factors)
+	return database.ExecOne(ctx, tx, holding, user.ID, password.PHC(user.Password), user.Factors)
+}
+
+// holdUserWithRole is holdUser for a user whose role is the same, too.
+func holdUserWithRole(ctx context.Context, tx *sqlx.Tx, user *User) error {
+	return database.ExecOne(ctx, tx, holding+` AND role = $4`, user.ID, password.PHC(user.Password), user.Factors, user.Role)
 }
 
 // updateUser gives a column of a user another value, and tells whether it had another
@@ -463,11 +470,13 @@ func (db *DB) RemoveUser(ctx context.Context, user *User, from ClientInfo) error
 	return db.removeUser(ctx, user, from, func(*sqlx.Tx) error { return nil })
 }
 
-// RemoveSelf removes a user who knows the password. It returns what
+// RemoveSelf removes a user who knows the password, or has none. It returns what
 // ChangePassword and RemoveUser return.
 func (db *DB) RemoveSelf(ctx context.Context, session *Session, plaintext string, from ClientInfo) error {
-	if err := db.Confirm(ctx, session, plaintext, from); err != nil {
-		return err
+	if session.User.HasPassword() {
+		if err := db.Confirm(ctx, session, plaintext, from); err != nil {
+			return err
+		}
 	}
 	return db.removeUser(ctx, &session.User, from, func(tx *sqlx.Tx) error {
 		if err := holdUser(ctx, tx, &session.User); err != nil {
