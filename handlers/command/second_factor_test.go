@@ -16,7 +16,7 @@ import (
 func TestS34TheCommandLineResetsASecondFactor(t *testing.T) {
 	t.Parallel()
 	site := sitetest.Start(t)
-	secret := filepath.Join(filepath.Dir(site.File), "secret")
+	secret := filepath.Join(t.TempDir(), "secret")
 	run := func(status int, says string, args ...string) {
 		t.Helper()
 		got, out, errs := sitetest.Typed(t, "", append(args, "--database", site.File)...)
@@ -27,7 +27,7 @@ func TestS34TheCommandLineResetsASecondFactor(t *testing.T) {
 	doctor := func(secrets string, status int, says string, args ...string) {
 		t.Helper()
 		sitetest.Must(t, os.WriteFile(secret, []byte(secrets+"\n"), 0o600))
-		run(status, says, append([]string{"doctor", "--url", site.URL}, args...)...)
+		run(status, says, append([]string{"doctor", "--url", site.URL, "--secret-file", secret}, args...)...)
 	}
 	site.SignedIn("eve", models.Member)
 	ada := site.SignIn("ada")
