@@ -41,6 +41,6 @@ func (a *App) system(c *fiber.Ctx) error {
 	return a.render(c, "admin", &AdminPage{
 		Page: render.Page{Title: "System"}, Version: a.Version, Go: runtime.Version(), Node: a.Node, System: system, Failed: failed,
 		Uptime: strings.TrimSpace(humanize.RelTime(a.started, time.Now(), "", "")), Size: humanize.IBytes(uint64(system.Size)),
-		Chart: signInChart("Sign-ins, last 24 hours", "Hour (UTC)", "15:04", counted),
+		Chart: signInChart("Sign-ins, last 24 hours", "Hour (UTC)", render.Hour, counted),
 	})
 }

@@ -12,6 +12,42 @@ import (
 	"daypass/handlers/sitetest"
 )
 
+// TestTheLabelsOfAChartAreWhole, and apart, and what they say is written as in the rows of the page.
+func TestTheLabelsOfAChartAreWhole(t *testing.T) {
+	t.Parallel()
+	site := sitetest.Start(t)
+	site.Life("ada")
+	w := sitetest.Chromium(t, 1280, 800, false)
+	w.SignIn(site.URL)
+	for _, locale := range []string{"en-US", "de-DE"} {
+		sitetest.Call(w, emulation.SetUserAgentOverride, emulation.SetUserAgentOverrideParams{UserAgent: "Mozilla/5.0", AcceptLanguage: locale})
+		for path, options := range map[string]string{
+			"/dashboard": `{ day: "numeric", month: "short", timeZone: "UTC" }`,
+			"/admin":     `{ hour: "numeric", minute: "2-digit", timeZone: "UTC" }`,
+		} {
+			w.Open(site.URL + path)
+			if wrong := sitetest.Evaluate[string](w, `[...document.querySelectorAll(".chart .tick time")].filter((time, i) =>
+				[time, document.querySelectorAll(".figure > span")[i], document.querySelectorAll(".chart tbody th")[i]].some(label =>
+					label.lang !== "`+locale+`" || label.textContent !== new Intl.DateTimeFormat("`+locale+`", `+options+`).format(new Date(time.dateTime)))
+			).map(time => time.outerHTML).slice(0, 3).join()`); wrong != "" {
+				t.Errorf("in %s, %s shows %s", locale, path, wrong)
+			}
+			for _, width := range []int64{320, 360, 390, 430, 540, 640, 768, 1024, 1280} {
+				sitetest.Must(t, chromedp.Do(w.Ctx, chromedp.EmulateViewport(width, 800)))
+				labels := sitetest.Evaluate[[]string](w, `(() => {
+					const picture = document.querySelector(".chart .picture").getBoundingClientRect();
+					const labels = [...document.querySelectorAll(".chart .tick time")].filter(time => getComputedStyle(time).visibility === "visible").map(time => [time.textContent, time.getBoundingClientRect()])
+						.filter(([, box]) => box.right > picture.left + 1);
+					return labels.map(([text, box], i) => text + (box.left < picture.left - 1 || box.right > picture.right + 1 ? " is cut" : "") + (i > 0 && box.left < labels[i - 1][1].right + 3 ? " touches" : ""));
+				})()`)
+				if all := strings.Join(labels, ", "); len(labels) < 3 || strings.Contains(all, "is cut") || strings.Contains(all, "touches") {
+					t.Errorf("in %s, %d px wide, the labels of %s are: %s", locale, width, path, all)
+				}
+			}
+		}
+	}
+}
+
 // TestAChartSaysItsFigures to a mouse, the keyboard and a finger, without the script.
 func TestAChartSaysItsFigures(t *testing.T) {
 	t.Parallel()

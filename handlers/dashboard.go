@@ -69,7 +69,7 @@ func (a *App) dashboard(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	page.Chart = signInChart("Your sign-ins, last 14 days", "Day (UTC)", "2 Jan", counted)
+	page.Chart = signInChart("Your sign-ins, last 14 days", "Day (UTC)", render.Day, counted)
 	return a.render(c, "dashboard", page)
 }
 

@@ -144,9 +144,10 @@
 // # A chart
 //
 // A [render.Chart] counts anything by anything: it has named series, and a slot
-// for each day, country or what you count by. {{template "partials/chart" .Chart}}
-// shows it as bars and as a table. a.db.CountPerMonth counts the rows of a table by
-// the month of a date, and [render.MonthChart] makes a chart of that.
+// for each country or what you count by, such as a day, of which [render.Day] makes
+// the slot. {{template "partials/chart" .Chart}} shows it as bars and as a table.
+// a.db.CountPerMonth counts the rows of a table by the month of a date, and
+// [render.MonthChart] makes a chart of that.
 //
 // # Its tests
 //

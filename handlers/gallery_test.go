@@ -93,7 +93,7 @@ func tabbed(title string) render.Page {
 	return page
 }
 
-var someChart = signInChart("Sign-ins", "Day (UTC)", "2 Jan", []models.SignInCount{{From: someTime, Succeeded: 3, Failed: 1}, {From: someTime}})
+var someChart = signInChart("Sign-ins", "Day (UTC)", render.Day, []models.SignInCount{{From: someTime, Succeeded: 3, Failed: 1}, {From: someTime}})
 
 var someTable = render.Table{Label: "Things", Columns: []render.Column{{Label: "Select", Select: true}, {Label: "Name", Sort: "name", Href: "?sort=-name", Sorted: "ascending"}, {Label: "Count", Number: true}, {Label: "Action", Hidden: true}}}
 

@@ -123,11 +123,11 @@ func rowsOfOneUser(events []models.Event) []EventRow {
 	return rows
 }
 
-// signInChart makes a chart of counted sign-ins; layout is how a slot is labelled.
-func signInChart(title, unit, layout string, counted []models.SignInCount) render.Chart {
+// signInChart makes a chart of counted sign-ins; each slot lasts a span.
+func signInChart(title, unit string, span render.Span, counted []models.SignInCount) render.Chart {
 	chart := render.Chart{Title: title, Unit: unit, Series: []render.Series{{Name: "Signed in"}, {Name: "Failed", Tone: "bad"}}}
 	for _, count := range counted {
-		chart.Slots = append(chart.Slots, render.Slot{Label: count.From.Format(layout), Values: []int{count.Succeeded, count.Failed}})
+		chart.Slots = append(chart.Slots, span.Slot(count.From.Time, count.Succeeded, count.Failed))
 	}
 	return chart
 }

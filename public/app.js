@@ -50,6 +50,9 @@ const kinds = {
 	at: (moment, printing) => [dateAndClock(moment, printing)],
 	date: () => [date],
 	plain: () => [{ ...date, timeZone: "UTC" }], // a date of a calendar, the same everywhere
+	utcDay: () => [{ ...date, year: undefined, timeZone: "UTC" }], // the slots of charts
+	utcHour: () => [{ ...clock, timeZone: "UTC" }],
+	utcMonth: () => [{ ...date, day: undefined, timeZone: "UTC" }],
 	day: (moment) => [{ ...date, month: "long", weekday: "long" }, Math.abs(calendarDays(moment)) < 2 && nextDays.format(calendarDays(moment), "day")],
 	clock: (moment) => [clock, Math.abs(moment - Date.now()) < 43_200_000 && ago(moment)],
 };
@@ -59,7 +62,7 @@ function showTimes(printing) {
 		const moment = new Date(time.dateTime);
 		const [options, beside] = kinds[time.dataset.show || "moment"](moment, printing);
 		time.lang = locale;
-		time.title = time.dataset.show === "plain" ? "" : new Intl.DateTimeFormat(locale, { dateStyle: "full", timeStyle: "long" }).format(moment);
+		time.title = options.timeZone ? "" : new Intl.DateTimeFormat(locale, { dateStyle: "full", timeStyle: "long" }).format(moment);
 		time.textContent = new Intl.DateTimeFormat(locale, options).format(moment);
 		if (beside && !printing) { // paper does not keep it true
 			const muted = document.createElement("span");
@@ -121,6 +124,14 @@ for (const zone of document.querySelectorAll("input[name=zone]")) {
 }
 
 showTimes();
+for (const chart of document.querySelectorAll(".chart")) { // its figures have the same labels as its slots
+	const figures = chart.querySelectorAll(".figure > :first-child");
+	const rows = chart.querySelectorAll("tbody th");
+	chart.querySelectorAll(".tick time").forEach(({ textContent, lang }, i) => {
+		Object.assign(figures[i], { textContent, lang });
+		Object.assign(rows[i], { textContent, lang });
+	});
+}
 setInterval(showTimes, 30_000);
 addEventListener("beforeprint", () => showTimes(true));
 addEventListener("afterprint", () => showTimes());

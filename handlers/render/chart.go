@@ -2,7 +2,9 @@ package render
 
 import (
 	"fmt"
+	"html/template"
 	"strings"
+	"time"
 
 	"daypass/models"
 )
@@ -31,7 +33,25 @@ type Series struct {
 // Slot is a part of the horizontal axis, such as a month or a country.
 type Slot struct {
 	Label  string
-	Values []int // one for each series
+	Values []int         // one for each series
+	Time   template.HTML // the label for the script, which writes it as the browser's language does; empty: not a time
+}
+
+// Span is how long the slots of a chart last, in UTC.
+type Span struct{ show, datetime, layout string }
+
+// The spans that slots have.
+var (
+	Hour  = Span{"utcHour", "2006-01-02T15:04Z", "15:04"}
+	Day   = Span{"utcDay", "2006-01-02", "2 Jan"}
+	Month = Span{"utcMonth", "2006-01", "Jan 2006"}
+)
+
+// Slot returns the slot that begins at from, with one value for each series.
+func (s Span) Slot(from time.Time, values ...int) Slot {
+	from = from.UTC()
+	label := from.Format(s.layout)
+	return Slot{label, values, template.HTML(`<time datetime="` + from.Format(s.datetime) + `" data-show="` + s.show + `">` + label + `</time>`)}
 }
 
 // The picture is as wide as its slots, and as high as this. The browser stretches it.
@@ -104,7 +124,7 @@ func (c Chart) Bars() ([]Bars, error) {
 func MonthChart(title, rows string, counted []models.MonthCount) Chart {
 	chart := Chart{Title: title, Unit: "Month", Series: []Series{{Name: rows}}}
 	for _, count := range counted {
-		chart.Slots = append(chart.Slots, Slot{count.Month.Format("Jan 2006"), []int{count.Count}})
+		chart.Slots = append(chart.Slots, Month.Slot(count.Month, count.Count))
 	}
 	return chart
 }

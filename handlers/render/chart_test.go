@@ -13,10 +13,10 @@ func TestBarsAreAsHighAsWhatTheyCount(t *testing.T) {
 		top, width int
 		bars       []string
 	}{
-		{Chart{Series: two, Slots: []Slot{{"1 Nov", []int{200, 50}}, {"2 Nov", []int{0, 0}}, {"3 Nov", []int{1, 0}}}}, 200, 30,
+		{Chart{Series: two, Slots: []Slot{{Label: "1 Nov", Values: []int{200, 50}}, {Label: "2 Nov", Values: []int{0, 0}}, {Label: "3 Nov", Values: []int{1, 0}}}}, 200, 30,
 			[]string{"M2 100v-100h3v100zM22 100v-2h3v2z", "M5 100v-25h3v25z"}},
-		{Chart{Series: two, Slots: []Slot{{"1 Nov", []int{0, 0}}}}, 2, 10, []string{"", ""}},
-		{Chart{Series: []Series{{Name: "Orders"}}, Slots: []Slot{{"Nov", []int{37}}, {"Dec", []int{40}}}}, 40, 20, []string{"M2 100v-92h6v92zM12 100v-100h6v100z"}},
+		{Chart{Series: two, Slots: []Slot{{Label: "1 Nov", Values: []int{0, 0}}}}, 2, 10, []string{"", ""}},
+		{Chart{Series: []Series{{Name: "Orders"}}, Slots: []Slot{{Label: "Nov", Values: []int{37}}, {Label: "Dec", Values: []int{40}}}}, 40, 20, []string{"M2 100v-92h6v92zM12 100v-100h6v100z"}},
 	} {
 		bars, err := test.chart.Bars()
 		if err != nil || len(bars) != len(test.bars) || test.chart.Top() != test.top || test.chart.Width() != test.width {
@@ -34,7 +34,7 @@ func TestBarsAreAsHighAsWhatTheyCount(t *testing.T) {
 func TestAScaleIsReadEasily(t *testing.T) {
 	t.Parallel()
 	for most, half := range map[int]int{0: 1, 1: 1, 2: 1, 3: 2, 8: 4, 9: 5, 12: 6, 13: 8, 17: 10, 22: 15, 41: 25, 61: 40, 101: 60, 999: 500, 47_200: 25_000} {
-		if got := (Chart{Slots: []Slot{{"x", []int{most}}}}).Half(); got != half {
+		if got := (Chart{Slots: []Slot{{Label: "x", Values: []int{most}}}}).Half(); got != half {
 			t.Errorf("half of a chart of %d is %d, not %d", most, got, half)
 		}
 	}
@@ -42,7 +42,7 @@ func TestAScaleIsReadEasily(t *testing.T) {
 
 func TestASlotHasAValueForEachSeries(t *testing.T) {
 	t.Parallel()
-	chart := Chart{Title: "Orders", Series: []Series{{Name: "New"}, {Name: "Paid"}}, Slots: []Slot{{"Nov", []int{1}}}}
+	chart := Chart{Title: "Orders", Series: []Series{{Name: "New"}, {Name: "Paid"}}, Slots: []Slot{{Label: "Nov", Values: []int{1}}}}
 	if _, err := chart.Bars(); err == nil || !strings.Contains(err.Error(), `the slot "Nov" of the chart "Orders" has 1 values for 2 series`) {
 		t.Error(err)
 	}

@@ -40,7 +40,7 @@ type postgresEngine struct {
 // A transaction that has to be repeated meets the same others again only by chance.
 const (
 	postgresTries   = 5
-	postgresConnect = 5 * time.Second // to connect to one host
+	postgresConnect = 5 * time.Second // to connect, unless the address has several hosts
 )
 
 // postgresSettings are those of each connection, unless the address has others. With
@@ -58,7 +58,7 @@ func openPostgres(ctx context.Context, db *DB, address string) (engine, error) {
 		return nil, err
 	}
 	if config.ConnectTimeout == 0 {
-		config.ConnectTimeout = postgresConnect
+		config.ConnectTimeout = connectTimeout(config)
 	}
 	if config.ValidateConnect == nil { // a standby lags behind
 		config.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
@@ -79,6 +79,19 @@ func openPostgres(ctx context.Context, db *DB, address string) (engine, error) {
 	}
 	db.SQL = e.open(config)
 	return e, nil
+}
+
+// connectTimeout leaves time for the next host while a request waits: a machine that is
+// down often says nothing, and after a failover it may be the first in the address.
+func connectTimeout(config *pgx.ConnConfig) time.Duration {
+	hosts := map[string]bool{config.Host + fmt.Sprint(config.Port): true}
+	for _, other := range config.Fallbacks { // the same host again without TLS, or another one
+		hosts[other.Host+fmt.Sprint(other.Port)] = true
+	}
+	if len(hosts) == 1 {
+		return postgresConnect
+	}
+	return versionTimeout / time.Duration(len(hosts))
 }
 
 // dialPostgres notices within some ten seconds that a host is cut off.

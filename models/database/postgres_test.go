@@ -1,6 +1,9 @@
 package database
 
 import (
+	"errors"
+	"net"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -55,5 +58,28 @@ func TestNoPasswordIsShown(t *testing.T) {
 	}
 	if HasPassword("postgres://ada@db.example/daypass") || HasPassword("data/daypass.db") {
 		t.Error("an address without a password has one")
+	}
+}
+
+// TestAHostThatSaysNothingIsPassedOver: after a failover the first host of the address
+// may be a machine that is down.
+func TestAHostThatSaysNothingIsPassedOver(t *testing.T) {
+	t.Parallel()
+	address, err := url.Parse(databasetest.NewPostgres(t))
+	check(t, err)
+	silent, err := net.Listen("tcp", "127.0.0.1:0") // nobody accepts
+	check(t, err)
+	defer silent.Close()
+	_, port, err := net.SplitHostPort(silent.Addr().String())
+	check(t, err)
+	query := address.Query()
+	query.Set("host", "127.0.0.1,"+query.Get("host"))
+	query.Set("port", port+",5432")
+	address.RawQuery = query.Encode()
+	db, err := Open(t.Context(), address.String())
+	check(t, err)
+	defer db.Close()
+	if _, err := db.UserVersion(t.Context(), "nobody"); !errors.Is(err, ErrNotFound) {
+		t.Errorf("a request that needs a new connection: %v", err)
 	}
 }
