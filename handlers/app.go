@@ -18,6 +18,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"daypass/handlers/cache"
+	"daypass/handlers/identity"
 	"daypass/handlers/render"
 	"daypass/handlers/session"
 	"daypass/handlers/web"
@@ -35,6 +36,8 @@ type Config struct {
 	ReadSecrets func(context.Context) ([]string, error)
 	// Lifetime is how long a session lasts, regardless of activity.
 	Lifetime time.Duration
+	// PasskeyDomain is what passkeys are made for: empty for the host of URL.
+	PasskeyDomain string
 	// TrustedProxies are the peers whose X-Forwarded-For counts.
 	TrustedProxies web.Proxies
 	// Title is what the site calls itself, and Icon is in its tab: empty for those of
@@ -70,6 +73,7 @@ type App struct {
 	Config
 	db             *models.DB
 	sessions       *session.Manager
+	passkeys       *identity.Passkeys // nil: browsers offer none at this URL
 	pages          *cache.Pages
 	downloads      downloads
 	passwordChecks passwordChecks
@@ -113,6 +117,9 @@ func New(db *models.DB, config Config) (*App, error) {
 	a.sessions = session.New(db, session.Config{
 		Secrets: config.Secrets, ReadSecrets: a.readSecrets(), Secure: a.secure(), Lifetime: config.Lifetime, Client: config.TrustedProxies.Client, Log: config.Log,
 	})
+	if a.passkeys, err = identity.NewPasskeys(db, config.URL, config.PasskeyDomain, a.Title, config.Secrets); err != nil {
+		return nil, err
+	}
 	routes := a.routes()
 	a.table = bySpecificity(routes)
 	a.renderer.Navigation = navigation(routes)

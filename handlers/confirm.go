@@ -7,6 +7,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"daypass/handlers/identity"
 	"daypass/handlers/render"
 	"daypass/handlers/web"
 	"daypass/models"
@@ -24,10 +25,12 @@ var errUnconfirmed = fiber.NewError(fiber.StatusForbidden, "the password was not
 type ConfirmPage struct {
 	render.Page
 	Form     waitingForm
-	Password bool // asks for the password
-	Factor   bool // asks for a second factor
-	Recovery bool // for a recovery code
-	Stopped  bool // codes count no more here
+	Password bool   // asks for the password
+	Factor   bool   // asks for a second factor
+	Recovery bool   // for a recovery code
+	App      bool   // there is one
+	Passkey  string // what the browser needs to use one; empty: there is none
+	Stopped  bool   // codes count no more here
 	Fields   []render.Field
 }
 
@@ -175,41 +178,45 @@ func (a *App) confirm(c *fiber.Ctx) error {
 // a new ID. It returns a ValidationError with the field that is wrong.
 func (a *App) reauthenticate(c *fiber.Ctx) error {
 	session, from := sessionOf(c), a.sessionClient(c)
-	if session.User.HasPassword() {
+	var factor *models.Factor
+	if web.Form(c, "passkey") != "" {
+		var err error
+		if factor, err = a.checkFactor(c, &session.User, nil, identity.Confirmation(session), from); err != nil {
+			return wrongFactor(c, err)
+		}
+	}
+	if session.User.HasPassword() && !factor.Alone() {
 		if err := a.db.Confirm(c.UserContext(), session, web.Form(c, "current"), from); err != nil {
 			return err
 		}
 	}
-	var factor *models.Factor
-	if session.User.HasSecondFactor() {
+	if factor == nil && session.User.HasSecondFactor() {
 		var err error
-		factor, err = a.checkFactor(c, &session.User, nil, from)
-		if errors.Is(err, models.ErrRefused) {
-			return wrongFactor(c)
-		}
-		if err != nil {
-			return err
+		if factor, err = a.checkFactor(c, &session.User, nil, identity.Confirmation(session), from); err != nil {
+			return wrongFactor(c, err)
 		}
 	}
 	err := a.sessions.Rotate(c, session, func(newID func() (id, signer string, err error)) error {
 		return a.db.Reauthenticate(c.UserContext(), models.FactorChange{Session: session, NewID: newID, From: from}, factor)
 	})
-	if errors.Is(err, models.ErrRefused) {
-		return wrongFactor(c)
-	}
 	if err == nil && factor != nil {
 		a.sayCodesLeft(c, factor)
 	}
-	return err
+	return wrongFactor(c, err)
 }
 
-// wrongFactor says in the form of a second factor that it was wrong.
-func wrongFactor(c *fiber.Ctx) error {
+// wrongFactor turns ErrRefused into what to say in the form of a second factor.
+func wrongFactor(c *fiber.Ctx, err error) error {
+	if !errors.Is(err, models.ErrRefused) {
+		return err
+	}
 	field := "code"
-	if c.Request().PostArgs().Has("recovery_code") {
+	if web.Form(c, "passkey") != "" {
+		field = "passkey"
+	} else if c.Request().PostArgs().Has("recovery_code") {
 		field = "recovery_code"
 	}
-	return models.ValidationError{field: "This code is wrong, or was used already."}
+	return models.ValidationError{field: factorRefused(c)}
 }
 
 func (a *App) renderConfirm(c *fiber.Ctx, page *ConfirmPage, invalid models.ValidationError) error {
@@ -219,6 +226,16 @@ func (a *App) renderConfirm(c *fiber.Ctx, page *ConfirmPage, invalid models.Vali
 		page.Fields = append(page.Fields, render.Field{Label: "Current password", Name: "current", Type: "password", Autocomplete: "current-password", Error: invalid["current"]})
 	}
 	if page.Factor {
+		factors, err := a.db.FactorsOf(c.UserContext(), &user)
+		if err != nil {
+			return err
+		}
+		if page.Passkey, err = a.passkeyFor(c, factors, identity.Confirmation(sessionOf(c)), &user); err != nil {
+			return err
+		}
+		page.App = factors.App != nil
+		page.Recovery = page.Recovery || !page.App
+		page.Problem = invalid["passkey"]
 		page.Fields = append(page.Fields, factorFields(page.Recovery, invalid)...)
 	}
 	page.Fields[0].Wait = waitOf(c)

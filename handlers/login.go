@@ -30,6 +30,7 @@ type LoginPage struct {
 	Carried          string      // a form that continues after the sign-in, encrypted
 	Form             waitingForm // the same, decrypted
 	Misconfiguration *Misconfiguration
+	Passkeys         bool // browsers offer them at this URL
 	Fields           []render.Field
 }
 
@@ -172,7 +173,7 @@ func (a *App) openCarried(c *fiber.Ctx, page *LoginPage, credential string) bool
 // renderLogin renders the sign-in page, with errors when it was refused.
 func (a *App) renderLogin(c *fiber.Ctx, page *LoginPage, name string, invalid models.ValidationError) error {
 	page.Title, page.Forgotten = "Sign in", a.Forgotten
-	page.Misconfiguration = a.misconfigured(c)
+	page.Misconfiguration, page.Passkeys = a.misconfigured(c), a.passkeys != nil
 	page.Fields = render.FocusFirst([]render.Field{
 		{Label: "Username", Name: "username", Type: "text", Value: web.Showable(name, models.MaxUsername), Autocomplete: "username", Error: invalid["username"]},
 		{Label: "Password", Name: "password", Type: "password", Autocomplete: "current-password", Error: invalid["password"]},

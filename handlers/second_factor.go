@@ -6,6 +6,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"daypass/handlers/identity"
 	"daypass/handlers/render"
 	"daypass/handlers/web"
 	"daypass/models"
@@ -15,16 +16,19 @@ import (
 type SecondFactorPage struct {
 	render.Page
 	Recovery bool // for a recovery code, instead of one of the app
+	App      bool // there is one
 	Stopped  bool // codes count no more here
 	Wait     render.Wait
+	Passkey  string // what the browser needs to use one; empty: there is none
 	Fields   []render.Field
 }
 
 func (a *App) showSecondFactor(c *fiber.Ctx) error {
-	if _, err := a.pending(c, models.OwesSecondFactor); err != nil {
+	pending, err := a.pending(c, models.OwesSecondFactor)
+	if err != nil {
 		return a.signInAgain(c, err)
 	}
-	return a.renderSecondFactor(c, &SecondFactorPage{Recovery: c.Query("with") == "recovery"}, nil)
+	return a.renderSecondFactor(c, pending, &SecondFactorPage{Recovery: c.Query("with") == "recovery"}, nil)
 }
 
 func (a *App) secondFactor(c *fiber.Ctx) error {
@@ -35,7 +39,7 @@ func (a *App) secondFactor(c *fiber.Ctx) error {
 	from := a.TrustedProxies.Client(c)
 	from.Device = a.sessions.TrustedDevice(c, pending.User.Credential())
 	page := &SecondFactorPage{Recovery: c.Request().PostArgs().Has("recovery_code")}
-	factor, err := a.checkFactor(c, &pending.User, pending, from)
+	factor, err := a.checkFactor(c, &pending.User, pending, identity.SecondFactor(pending), from)
 	to := ""
 	if err == nil {
 		to, err = a.finishSignIn(c, pending, factor)
@@ -54,7 +58,7 @@ func (a *App) secondFactor(c *fiber.Ctx) error {
 	switch {
 	case errors.Is(err, models.ErrRefused):
 		c.Status(fiber.StatusUnprocessableEntity)
-		page.Problem = "This code is wrong, or was used already."
+		page.Problem = factorRefused(c)
 	case errors.Is(err, models.ErrCodesStopped):
 		c.Status(fiber.StatusTooManyRequests)
 		page.Stopped = true
@@ -67,7 +71,7 @@ func (a *App) secondFactor(c *fiber.Ctx) error {
 		}
 		page.Problem, page.Wait = why, waitOf(c)
 	}
-	return a.renderSecondFactor(c, page, invalid)
+	return a.renderSecondFactor(c, pending, page, invalid)
 }
 
 // pending returns the pending sign-in of a request that owes this, or ErrNotFound.
@@ -92,13 +96,24 @@ func (a *App) signInAgain(c *fiber.Ctx, err error) error {
 	return c.Redirect("/login", fiber.StatusSeeOther)
 }
 
-// checkFactor checks the second factor in a form: a code, or a recovery code. It returns
-// what CheckCode and CheckRecoveryCode return.
-func (a *App) checkFactor(c *fiber.Ctx, user *models.User, pending *models.PendingSignIn, from models.ClientInfo) (*models.Factor, error) {
+// checkFactor checks the second factor in a form: the answer of a passkey for a purpose, a
+// code, or a recovery code. It returns what CheckCode and CheckRecoveryCode return.
+func (a *App) checkFactor(c *fiber.Ctx, user *models.User, pending *models.PendingSignIn, purpose identity.Purpose, from models.ClientInfo) (*models.Factor, error) {
+	if answer := web.Form(c, "passkey"); answer != "" {
+		return a.checkPasskey(c, user, pending, purpose, answer, from)
+	}
 	if c.Request().PostArgs().Has("recovery_code") {
 		return a.db.CheckRecoveryCode(c.UserContext(), user, pending, web.Form(c, "recovery_code"), from)
 	}
 	return a.db.CheckCode(c.UserContext(), user, pending, web.Form(c, "code"), from)
+}
+
+// factorRefused says of a second factor in a form that it was wrong.
+func factorRefused(c *fiber.Ctx) string {
+	if web.Form(c, "passkey") != "" {
+		return "This passkey wasn't accepted."
+	}
+	return "This code is wrong, or was used already."
 }
 
 // sayCodesLeft says how many recovery codes are left after one was used.
@@ -115,8 +130,17 @@ func (a *App) sayCodesLeft(c *fiber.Ctx, used *models.Factor) {
 	}
 }
 
-func (a *App) renderSecondFactor(c *fiber.Ctx, page *SecondFactorPage, invalid models.ValidationError) error {
+func (a *App) renderSecondFactor(c *fiber.Ctx, pending *models.PendingSignIn, page *SecondFactorPage, invalid models.ValidationError) error {
 	page.Title = "Second step"
+	factors, err := a.db.FactorsOf(c.UserContext(), &pending.User)
+	if err != nil {
+		return err
+	}
+	if page.Passkey, err = a.passkeyFor(c, factors, identity.SecondFactor(pending), &pending.User); err != nil {
+		return err
+	}
+	page.App = factors.App != nil
+	page.Recovery = page.Recovery || !page.App
 	page.Fields = render.FocusFirst(factorFields(page.Recovery, invalid))
 	return a.render(c, "second-factor", page)
 }

@@ -19,6 +19,10 @@ type SecurityPage struct {
 	Factors models.Factors
 	Due     *models.Time // until when one has to be there that is required; nil: none is owed
 	Drill   []render.Field
+	// Passkeys are those of the user, and Accepted tells the browser which of them count.
+	Passkeys []PasskeyRow
+	Accepted string
+	Offered  bool // browsers offer passkeys at this URL
 }
 
 // WrongCodes is how many wrong codes in a row stop them.
@@ -34,6 +38,14 @@ func (a *App) renderSecurity(c *fiber.Ctx, problem string, invalid models.Valida
 	}
 	if due, owes := a.db.FactorDueBy(&sessionOf(c).User); owes {
 		page.Due = &due
+	}
+	for _, passkey := range page.Factors.Passkeys {
+		page.Passkeys = append(page.Passkeys, PasskeyRow{passkey, a.passkeys == nil || passkey.Domain != a.passkeys.Domain})
+	}
+	if page.Offered = a.passkeys != nil; page.Offered {
+		if page.Accepted, err = a.passkeys.Accepted(c.UserContext(), &sessionOf(c).User, page.Factors.Passkeys); err != nil {
+			return err
+		}
 	}
 	page.Drill = []render.Field{{Label: "One of your recovery codes", Name: "recovery_code", Type: "text", Autocomplete: "off", Error: invalid["recovery_code"], Focus: invalid != nil}}
 	return a.render(c, "security", page)

@@ -9,24 +9,25 @@ import (
 // signIn is somebody who has just proved to be a user, by one factor or by all.
 type signIn struct {
 	user     *models.User
-	method   models.Method // the first factor
-	next     string        // the page to lead to; empty: the dashboard
-	form     string        // one that continues afterwards, encrypted
-	mistyped int           // wrong passwords just before, in the same form
+	method   models.Method  // the first factor
+	factor   *models.Factor // a passkey that is both; else nil
+	next     string         // the page to lead to; empty: the dashboard
+	form     string         // one that continues afterwards, encrypted
+	mistyped int            // wrong passwords just before, in the same form
 }
 
 // signIn is the one door: whatever proves who somebody is ends here. It decides what is
 // still owed. Then it starts the session, or leads to the next step. It returns
 // ErrRefused if the user was changed since the first factor was verified.
 func (a *App) signIn(c *fiber.Ctx, in signIn) error {
-	if owed := a.db.Owes(in.user); owed != models.OwesNothing {
+	if owed := a.db.Owes(in.user); owed != models.OwesNothing && !in.factor.Alone() {
 		err := a.sessions.Suspend(c, &models.PendingSignIn{Kind: owed, Method: in.method, Next: in.next, Form: in.form, Mistyped: in.mistyped, User: *in.user})
 		if err != nil {
 			return err
 		}
 		return c.Redirect(stepOf(owed), fiber.StatusSeeOther)
 	}
-	to, err := a.startSession(c, models.SignIn{User: in.user, Method: in.method, Mistyped: in.mistyped}, in.next, in.form)
+	to, err := a.startSession(c, models.SignIn{User: in.user, Method: in.method, Factor: in.factor, Mistyped: in.mistyped}, in.next, in.form)
 	if err != nil {
 		return err
 	}

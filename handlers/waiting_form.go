@@ -75,7 +75,7 @@ func (f waitingForm) Sent() (fields []SentField) {
 
 // isSecret tells whether a field has a password, or a code that works for more than a minute.
 func isSecret(name string) bool {
-	return strings.Contains(name, "password") || name == "current" || name == "recovery_code"
+	return strings.Contains(name, "password") || name == "current" || name == "recovery_code" || name == "passkey"
 }
 
 // maxSent is how many of its fields are shown again.

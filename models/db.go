@@ -170,7 +170,7 @@ func (db *DB) Ready(ctx context.Context) error {
 	if err != nil && !errors.Is(err, sql.ErrNoRows) && !errors.Is(err, ErrNotFound) {
 		return err
 	}
-	for _, table := range []string{"users", "sessions", database.PayloadTable, "session_values", "events", "failures", "links", "pending_sign_ins", "authenticators", "recovery_codes", "code_failures", "goose_db_version"} {
+	for _, table := range []string{"users", "sessions", database.PayloadTable, "session_values", "events", "failures", "links", "pending_sign_ins", "authenticators", "recovery_codes", "code_failures", "passkeys", "spent", "goose_db_version"} {
 		rows, err := db.SQL.QueryxContext(ctx, `SELECT * FROM `+table+` LIMIT 1`)
 		if err != nil {
 			return err

@@ -46,7 +46,11 @@ const (
 	RecoveryCodesChecked Kind = "recovery codes checked"
 	RecoveryCodeUsed     Kind = "recovery code used"
 	SecondFactorReset    Kind = "second factor reset"
-	SignInUnfinished     Kind = "sign-in unfinished" // the second factor was never given
+	PasskeyAdded         Kind = "passkey added"
+	PasskeyRenamed       Kind = "passkey renamed"
+	PasskeyRemoved       Kind = "passkey removed"
+	PasskeyCopied        Kind = "passkey may be copied" // its count of uses went back
+	SignInUnfinished     Kind = "sign-in unfinished"    // the second factor was never given
 )
 
 // isFailure tells whether an event is a password that was wrong.

@@ -106,6 +106,10 @@ const (
 	RecoveryCodes      = 10
 	RecoveryCodeLength = 24
 	FewRecoveryCodes   = 3
+	// MaxPasskeys is how many passkeys a user can have, and ChallengeFor how long one may
+	// be used to answer (WebAuthn Level 3, section 15.1, recommends 5 to 10 minutes).
+	MaxPasskeys  = 20
+	ChallengeFor = 5 * time.Minute
 )
 
 const (

@@ -22,11 +22,12 @@ const (
 	ByPasswordLink Method = "password link"
 	ByCode         Method = "code" // of an authenticator app
 	ByRecoveryCode Method = "recovery code"
+	ByPasskey      Method = "passkey"
 )
 
-// with is the method of both factors: "password and code".
+// with is the method of both factors: "password and code". A passkey may be both.
 func (m Method) with(second *Factor) Method {
-	if second == nil {
+	if second == nil || second.method == m {
 		return m
 	}
 	return m + " and " + second.method
@@ -41,13 +42,17 @@ type Factor struct {
 	method Method
 	// use makes sure that the factor still counts, and that it counts no more. It returns
 	// ErrRefused if somebody else was faster.
-	use func(ctx context.Context, tx *sqlx.Tx, record record) error
+	use   func(ctx context.Context, tx *sqlx.Tx, record record) error
+	alone bool // it is both factors
 	// endsOthers says that using it ends the user's other sessions.
 	endsOthers bool
 }
 
 // IsRecoveryCode tells whether the factor is a recovery code.
 func (f *Factor) IsRecoveryCode() bool { return f.method == ByRecoveryCode }
+
+// Alone tells whether the factor is both at once, so that no password is needed beside it.
+func (f *Factor) Alone() bool { return f != nil && f.alone }
 
 // useUp uses a factor of a user in a transaction, for a session. A nil factor does nothing.
 func (f *Factor) useUp(ctx context.Context, tx *sqlx.Tx, record record, user *User, session string) error {
@@ -68,7 +73,7 @@ func (f *Factor) useUp(ctx context.Context, tx *sqlx.Tx, record record, user *Us
 // first factor before starts again.
 func setFactors(ctx context.Context, tx *sqlx.Tx, user *User) error {
 	factors, has := rand.Text(), false
-	err := tx.GetContext(ctx, &has, `SELECT EXISTS (SELECT 1 FROM authenticators WHERE user_id = $1)`, user.ID)
+	err := tx.GetContext(ctx, &has, `SELECT EXISTS (SELECT 1 FROM authenticators WHERE user_id = $1) OR EXISTS (SELECT 1 FROM passkeys WHERE user_id = $1)`, user.ID)
 	if err != nil {
 		return err
 	}
@@ -85,9 +90,10 @@ func setFactors(ctx context.Context, tx *sqlx.Tx, user *User) error {
 // Factors are the second factors of a user.
 type Factors struct {
 	App          *Authenticator // nil: none
-	Codes        int            // recovery codes that are left
-	CodesMade    Time           `db:"codes_made"`    // 1970: never
-	CodesChecked Time           `db:"codes_checked"` // when the user last showed to have them; 1970: never
+	Passkeys     []Passkey
+	Codes        int  // recovery codes that are left
+	CodesMade    Time `db:"codes_made"`    // 1970: never
+	CodesChecked Time `db:"codes_checked"` // when the user last showed to have them; 1970: never
 }
 
 // FewCodes tells whether it is time to make new recovery codes.
@@ -107,10 +113,10 @@ func (db *DB) FactorsOf(ctx context.Context, user *User) (Factors, error) {
 	if err != nil {
 		return Factors{}, fmt.Errorf("read the second factors of a user: %w", err)
 	}
-	factors.App, err = db.Authenticator(ctx, user)
-	if errors.Is(err, ErrNotFound) {
-		err = nil
+	if factors.App, err = db.Authenticator(ctx, user); err != nil && !errors.Is(err, ErrNotFound) {
+		return Factors{}, err
 	}
+	factors.Passkeys, err = db.PasskeysOf(ctx, user)
 	return factors, err
 }
 
@@ -191,17 +197,22 @@ func (db *DB) RemoveApp(ctx context.Context, asked FactorChange) error {
 		if err := database.ExecOne(ctx, tx, `DELETE FROM authenticators WHERE user_id = $1`, user.ID); err != nil {
 			return err
 		}
-		if err := db.factorRemoved(ctx, tx, user); err != nil {
-			return err
-		}
-		if db.SecondFactor.appliesTo(user) {
-			return ErrLastFactor
-		}
-		if _, err := endAccess(ctx, tx, user, session); err != nil {
-			return err
-		}
-		return record(AppRemoved, user)
+		return db.afterRemoval(ctx, tx, record, user, session, AppRemoved)
 	})
+}
+
+// afterRemoval does what follows when the user of a session has removed a second factor.
+func (db *DB) afterRemoval(ctx context.Context, tx *sqlx.Tx, record record, user *User, session string, kind Kind, details ...string) error {
+	if err := db.factorRemoved(ctx, tx, user); err != nil {
+		return err
+	}
+	if db.SecondFactor.appliesTo(user) {
+		return ErrLastFactor
+	}
+	if _, err := endAccess(ctx, tx, user, session); err != nil {
+		return err
+	}
+	return record(kind, user, details...)
 }
 
 // factorRemoved does what follows from the removal of a second factor.
@@ -226,8 +237,10 @@ func (db *DB) ResetSecondFactor(ctx context.Context, user *User, from ClientInfo
 		if err := database.ExecOne(ctx, tx, `UPDATE users SET factors = '' WHERE id = $1 AND factors <> ''`, user.ID); err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, `DELETE FROM authenticators WHERE user_id = $1`, user.ID); err != nil {
-			return err
+		for _, table := range []string{"authenticators", "passkeys"} {
+			if _, err := tx.ExecContext(ctx, `DELETE FROM `+table+` WHERE user_id = $1`, user.ID); err != nil {
+				return err
+			}
 		}
 		if err := db.factorRemoved(ctx, tx, user); err != nil {
 			return err

@@ -78,7 +78,7 @@ type SignIn struct {
 // the first one was verified, or if the second counts no more; and ErrNotFound if the
 // pending sign-in has ended.
 func (db *DB) AddSession(ctx context.Context, in SignIn) (*Session, error) {
-	if in.Factor == nil && db.Owes(in.User) != OwesNothing {
+	if in.Factor == nil && db.Owes(in.User) != OwesNothing || in.Method == ByPasskey && !in.Factor.Alone() {
 		return nil, ErrFactorOwed
 	}
 	now := db.Time()

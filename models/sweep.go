@@ -46,6 +46,7 @@ func (db *DB) Sweep(ctx context.Context) error {
 		{`DELETE FROM events WHERE id IN (SELECT id FROM events WHERE at <= $1 LIMIT $2`, Time{Time: now.Add(-db.KeepEvents)}},
 		{`DELETE FROM devices WHERE (user_id, id) IN (SELECT user_id, id FROM devices WHERE used <= $1 LIMIT $2`, Time{Time: now.Add(-DeviceLifetime)}},
 		{`DELETE FROM code_failures WHERE (user_id, device) IN (SELECT user_id, device FROM code_failures WHERE device <> '' AND last <= $1 LIMIT $2`, Time{Time: now.Add(-DeviceLifetime)}},
+		{`DELETE FROM spent WHERE key IN (SELECT key FROM spent WHERE expires <= $1 LIMIT $2`, now},
 		{`DELETE FROM failures WHERE key IN (SELECT key FROM failures WHERE forgiven <= $1 LIMIT $2`, forgiven},
 		{`DELETE FROM attempts WHERE (key, id) IN (SELECT key, id FROM attempts WHERE until <= $1 LIMIT $2`, database.UnixTime(now.Unix() - db.Throttle.forgiveAfter())},
 	} {

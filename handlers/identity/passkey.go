@@ -1,0 +1,291 @@
+// Package identity checks what proves who somebody is: the answers of passkeys. It
+// knows no page.
+package identity
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/big"
+	"net/netip"
+	"net/url"
+	"strings"
+
+	"github.com/go-webauthn/webauthn/protocol"
+	"github.com/go-webauthn/webauthn/protocol/webauthncose"
+	"github.com/go-webauthn/webauthn/webauthn"
+
+	"daypass/models"
+)
+
+// Passkeys makes passkeys and checks their answers. Nothing else knows the library.
+type Passkeys struct {
+	Domain     string // that they are made for (the RP ID)
+	library    *webauthn.WebAuthn
+	challenges challenges
+	db         *models.DB
+}
+
+// ErrNoPasskeys says that browsers offer no passkeys at the public URL.
+var ErrNoPasskeys = errors.New("browsers offer passkeys under https with a domain name, and at http://localhost, alone")
+
+// PasskeyDomain is the domain that passkeys are made for at a public URL: its host, or the
+// one that was set, which has to be that host or a domain above it. It returns
+// ErrNoPasskeys where there can be none.
+func PasskeyDomain(public *url.URL, set string) (string, error) {
+	host := public.Hostname()
+	_, err := netip.ParseAddr(host)
+	if err == nil || public.Scheme != "https" && host != "localhost" {
+		return "", ErrNoPasskeys
+	}
+	if set == "" || set == host {
+		return host, nil
+	}
+	if !strings.HasSuffix(host, "."+set) || !strings.Contains(set, ".") {
+		return "", fmt.Errorf("passkeys can't be made for %s at %s: it must be its host, or a domain above that", set, public)
+	}
+	return set, nil
+}
+
+// NewPasskeys returns nil where there can be none, see PasskeyDomain.
+func NewPasskeys(db *models.DB, public *url.URL, domain, title string, secrets []string) (*Passkeys, error) {
+	domain, err := PasskeyDomain(public, domain)
+	if errors.Is(err, ErrNoPasskeys) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	p := &Passkeys{Domain: domain, db: db}
+	p.library, err = webauthn.New(&webauthn.Config{
+		RPID: domain, RPDisplayName: title, RPOrigins: []string{public.Scheme + "://" + public.Host},
+		AttestationPreference: protocol.PreferNoAttestation,
+	})
+	if err == nil {
+		p.challenges, err = newChallenges(secrets)
+	}
+	return p, err
+}
+
+// owner is a user as the library wants to have it.
+type owner struct {
+	user     *models.User
+	handle   string
+	passkeys []webauthn.Credential
+}
+
+func (o owner) WebAuthnID() []byte                         { return []byte(o.handle) }
+func (o owner) WebAuthnName() string                       { return o.user.Name }
+func (o owner) WebAuthnDisplayName() string                { return o.user.DisplayName() }
+func (o owner) WebAuthnCredentials() []webauthn.Credential { return o.passkeys }
+
+// algorithms are the signatures of passkeys that count.
+var algorithms = []protocol.CredentialParameter{
+	{Type: protocol.PublicKeyCredentialType, Algorithm: webauthncose.AlgES256},
+	{Type: protocol.PublicKeyCredentialType, Algorithm: webauthncose.AlgEdDSA},
+	{Type: protocol.PublicKeyCredentialType, Algorithm: webauthncose.AlgRS256},
+}
+
+// minRSA is how many bits an RSA key must have (NIST SP 800-131A).
+const minRSA = 2048
+
+// CreationOptions is what the browser needs to make a passkey for the user of a session,
+// and the handle that it will know that user by.
+func (p *Passkeys) CreationOptions(ctx context.Context, session *models.Session) (text, handle string, err error) {
+	handle, err = p.db.Handle(ctx, &session.User)
+	if err != nil {
+		return "", "", err
+	}
+	if handle == "" {
+		handle = rand.Text() + rand.Text() // until the passkey comes back with it, nobody knows it
+	}
+	all, err := p.passkeysOf(ctx, &session.User)
+	if err != nil {
+		return "", "", err
+	}
+	options, _, err := p.library.BeginRegistration(owner{user: &session.User, handle: handle},
+		webauthn.WithCredentialParameters(algorithms), webauthn.WithExclusions(descriptors(all)),
+		webauthn.WithAuthenticatorSelection(protocol.AuthenticatorSelection{ResidentKey: protocol.ResidentKeyRequirementRequired, RequireResidentKey: protocol.ResidentKeyRequired(), UserVerification: protocol.VerificationPreferred}))
+	if err != nil {
+		return "", "", fmt.Errorf("make the options of a new passkey: %w", err)
+	}
+	options.Response.Challenge = p.challenges.new(creationBy(session, handle), p.db.Now().Add(models.ChallengeFor))
+	text, err = asJSON(options.Response)
+	return text, handle, err
+}
+
+// creationBy is Creation with the handle that the passkey gets: the answer brings it back.
+func creationBy(session *models.Session, handle string) Purpose {
+	purpose := Creation(session)
+	purpose.Holder += "\x00" + handle
+	return purpose
+}
+
+// Create checks the answer with a new passkey of the user of a session, and returns a
+// factor that adds it, with recovery codes if it is the first second factor. It returns
+// ErrRefused for an answer that doesn't count.
+func (p *Passkeys) Create(session *models.Session, name, handle, answer string) (*models.Factor, []string, error) {
+	parsed, err := protocol.ParseCredentialCreationResponseBytes([]byte(answer))
+	if err != nil {
+		return nil, nil, models.ErrRefused
+	}
+	challenge, ok := p.challenges.open(parsed.Response.CollectedClientData.Challenge, creationBy(session, handle), p.db.Now())
+	if !ok {
+		return nil, nil, models.ErrRefused
+	}
+	made, err := p.library.CreateCredential(owner{user: &session.User, handle: handle},
+		webauthn.SessionData{Challenge: challenge.Text, UserID: []byte(handle), CredParams: algorithms, UserVerification: protocol.VerificationPreferred}, parsed)
+	if err != nil || weak(made.PublicKey) {
+		return nil, nil, models.ErrRefused
+	}
+	made.Attestation = webauthn.CredentialAttestation{} // it proves nothing that is asked for here
+	record, err := json.Marshal(made)
+	if err != nil {
+		return nil, nil, err
+	}
+	factor, codes := p.db.NewPasskey(&session.User, handle, models.Passkey{
+		Name: name, Domain: p.Domain, Credential: base64.RawURLEncoding.EncodeToString(made.ID), Record: string(record),
+		Count: int64(made.Authenticator.SignCount), Verified: made.Flags.UserVerified, Synced: made.Flags.BackupEligible,
+	}, challenge)
+	return factor, codes, nil
+}
+
+// weak tells whether a public key is of RSA and too short.
+func weak(key []byte) bool {
+	parsed, err := webauthncose.ParsePublicKey(key)
+	if err != nil {
+		return true
+	}
+	data, ok := parsed.(webauthncose.RSAPublicKeyData)
+	return ok && new(big.Int).SetBytes(data.Modulus).BitLen() < minRSA
+}
+
+// Options is what the browser needs to use a passkey. Without a user it offers all that
+// it knows. A passkey is to be verified if it is asked for alone.
+func (p *Passkeys) Options(ctx context.Context, purpose Purpose, user *models.User, alone bool) (string, error) {
+	verification := protocol.VerificationPreferred
+	if alone {
+		verification = protocol.VerificationRequired
+	}
+	options, _, err := p.library.BeginDiscoverableLogin(webauthn.WithUserVerification(verification))
+	if err != nil {
+		return "", fmt.Errorf("make the options of a passkey: %w", err)
+	}
+	if user != nil {
+		all, err := p.passkeysOf(ctx, user)
+		if err != nil {
+			return "", err
+		}
+		options.Response.AllowedCredentials = descriptors(all)
+	}
+	options.Response.Challenge = p.challenges.new(purpose, p.db.Now().Add(models.ChallengeFor))
+	return asJSON(options.Response)
+}
+
+// Check checks the answer of a passkey, and returns whose it is. With a user it has to be
+// one of theirs. Whether the passkey is both factors or a second one, the factor says. It
+// returns ErrRefused for an answer that doesn't count.
+func (p *Passkeys) Check(ctx context.Context, purpose Purpose, user *models.User, answer string) (*models.User, *models.Factor, error) {
+	parsed, err := protocol.ParseCredentialRequestResponseBytes([]byte(answer))
+	if err != nil {
+		return nil, nil, models.ErrRefused
+	}
+	challenge, ok := p.challenges.open(parsed.Response.CollectedClientData.Challenge, purpose, p.db.Now())
+	if !ok {
+		return nil, nil, models.ErrRefused
+	}
+	handle := string(parsed.Response.UserHandle)
+	if handle == "" && user != nil { // a device need not tell it when the passkeys were named
+		if handle, err = p.db.Handle(ctx, user); err != nil {
+			return nil, nil, err
+		}
+	}
+	found, err := p.db.UserByHandle(ctx, handle)
+	if errors.Is(err, models.ErrNotFound) || err == nil && (found.Disabled || user != nil && user.ID != found.ID) {
+		return nil, nil, models.ErrRefused
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	all, err := p.passkeysOf(ctx, found)
+	if err != nil {
+		return nil, nil, err
+	}
+	by := owner{user: found, handle: handle}
+	for _, passkey := range all {
+		by.passkeys = append(by.passkeys, passkey.credential)
+	}
+	// Whether the device verified its user is read from the answer below: an answer
+	// without it may still be a second factor.
+	used, err := p.library.ValidateLogin(by, webauthn.SessionData{Challenge: challenge.Text, UserID: by.WebAuthnID(), UserVerification: protocol.VerificationPreferred}, parsed)
+	if err != nil {
+		return nil, nil, models.ErrRefused
+	}
+	for _, passkey := range all {
+		if string(passkey.credential.ID) == string(used.ID) {
+			data := parsed.Response.AuthenticatorData
+			return found, p.db.Factor(found, models.PasskeyAnswer{Passkey: passkey.Passkey, Challenge: challenge, Count: int64(data.Counter), Verified: data.Flags.HasUserVerified()}), nil
+		}
+	}
+	return nil, nil, models.ErrRefused
+}
+
+// Accepted is what tells the browser which passkeys of a user count, so that it forgets
+// those that were removed; empty: there was never one.
+func (p *Passkeys) Accepted(ctx context.Context, user *models.User, all []models.Passkey) (string, error) {
+	handle, err := p.db.Handle(ctx, user)
+	if err != nil || handle == "" {
+		return "", err
+	}
+	accepted := struct {
+		RPID string   `json:"rpId"`
+		User string   `json:"userId"`
+		All  []string `json:"allAcceptedCredentialIds"`
+	}{p.Domain, base64.RawURLEncoding.EncodeToString([]byte(handle)), []string{}}
+	for _, passkey := range all {
+		if passkey.Domain == p.Domain {
+			accepted.All = append(accepted.All, passkey.Credential)
+		}
+	}
+	return asJSON(accepted)
+}
+
+// stored is a passkey with what the library knows of it.
+type stored struct {
+	models.Passkey
+	credential webauthn.Credential
+}
+
+// passkeysOf returns the passkeys of a user that were made for this domain.
+func (p *Passkeys) passkeysOf(ctx context.Context, user *models.User) (all []stored, err error) {
+	passkeys, err := p.db.PasskeysOf(ctx, user)
+	if err != nil {
+		return nil, err
+	}
+	for _, passkey := range passkeys {
+		if passkey.Domain != p.Domain {
+			continue
+		}
+		one := stored{Passkey: passkey}
+		if err := json.Unmarshal([]byte(passkey.Record), &one.credential); err != nil {
+			return nil, fmt.Errorf("read the passkey %s: %w", passkey.ID, err)
+		}
+		all = append(all, one)
+	}
+	return all, nil
+}
+
+func descriptors(all []stored) (list []protocol.CredentialDescriptor) {
+	for _, passkey := range all {
+		list = append(list, passkey.credential.Descriptor())
+	}
+	return list
+}
+
+func asJSON(value any) (string, error) {
+	text, err := json.Marshal(value)
+	return string(text), err
+}

@@ -1,0 +1,229 @@
+package handlers
+
+import (
+	"errors"
+
+	"github.com/gofiber/fiber/v2"
+
+	"daypass/handlers/identity"
+	"daypass/handlers/render"
+	"daypass/handlers/web"
+	"daypass/models"
+)
+
+// passkeyOptions sends what the browser needs to sign in with a passkey alone. It writes
+// nothing: the sign-in page is the same for everybody, and its script asks for this.
+func (a *App) passkeyOptions(c *fiber.Ctx) error {
+	if a.passkeys == nil {
+		return fiber.ErrNotFound
+	}
+	options, err := a.passkeys.Options(c.UserContext(), identity.WithoutPassword(), nil, true)
+	if err != nil {
+		return err
+	}
+	c.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSON)
+	return c.SendString(options)
+}
+
+// signInWithPasskey signs in with a passkey alone.
+func (a *App) signInWithPasskey(c *fiber.Ctx) error {
+	if err := a.sessions.EndPending(c); err != nil {
+		return err
+	}
+	page := &LoginPage{Next: a.nextOf(web.Form(c, "next")), Carried: web.Form(c, "form")}
+	user, factor, err := a.checkPasskeyAlone(c)
+	if err == nil {
+		in := signIn{user: user, method: models.ByPasskey, factor: factor, next: page.Next}
+		if a.openCarried(c, page, user.Credential()) {
+			in.form = page.Carried
+		} else if page.Carried != "" { // whoever sent the form is somebody else
+			in.next = ""
+		}
+		err = a.signIn(c, in)
+	}
+	if !errors.Is(err, models.ErrRefused) {
+		return err
+	}
+	c.Status(fiber.StatusUnprocessableEntity)
+	if page.Carried != "" {
+		a.openCarried(c, page, "")
+	}
+	page.Problem = "This passkey wasn't accepted. Sign in with your password."
+	return a.renderLogin(c, page, "", nil)
+}
+
+// checkPasskeyAlone returns who has answered with a passkey that is both factors, or ErrRefused.
+func (a *App) checkPasskeyAlone(c *fiber.Ctx) (*models.User, *models.Factor, error) {
+	if a.passkeys == nil {
+		return nil, nil, models.ErrRefused
+	}
+	user, factor, err := a.passkeys.Check(c.UserContext(), identity.WithoutPassword(), nil, web.Form(c, "passkey"))
+	if err == nil && !factor.Alone() {
+		err = models.ErrRefused
+	}
+	return user, factor, err
+}
+
+// checkPasskey checks the answer of a passkey as the second factor of a user.
+func (a *App) checkPasskey(c *fiber.Ctx, user *models.User, pending *models.PendingSignIn, purpose identity.Purpose, answer string, from models.ClientInfo) (*models.Factor, error) {
+	err := models.ErrRefused
+	var factor *models.Factor
+	if a.passkeys != nil {
+		_, factor, err = a.passkeys.Check(c.UserContext(), purpose, user, answer)
+	}
+	if errors.Is(err, models.ErrRefused) {
+		err = a.db.RefusePasskey(c.UserContext(), user, pending, from)
+	}
+	return factor, err
+}
+
+// passkeyFor is what the browser needs to use one of a user's passkeys; empty: there is none here.
+func (a *App) passkeyFor(c *fiber.Ctx, factors models.Factors, purpose identity.Purpose, user *models.User) (string, error) {
+	if a.passkeys == nil || !a.anyHere(factors.Passkeys) {
+		return "", nil
+	}
+	return a.passkeys.Options(c.UserContext(), purpose, user, false)
+}
+
+// anyHere tells whether a passkey was made for this domain.
+func (a *App) anyHere(passkeys []models.Passkey) bool {
+	for _, passkey := range passkeys {
+		if passkey.Domain == a.passkeys.Domain {
+			return true
+		}
+	}
+	return false
+}
+
+// PasskeyRow is a passkey on the page Security.
+type PasskeyRow struct {
+	models.Passkey
+	Elsewhere bool // no browser offers it at this address
+}
+
+// NewPasskeyPage asks the browser to make a passkey.
+type NewPasskeyPage struct {
+	render.Page
+	Options string // what the browser needs for that
+	Handle  string
+	Fields  []render.Field
+}
+
+// newPasskey leads to the page that makes a passkey, once the user has confirmed who they are.
+func (a *App) newPasskey(c *fiber.Ctx) error {
+	return c.Redirect("/account/security/passkeys/new", fiber.StatusSeeOther)
+}
+
+func (a *App) showNewPasskey(c *fiber.Ctx) error {
+	recent, err := a.recent(c)
+	if err != nil {
+		return err
+	}
+	if a.passkeys == nil || !recent {
+		return c.Redirect("/account/security", fiber.StatusSeeOther)
+	}
+	return a.renderNewPasskey(c, &NewPasskeyPage{}, "", nil)
+}
+
+func (a *App) renderNewPasskey(c *fiber.Ctx, page *NewPasskeyPage, name string, invalid models.ValidationError) (err error) {
+	problem := page.Problem
+	page.Page = securityPage("Create a passkey", "Passkey")
+	page.Problem = problem
+	page.Fields = render.FocusFirst([]render.Field{{Label: "Name", Name: "name", Type: "text", Value: web.Showable(name, models.MaxDeviceName), Autocomplete: "off", Error: invalid["name"], Hint: "Where you keep it, such as: phone, blue key."}})
+	if page.Options, page.Handle, err = a.passkeys.CreationOptions(c.UserContext(), sessionOf(c)); err != nil {
+		return err
+	}
+	return a.render(c, "new-passkey", page)
+}
+
+// addPasskey adds the passkey that the browser has made.
+func (a *App) addPasskey(c *fiber.Ctx) error {
+	if a.passkeys == nil {
+		return fiber.ErrNotFound
+	}
+	session, page := sessionOf(c), &NewPasskeyPage{}
+	name, err := models.PasskeyName(web.Form(c, "name"))
+	var codes []string
+	if err == nil {
+		var factor *models.Factor
+		factor, codes, err = a.passkeys.Create(session, name, web.Form(c, "handle"), web.Form(c, "passkey"))
+		if err == nil {
+			err = a.sessions.Rotate(c, session, func(newID func() (id, signer string, err error)) error {
+				return a.db.AddFactor(c.UserContext(), models.FactorChange{Session: session, NewID: newID, From: a.TrustedProxies.Client(c)}, factor)
+			})
+		}
+	}
+	var invalid models.ValidationError
+	switch {
+	case err == nil && codes == nil:
+		return a.redirectWithMessage(c, "Your passkey was added.", "/account/security")
+	case err == nil:
+		return a.renderCodes(c, &CodesPage{Page: securityPage("Your recovery codes", "Recovery codes"), First: true, Next: "/account/security"}, &session.User, codes)
+	case errors.Is(err, models.ErrTooManyPasskeys):
+		return a.redirectWithMessage(c, "You have too many passkeys. Remove one first.", "/account/security")
+	case errors.Is(err, models.ErrRefused):
+		page.Problem = "The passkey wasn't accepted, or too much time has passed. Please try again."
+	case !errors.As(err, &invalid):
+		return err
+	}
+	c.Status(fiber.StatusUnprocessableEntity)
+	return a.renderNewPasskey(c, page, web.Form(c, "name"), invalid)
+}
+
+// PasskeyPage renames and removes a passkey.
+type PasskeyPage struct {
+	render.Page
+	Passkey models.Passkey
+	Last    bool // the password alone signs in without it
+	Fields  []render.Field
+}
+
+func (a *App) showPasskey(c *fiber.Ctx) error { return a.renderPasskey(c, "", "", nil) }
+
+func (a *App) renderPasskey(c *fiber.Ctx, problem, name string, invalid models.ValidationError) error {
+	factors, err := a.db.FactorsOf(c.UserContext(), &sessionOf(c).User)
+	if err != nil {
+		return err
+	}
+	for _, passkey := range factors.Passkeys {
+		if passkey.ID != c.Params("id") {
+			continue
+		}
+		if invalid == nil {
+			name = passkey.Name
+		}
+		page := &PasskeyPage{Page: securityPage(passkey.Name, ""), Passkey: passkey, Last: factors.App == nil && len(factors.Passkeys) == 1}
+		page.Problem = problem
+		page.Fields = []render.Field{{Label: "Name", Name: "name", Type: "text", Value: web.Showable(name, models.MaxDeviceName), Autocomplete: "off", Error: invalid["name"], Focus: invalid != nil}}
+		return a.render(c, "passkey", page)
+	}
+	return fiber.ErrNotFound
+}
+
+func (a *App) renamePasskey(c *fiber.Ctx) error {
+	name := web.Form(c, "name")
+	err := a.db.RenamePasskey(c.UserContext(), &sessionOf(c).User, c.Params("id"), name, a.TrustedProxies.Client(c))
+	if invalid := (models.ValidationError{}); errors.As(err, &invalid) {
+		c.Status(fiber.StatusUnprocessableEntity)
+		return a.renderPasskey(c, "", name, invalid)
+	}
+	if err != nil {
+		return err
+	}
+	return a.redirectWithMessage(c, "Your passkey was renamed.", "/account/security")
+}
+
+func (a *App) removePasskey(c *fiber.Ctx) error {
+	session := sessionOf(c)
+	err := a.sessions.Rotate(c, session, func(newID func() (id, signer string, err error)) error {
+		return a.db.RemovePasskey(c.UserContext(), models.FactorChange{Session: session, NewID: newID, From: a.TrustedProxies.Client(c)}, c.Params("id"))
+	})
+	if errors.Is(err, models.ErrLastFactor) {
+		c.Status(fiber.StatusUnprocessableEntity)
+		return a.renderPasskey(c, "A second factor is required here. Add another one first, then remove this one.", "", nil)
+	}
+	if err != nil {
+		return err
+	}
+	return a.redirectWithMessage(c, "Your passkey was removed, and your other sessions were ended.", "/account/security")
+}
