@@ -182,19 +182,30 @@ var gallery = map[string]render.Framed{
 	"second-factor: wrong":  &SecondFactorPage{Page: render.Page{Title: "Second step", Problem: "This code is wrong, or was used already."}, Wait: render.Wait{Seconds: 8, Words: "8 seconds"}, Fields: factorFields(false, models.ValidationError{"code": "Six digits."})},
 	"second-factor: other":  &SecondFactorPage{Page: render.Page{Title: "Second step"}, Recovery: true, Fields: factorFields(true, nil)},
 	"second-factor: over":   &SecondFactorPage{Page: render.Page{Title: "Second step"}, Stopped: true, Fields: factorFields(false, nil)},
-	"security: first":       &SecurityPage{Page: signedIn("Security")},
-	"security: app":         &SecurityPage{Page: protected("Security"), Factors: models.Factors{App: &models.Authenticator{Added: someTime, Used: someTime}, Codes: 10, CodesMade: someTime}, Drill: factorFields(true, nil)},
-	"security: tested":      &SecurityPage{Page: protected("Security", "A second factor is required here."), Factors: models.Factors{App: &models.Authenticator{Added: someTime, Used: someTime}, Codes: 2, CodesMade: someTime, CodesChecked: someTime}, Drill: factorFields(true, models.ValidationError{"recovery_code": "None of yours."})},
-	"security: no codes":    &SecurityPage{Page: protected("Security"), Factors: models.Factors{App: &models.Authenticator{Added: someTime, Used: someTime}}},
-	"new-app: shown":        &NewAppPage{Page: signedIn("Set up an authenticator app"), Action: "/account/security/app/confirm", Cancel: "/account/security", QR: someQR, Seed: "GEZD GNBV GY3T QOJQ GEZD GNBV GY3T QOJQ", Fields: factorFields(false, nil)},
-	"new-app: wrong":        &NewAppPage{Page: signedIn("Set up an authenticator app"), Action: "/account/security/app/confirm", Cancel: "/account/security", Fields: factorFields(false, models.ValidationError{"code": "This code is wrong."})},
-	"new-app: owed":         &NewAppPage{Page: render.Page{Title: "Set up an authenticator app"}, Action: "/login/second-factor/new", Cancel: "/login", QR: someQR, Seed: "GEZD GNBV GY3T QOJQ GEZD GNBV GY3T QOJQ", Fields: factorFields(false, nil)},
-	"enrolment: owed":       &EnrolmentPage{render.Page{Title: "Set up a second factor"}},
-	"codes: first":          &CodesPage{Page: signedIn("Your recovery codes"), First: true, Codes: someCodes, File: "data:text/plain,x", Next: "/account/security"},
-	"codes: new":            &CodesPage{Page: signedIn("Your recovery codes"), Codes: someCodes, File: "data:text/plain,x", Next: "/account/security"},
-	"confirm: code":         &ConfirmPage{Page: signedIn("Confirm it's you"), Form: waitingForm{ID: "x", Back: "/admin/users"}, Password: true, Factor: true, Fields: factorFields(false, nil)},
-	"confirm: stopped":      &ConfirmPage{Page: signedIn("Confirm it's you"), Form: waitingForm{ID: "x"}, Factor: true, Recovery: true, Stopped: true, Fields: factorFields(true, nil)},
-	"activity: no type":     &ActivityPage{Page: signedIn("Activity"), Path: "/activity", Filtered: true, Unknown: "<nonsense>"},
+	"security: passkeys": &SecurityPage{Page: protected("Security"), Offered: true, Factors: models.Factors{Codes: 10, CodesMade: someTime}, Passkeys: []PasskeyRow{
+		{Passkey: models.Passkey{ID: "x", Name: "<phone>", Verified: true, Added: someTime, Used: someTime}},
+		{Passkey: models.Passkey{ID: "y", Name: "blue key", Copied: true, Added: someTime, Used: someTime}},
+		{Passkey: models.Passkey{ID: "z", Name: "old", Domain: "dash.example.org", Added: someTime, Used: someTime}, Elsewhere: true}}},
+	"new-passkey: first":     &NewPasskeyPage{Page: signedIn("Create a passkey"), Options: "{}", Fields: someFields[:1]},
+	"new-passkey: refused":   &NewPasskeyPage{Page: protected("Create a passkey", "The passkey wasn't accepted."), Options: "{}", Fields: someFields[:1]},
+	"passkey: one":           &PasskeyPage{Page: protected("Phone"), Passkey: models.Passkey{ID: "x", Name: "Phone", Added: someTime}, Fields: someFields[:1]},
+	"passkey: last":          &PasskeyPage{Page: protected("Phone", "A second factor is required here."), Passkey: models.Passkey{ID: "x", Name: "<Phone>", Added: someTime}, Last: true, Fields: someFields[:1]},
+	"login: passkeys":        &LoginPage{Page: render.Page{Title: "Sign in"}, Passkeys: true, Fields: someFields},
+	"second-factor: passkey": &SecondFactorPage{Page: render.Page{Title: "Second step"}, Recovery: true, Passkey: "{}", Fields: factorFields(true, nil)},
+	"confirm: passkey":       &ConfirmPage{Page: signedIn("Confirm it's you"), Form: waitingForm{ID: "x"}, Factor: true, App: true, Passkey: "{}", Fields: factorFields(false, nil)},
+	"security: first":        &SecurityPage{Page: signedIn("Security")},
+	"security: app":          &SecurityPage{Page: protected("Security"), Factors: models.Factors{App: &models.Authenticator{Added: someTime, Used: someTime}, Codes: 10, CodesMade: someTime}, Drill: factorFields(true, nil)},
+	"security: tested":       &SecurityPage{Page: protected("Security", "A second factor is required here."), Factors: models.Factors{App: &models.Authenticator{Added: someTime, Used: someTime}, Codes: 2, CodesMade: someTime, CodesChecked: someTime}, Drill: factorFields(true, models.ValidationError{"recovery_code": "None of yours."})},
+	"security: no codes":     &SecurityPage{Page: protected("Security"), Factors: models.Factors{App: &models.Authenticator{Added: someTime, Used: someTime}}},
+	"new-app: shown":         &NewAppPage{Page: signedIn("Set up an authenticator app"), Action: "/account/security/app/confirm", Cancel: "/account/security", QR: someQR, Seed: "GEZD GNBV GY3T QOJQ GEZD GNBV GY3T QOJQ", Fields: factorFields(false, nil)},
+	"new-app: wrong":         &NewAppPage{Page: signedIn("Set up an authenticator app"), Action: "/account/security/app/confirm", Cancel: "/account/security", Fields: factorFields(false, models.ValidationError{"code": "This code is wrong."})},
+	"new-app: owed":          &NewAppPage{Page: render.Page{Title: "Set up an authenticator app"}, Action: "/login/second-factor/new", Cancel: "/login", QR: someQR, Seed: "GEZD GNBV GY3T QOJQ GEZD GNBV GY3T QOJQ", Fields: factorFields(false, nil)},
+	"enrolment: owed":        &EnrolmentPage{render.Page{Title: "Set up a second factor"}},
+	"codes: first":           &CodesPage{Page: signedIn("Your recovery codes"), First: true, Codes: someCodes, File: "data:text/plain,x", Next: "/account/security"},
+	"codes: new":             &CodesPage{Page: signedIn("Your recovery codes"), Codes: someCodes, File: "data:text/plain,x", Next: "/account/security"},
+	"confirm: code":          &ConfirmPage{Page: signedIn("Confirm it's you"), Form: waitingForm{ID: "x", Back: "/admin/users"}, Password: true, Factor: true, Fields: factorFields(false, nil)},
+	"confirm: stopped":       &ConfirmPage{Page: signedIn("Confirm it's you"), Form: waitingForm{ID: "x"}, Factor: true, Recovery: true, Stopped: true, Fields: factorFields(true, nil)},
+	"activity: no type":      &ActivityPage{Page: signedIn("Activity"), Path: "/activity", Filtered: true, Unknown: "<nonsense>"},
 }
 
 // TestEveryKindOfFieldKeepsWhatWasTyped, and tells screen readers what is wrong with it.
@@ -208,7 +219,7 @@ func TestEveryKindOfFieldKeepsWhatWasTyped(t *testing.T) {
 	}
 	body := string(c.Response().Body())
 	for _, part := range []string{
-		`<input id="username" name="username" type="text" autocomplete="username" value="ada" autocapitalize="none" autocorrect="off" spellcheck="false" required aria-invalid="true" aria-describedby="username-error">`,
+		`<input id="username" name="username" type="text" autocomplete="username webauthn" value="ada" autocapitalize="none" autocorrect="off" spellcheck="false" required aria-invalid="true" aria-describedby="username-error">`,
 		`<label for="status">Status</label>`, `<select id="status" name="status" required aria-describedby="status-hint">`, `<option value="">Choose…</option>`,
 		`<option value="open">Open</option>`, `<option value="paid" selected>&lt;Paid&gt;</option>`,
 		`<textarea id="note" name="note" rows="5" aria-invalid="true" aria-describedby="note-error">` + "\n\nOne\n\n&lt;two&gt;</textarea>",
@@ -419,7 +430,7 @@ var layers = []struct {
 	{packages: []string{"handlers/sitetest"}}, // for tests
 	{packages: []string{"handlers/command"}},
 	{packages: []string{"handlers"}, forbidden: sqlLibraries},
-	{packages: []string{"handlers/session"}, forbidden: sqlLibraries},
+	{packages: []string{"handlers/session", "handlers/identity"}, forbidden: sqlLibraries},
 	{packages: []string{"handlers/cache", "handlers/render"}, forbidden: sqlLibraries},
 	{packages: []string{"handlers/web"}, forbidden: sqlLibraries},
 	{packages: []string{"handlers/scaffold"}}, // tries migrations out

@@ -54,7 +54,7 @@ func TestS17ThereIsOneDoor(t *testing.T) {
 		"AddSession":   {"../handlers/session/manager.go: SignIn"},
 		"SignIn":       {"../handlers/sign_in.go: startSession"},
 		"startSession": {"../handlers/sign_in.go: finishSignIn", "../handlers/sign_in.go: signIn"},
-		"signIn":       {"../handlers/login.go: login", "../handlers/set_password.go: setPassword", "../handlers/setup.go: setUp"},
+		"signIn":       {"../handlers/login.go: login", "../handlers/passkey.go: signInWithPasskey", "../handlers/set_password.go: setPassword", "../handlers/setup.go: setUp"},
 	} {
 		if got := callers(t, method); !slices.Equal(got, want) {
 			t.Errorf("%s is called by %q, not by %q", method, got, want)

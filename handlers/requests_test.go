@@ -29,7 +29,7 @@ var public = []string{
 	"POST /password/check", "GET /robots.txt", "GET /favicon.ico", "GET /.well-known/change-password", "GET /.well-known/*", "HEAD /robots.txt", "HEAD /favicon.ico", "HEAD /.well-known/change-password", "HEAD /.well-known/*",
 	"GET /public/:name", "HEAD /public/:name", "GET /healthz", "HEAD /healthz",
 	"GET /setup", "HEAD /setup", "POST /setup", "GET /login", "HEAD /login", "POST /login",
-	"GET /login/forget.svg", "HEAD /login/forget.svg", "GET /link", "HEAD /link", "POST /link",
+	"GET /login/forget.svg", "HEAD /login/forget.svg", "GET /login/passkey", "HEAD /login/passkey", "POST /login/passkey", "GET /link", "HEAD /link", "POST /link",
 	"GET /session/watch", "HEAD /session/watch",
 }
 

@@ -108,7 +108,7 @@ func (p *Passkeys) CreationOptions(ctx context.Context, session *models.Session)
 	}
 	options, _, err := p.library.BeginRegistration(owner{user: &session.User, handle: handle},
 		webauthn.WithCredentialParameters(algorithms), webauthn.WithExclusions(descriptors(all)),
-		webauthn.WithAuthenticatorSelection(protocol.AuthenticatorSelection{ResidentKey: protocol.ResidentKeyRequirementRequired, RequireResidentKey: protocol.ResidentKeyRequired(), UserVerification: protocol.VerificationPreferred}))
+		webauthn.WithAuthenticatorSelection(protocol.AuthenticatorSelection{ResidentKey: protocol.ResidentKeyRequirementPreferred, UserVerification: protocol.VerificationPreferred}))
 	if err != nil {
 		return "", "", fmt.Errorf("make the options of a new passkey: %w", err)
 	}

@@ -1,0 +1,158 @@
+package handlers_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"daypass/handlers/sitetest"
+	"daypass/models"
+)
+
+// passkeyed is a window whose user ada has signed in and made a passkey on a key.
+func passkeyed(t *testing.T, pin, synced bool) (*sitetest.Site, *sitetest.Window, *sitetest.Key, string) {
+	t.Helper()
+	site := sitetest.Start(t, sitetest.OnLocalhost)
+	at := strings.Replace(site.URL, "127.0.0.1", "localhost", 1)
+	w := sitetest.Chromium(t, 1000, 900, false)
+	key := w.Key(pin, synced)
+	w.SignIn(at)
+	w.Open(at + "/account/security")
+	w.WaitFor(`!document.querySelector('form[action="/account/security/passkeys"]').hidden`)
+	w.Click(`form[action="/account/security/passkeys"] button`, true)
+	w.Into("#name", "blue key")
+	w.Click("[data-passkey]", false)
+
+	w.WaitFor(`!!document.querySelector("#shown-once")`)
+	key.Touch(false)
+	w.Open(at + "/account/security")
+	return site, w, key, at
+}
+
+// TestAPasskeySignsInAlone by a button, and replaces password and code.
+func TestAPasskeySignsInAlone(t *testing.T) {
+	t.Parallel()
+	site, w, key, at := passkeyed(t, true, false)
+	w.WaitFor(`document.body.innerText.includes("Signs you in alone")`)
+	w.SignOut()
+	w.Open(at + "/login?next=/sessions")
+	w.WaitFor(`!document.querySelector("[data-passkey]").hidden`)
+	w.Click("[data-passkey]", false)
+	key.Touch(true)
+	w.WaitFor(`location.pathname == "/sessions"`)
+	w.WaitFor(`document.body.innerText.includes("with passkey")`)
+	if got := site.Count(`SELECT COUNT(*) FROM sessions WHERE method = 'passkey'`); got != 1 {
+		t.Errorf("%d sessions were opened by the passkey", got)
+	}
+	if copied := site.Count(`SELECT COUNT(*) FROM passkeys WHERE copied`); copied != 0 {
+		t.Error("it is said to be copied")
+	}
+}
+
+// TestTheBrowserOffersAPasskey where the username is typed, without a click.
+func TestTheBrowserOffersAPasskey(t *testing.T) {
+	t.Parallel()
+	_, w, key, at := passkeyed(t, true, false)
+	w.SignOut()
+	key.Touch(true)
+	w.Open(at + "/login")
+	w.WaitFor(`location.pathname == "/dashboard"`)
+}
+
+// TestAPasskeyIsASecondFactor: a key without a PIN opens nothing alone, and finishes a
+// sign-in by password. So it stays when a thief gives the key a PIN later.
+func TestAPasskeyIsASecondFactor(t *testing.T) {
+	t.Parallel()
+	site, w, key, at := passkeyed(t, false, false)
+	w.WaitFor(`document.body.innerText.includes("Signs you in with your password")`)
+	w.SignOut()
+	w.SignIn(at)
+	w.Shows(at+"/login/second-factor", "recovery_code")
+	key.Touch(true)
+	w.Click("[data-passkey]", true)
+	w.WaitFor(`location.pathname == "/dashboard"`)
+	if got := site.Count(`SELECT COUNT(*) FROM sessions WHERE method = 'password and passkey'`); got != 1 {
+		t.Errorf("%d sessions were opened by password and passkey", got)
+	}
+	w.SignOut()
+
+	thief := w.Key(true, false) // the same key, to which a PIN was given
+	thief.Touch(false)
+	handle, err := site.DB.Handle(t.Context(), site.User("ada"))
+	sitetest.Must(t, err)
+	key.Moves(thief, handle)
+	w.Open(at + "/login")
+	w.WaitFor(`!document.querySelector("[data-passkey]").hidden`)
+	thief.Touch(true)
+	w.Click("[data-passkey]", false)
+	w.WaitFor(`document.body.innerText.includes("This passkey wasn't accepted")`)
+	if got := site.Count(`SELECT COUNT(*) FROM sessions`); got != 0 {
+		t.Errorf("%d sessions are open", got)
+	}
+}
+
+// TestAnAnswerOfAPasskeyCountsOnce, in time, for the purpose it was asked for, if all of
+// it is right; each refusal is the same.
+func TestAnAnswerOfAPasskeyCountsOnce(t *testing.T) {
+	t.Parallel()
+	site, w, key, at := passkeyed(t, true, false)
+	w.SignOut()
+	answer := func(bogus, unverified, absent bool) string {
+		t.Helper()
+		key.Touch(false)
+		w.Open(at + "/login")
+		w.WaitFor(`!document.querySelector("[data-passkey]").hidden`)
+		key.Overrides(bogus, unverified, absent)
+		key.Touch(true)
+		return w.Answer()
+	}
+	var refusal string
+	refused := func(what, answer string) {
+		t.Helper()
+		got := site.Visitor().Post("/login/passkey", "passkey", answer).Answers(422).SetsNoCookie().Says("This passkey wasn&#39;t accepted")
+		if refusal == "" {
+			refusal = got.Body
+		}
+		if got.Body != refusal {
+			t.Errorf("%s is refused in another way", what)
+		}
+	}
+	refused("nothing", "")
+	refused("nonsense", `{"id":"x"}`)
+	refused("a bogus signature", answer(true, false, false))
+	refused("one without user verification", answer(false, true, false))
+	refused("one without user presence", answer(false, false, true))
+
+	good := answer(false, false, false)
+	for what, changed := range map[string]string{
+		"another origin":    strings.Replace(good, `"clientDataJSON":"`, `"clientDataJSON":"AA`, 1),
+		"an unknown key":    strings.Replace(good, `"rawId":"`, `"rawId":"AAAA`, 1),
+		"another signature": strings.Replace(good, `"signature":"ME`, `"signature":"MF`, 1),
+		"another user":      strings.Replace(good, `"userHandle":"`, `"userHandle":"QUFB`, 1),
+	} {
+		refused(what, changed)
+	}
+	site.Visitor().Post("/login/passkey", "passkey", good).LeadsTo("/dashboard")
+	refused("a replay", good)
+
+	late := answer(false, false, false)
+	site.Advance(models.ChallengeFor + time.Second)
+	refused("a late one", late)
+	site.ResetClock()
+
+	ada := site.User("ada")
+	late = answer(false, false, false)
+	site.AddUser("root", models.Admin)
+	sitetest.Must(t, site.DB.SetDisabled(t.Context(), ada, true, models.CommandLine))
+	refused("a disabled user", late)
+	sitetest.Must(t, site.DB.SetDisabled(t.Context(), ada, false, models.CommandLine))
+
+	key.CountBack(1)
+	site.Visitor().Post("/login/passkey", "passkey", answer(false, false, false)).LeadsTo("/dashboard")
+	if copied := site.Count(`SELECT COUNT(*) FROM passkeys WHERE copied`); copied != 1 {
+		t.Error("a copy is not noticed")
+	}
+	if events := site.Count(`SELECT COUNT(*) FROM events WHERE kind = 'passkey may be copied'`); events != 1 {
+		t.Errorf("a copy leaves %d events", events)
+	}
+}
