@@ -141,7 +141,7 @@ func TestCommandsInTheReadmeAndTheTopicsExist(t *testing.T) {
 				}
 				continue
 			}
-			names := tests[args[len(args)-1]]
+			names := tests[args[slices.IndexFunc(args, func(arg string) bool { return strings.HasPrefix(arg, "./") })]]
 			if names == nil {
 				t.Errorf("%s: %s: no tests are there", file, typed[1])
 			}
