@@ -168,7 +168,7 @@ func TestTheLargestFormIsNotLost(t *testing.T) {
 	site.Advance(16 * time.Minute)
 	act := "/admin/users/" + eve.ID + "/make-admin?" + strings.Repeat("x", 12<<10)
 	for _, path := range []string{act, "/account/name"} {
-		ada.Send("POST", path, largest+`"`).Answers(413).Says("larger than 128 KiB")
+		ada.Send("POST", path, largest+`"`).Answers(413).Says("larger than 128 KiB").Says(`<a href="/">Go to the start page</a>`)
 	}
 	ada.Confirm(ada.Send("POST", act, largest), sitetest.Password).LeadsTo("/admin/users/" + eve.ID)
 	if !site.User("eve").IsAdmin() {

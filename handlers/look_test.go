@@ -66,6 +66,29 @@ func TestEveryPageFitsItsWindow(t *testing.T) {
 	}
 }
 
+// TestTheUsersOnAPhone: an ordinary name leaves room for the role, a long one makes no
+// high row, and a shadow tells that there is more beyond the edge, also with less motion.
+func TestTheUsersOnAPhone(t *testing.T) {
+	t.Parallel()
+	site := sitetest.Start(t)
+	w := sitetest.Chromium(t, 390, 800, false)
+	w.SignIn(site.URL)
+	site.Change(`UPDATE users SET full_name = 'Ada Lovelace' WHERE name = 'ada'`)
+	w.Open(site.URL + "/admin/users?text=ada")
+	if hidden := sitetest.Evaluate[float64](w, `document.querySelector("td .tag").getBoundingClientRect().right - document.querySelector(".scroll").getBoundingClientRect().right`); hidden > 0 {
+		t.Errorf("the role is cut by %g px", hidden)
+	}
+	sitetest.Call(w, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-reduced-motion", Value: "reduce"}}})
+	if shadow := sitetest.Evaluate[string](w, `getComputedStyle(document.querySelector(".scroll")).backgroundAttachment`); shadow != "local, scroll" {
+		t.Errorf("with less motion, the backgrounds of the table are %s", shadow)
+	}
+	site.Change(`UPDATE users SET name = '` + strings.Repeat("long-username-", 4) + `64-chars', full_name = '` + strings.Repeat("Wolfeschlegelsteinhausenbergerdorff ", 5) + `' WHERE name = 'ada'`)
+	w.Open(site.URL + "/admin/users")
+	if height := sitetest.Evaluate[float64](w, `Math.max(...[...document.querySelectorAll("tbody tr")].map(row => row.offsetHeight))`); height > 200 {
+		t.Errorf("the row of a long name is %g px high", height)
+	}
+}
+
 // TestRedButtonsCanBeRead, by WCAG 2.2, 1.4.3, also under the mouse.
 func TestRedButtonsCanBeRead(t *testing.T) {
 	t.Parallel()

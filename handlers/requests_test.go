@@ -288,7 +288,7 @@ func TestWhatIsNoFormChangesNothing(t *testing.T) {
 		return &sitetest.Answer{T: t, To: "POST " + path + " as " + mediaType, Response: response, Body: string(content)}
 	}
 	for _, mediaType := range []string{"application/json", "multipart/form-data; boundary=x", "text/plain", "", "application/x-www-form-urlencoded-not", ";"} {
-		send("/account/name", mediaType, "", `{"full_name": "Eve"}`).Answers(415).Says("Only forms are accepted")
+		send("/account/name", mediaType, "", `{"full_name": "Eve"}`).Answers(415).Says("Only forms are accepted").Says(`<a href="/">Go to the start page</a>`)
 		send("/login", mediaType, "", `{"username": "ada"}`).Answers(415)
 	}
 	send("/account/name", "application/x-www-form-urlencoded", "gzip", "full_name=Eve").Answers(415)

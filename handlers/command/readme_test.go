@@ -141,7 +141,7 @@ func TestCommandsInTheReadmeAndTheTopicsExist(t *testing.T) {
 				}
 				continue
 			}
-			names := tests[args[len(args)-1]]
+			names := tests[args[slices.IndexFunc(args, func(arg string) bool { return strings.HasPrefix(arg, "./") })]]
 			if names == nil {
 				t.Errorf("%s: %s: no tests are there", file, typed[1])
 			}
@@ -287,19 +287,6 @@ func TestBlocksOfTheReadmeAndTheTopics(t *testing.T) {
 				t.Errorf("the users are %s", users)
 			}
 		}},
-		{"printf '%s\\n' \"$(openssl", func(block string) {
-			file := filepath.Join(tree, "data/secret")
-			before, err := os.ReadFile(file)
-			sitetest.Must(t, err)
-			run(block)
-			after, err := os.ReadFile(file)
-			sitetest.Must(t, err)
-			if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 || !strings.HasSuffix(string(after), "\n"+string(before)) || strings.Count(string(after), "\n") != 2 {
-				t.Errorf("the secret file: %v, %v", info, err)
-			}
-			_, stop := serve("exec ./daypass") // both secrets are good
-			stop()
-		}},
 		{"go run . new app acme", func(block string) {
 			if hasOwnName(texts) {
 				return // a copy makes no copies
@@ -321,17 +308,28 @@ func TestBlocksOfTheReadmeAndTheTopics(t *testing.T) {
 		}},
 	}
 	elsewhere := map[string]string{
-		"go run . new view notes":     "TestTheReadmesPageWorks",
-		"go run . new view customers": "TestTheReadmesPageWorks",
-		"counts, err := a.db.Count":   "TestTheReadmesPageWorks",
-		"go run . serve --dev":        "TestDevRebuildsGoCode",
-		"location / {":                "TestBehindARealProxy",
-		"dash.example.org {":          "TestBehindARealProxy",
-		"defaults":                    "TestBehindARealProxy",
-		"go test ./...":               "TestCommandsInTheReadmeAndTheTopicsExist",
-		"go test -run '^$' -bench":    "TestCommandsInTheReadmeAndTheTopicsExist",
-		"go test -run 'S[0-9]+'":      "TestCommandsInTheReadmeAndTheTopicsExist",
-		"go test -race -run S12":      "TestCommandsInTheReadmeAndTheTopicsExist",
+		"go run . new view notes":      "TestTheReadmesPageWorks",
+		"go run . new view customers":  "TestTheReadmesPageWorks",
+		"counts, err := a.db.Count":    "TestTheReadmesPageWorks",
+		"go run . serve --dev":         "TestDevRebuildsGoCode",
+		"location / {":                 "TestBehindARealProxy",
+		"dash.example.org {":           "TestBehindARealProxy",
+		"defaults":                     "TestBehindARealProxy",
+		"upstream daypass {":           "TestNothingIsLostOrStaleWhateverFails",
+		"CREATE ROLE daypass":          "TestTheRecipeForSeveralServers",
+		"umask 077":                    "TestTheRecipeForSeveralServers",
+		"export DAYPASS_DATABASE":      "TestTheRecipeForSeveralServers", // with several hosts: TestNothingIsLostOrStaleWhateverFails
+		"./daypass --node one":         "TestTheRecipeForSeveralServers",
+		"./daypass doctor":             "TestTheRecipeForSeveralServers",
+		"pg_dump ":                     "TestTheRecipeForSeveralServers",
+		"pg_restore ":                  "TestTheRecipeForSeveralServers",
+		"./daypass copy":               "TestCookiesStayGoodInACopy",
+		"./daypass secret":             "TestS6ANewSecretNeedsNoRestart",
+		"./daypass user second-factor": "TestS34TheCommandLineResetsASecondFactor",
+		"go test ./...":                "TestCommandsInTheReadmeAndTheTopicsExist",
+		"go test -run '^$' -bench":     "TestCommandsInTheReadmeAndTheTopicsExist",
+		"go test -run 'S[0-9]+'":       "TestCommandsInTheReadmeAndTheTopicsExist",
+		"go test -race -run S12":       "TestCommandsInTheReadmeAndTheTopicsExist",
 	}
 
 	blocks := map[string]string{} // files by block
