@@ -110,6 +110,27 @@ func TestThatWasMe(t *testing.T) {
 	ada.Get("/dashboard").Says("1 failed sign-in since") // later ones alarm again
 }
 
+// TestASignInWithANewBrowserIsOneRow of the dashboard, which says so. Its activity has both.
+func TestASignInWithANewBrowserIsOneRow(t *testing.T) {
+	t.Parallel()
+	site := sitetest.Start(t)
+	for range 9 {
+		site.SignIn("ada")
+		site.Advance(2 * time.Minute)
+	}
+	const signedIn, both = `<span class="title">Signed in`, `<span class="title">Signed in <span class="tag note">New browser</span></span>`
+	ada := site.SignIn("ada")
+	if page := ada.Get("/dashboard").Body; strings.Count(page, signedIn) != 8 || strings.Count(page, both) != 8 {
+		t.Errorf("of 8 sign-ins with new browsers it shows %d, and %d as such", strings.Count(page, signedIn), strings.Count(page, both))
+	}
+	ada.Post("/logout")
+	ada.Login("ada", sitetest.Password)
+	if page := ada.Get("/dashboard").Body; strings.Count(page, signedIn) != 7 || strings.Count(page, both) != 6 {
+		t.Errorf("after another sign-in with the last browser it shows %d, and %d with a new one", strings.Count(page, signedIn), strings.Count(page, both))
+	}
+	ada.Get("/activity").Says(signedIn + "</span>").Says(`<span class="title">New browser</span>`).SaysNot(both)
+}
+
 // TestANewBrowserAlarmsTheOtherSessions of its account until one of them answers. It is
 // not told of itself, and can't answer for itself, not even with a further browser or a
 // further sign-in.

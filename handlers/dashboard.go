@@ -51,11 +51,12 @@ func (a *App) dashboard(c *fiber.Ctx) error {
 	for _, other := range others {
 		page.Others = append(page.Others, newSessionRow(other, session))
 	}
-	events, err := a.db.Events(c.UserContext(), models.EventFilter{UserID: session.User.ID}, activityShown)
+	events, err := a.db.Events(c.UserContext(), models.EventFilter{UserID: session.User.ID}, 2*activityShown)
 	if err != nil {
 		return err
 	}
-	page.Activity = rowsOfOneUser(events)
+	page.Activity = joinNewBrowsers(rowsOfOneUser(events))
+	page.Activity = page.Activity[:min(len(page.Activity), activityShown)]
 	if page.Attention, err = a.db.NeedsAttention(c.UserContext(), session); err != nil {
 		return err
 	}

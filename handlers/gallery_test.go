@@ -159,7 +159,7 @@ var gallery = map[string]render.Framed{
 	"admin-user: refused":   &AdminUserPage{Page: refused("Ada", "Ada is the last administrator."), Whose: &someUsers[0], Self: true},
 	"set-password: form":    &SetPasswordPage{Page: render.Page{Title: "Set your password"}, Token: "x", Whose: "ada", Fields: someFields[1:]},
 	"set-password: used":    &SetPasswordPage{Page: render.Page{Title: "This link no longer works"}},
-	"dashboard: one failed": &DashboardPage{Page: tabbed("Dashboard"), Session: &someSession, Chart: someChart, Attention: models.Attention{Failed: 1}},
+	"dashboard: one failed": &DashboardPage{Page: tabbed("Dashboard"), Session: &someSession, Chart: someChart, Attention: models.Attention{Failed: 1}, Activity: []EventRow{{Event: allEvents()[0], Icon: "log-in", Label: "Signed in", New: true}}},
 	"admin: one of several": &AdminPage{Page: tabbed("System"), Version: "1", Go: "go", Uptime: "1 day", Size: "1 MiB", Node: "web-2", Failed: 12, Chart: someChart},
 	"admin: system":         &AdminPage{Page: tabbed("System"), Version: "1", Go: "go", Uptime: "1 day", Size: "1 MiB", System: models.System{Disabled: 1}, Chart: someChart},
 	"confirm: first":        &ConfirmPage{Page: signedIn("Confirm it's you"), Form: waitingForm{ID: "x", Back: "/admin/users", Body: "do=Disable+<bob>"}, Password: true, Fields: someFields[1:]},

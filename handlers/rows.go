@@ -46,6 +46,7 @@ type EventRow struct {
 	Tone  string // good, bad or empty
 	Label string
 	InDay bool // below the heading of its day
+	New   bool // a sign-in with a new browser: see joinNewBrowsers
 }
 
 // Day is what happened within a day of UTC.
@@ -125,6 +126,21 @@ func rowsOfOneUser(events []models.Event) []EventRow {
 		rows[i].Name = ""
 	}
 	return rows
+}
+
+// joinNewBrowsers shows a sign-in with a new browser as one row, not as two.
+func joinNewBrowsers(rows []EventRow) (joined []EventRow) {
+	for _, row := range rows {
+		if last := len(joined) - 1; row.Kind == models.NewBrowser && last >= 0 {
+			signIn := &joined[last]
+			if signIn.Kind == models.SignedIn && signIn.Browser == row.Browser && signIn.Address == row.Address && signIn.At.Sub(row.At.Time) <= time.Second {
+				signIn.New = true
+				continue
+			}
+		}
+		joined = append(joined, row)
+	}
+	return joined
 }
 
 // signInChart makes a chart of counted sign-ins; each slot lasts a span.
