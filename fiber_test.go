@@ -67,6 +67,7 @@ var forStrangers = map[string]int{
 	"GET /public/:name": 200, "GET /healthz": 200, "GET /setup": 404, "POST /setup": 404, "GET /login": 200, "POST /login": 422,
 	"GET /login/forget.svg": 200, "GET /link": 404, "POST /link": 404, "GET /session/watch": 200,
 	"GET /robots.txt": 200, "GET /favicon.ico": 200, "GET /.well-known/*": 404, "POST /password/check": 404,
+	"GET /login/passkey": 404, "POST /login/passkey": 422, // at an address that is not one for passkeys
 }
 
 func TestS1AnonymousRequestsWriteNothing(t *testing.T) {
