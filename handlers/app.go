@@ -200,6 +200,11 @@ func (a *App) readSecrets() func(context.Context) ([]string, error) {
 			if err := encryptSeeds(ctx, a.db, secrets); err != nil {
 				a.Log.Error("not all authenticator apps follow the changed secrets", "error", err)
 			}
+			if a.passkeys != nil {
+				if err := a.passkeys.SetSecrets(secrets); err != nil {
+					a.Log.Error("passkeys do not follow the changed secrets", "error", err)
+				}
+			}
 			known = secrets
 		}
 		return secrets, err

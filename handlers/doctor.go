@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"html"
 	"io"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/dustin/go-humanize/english"
 
+	"daypass/handlers/identity"
 	"daypass/handlers/session"
 	"daypass/handlers/web"
 	"daypass/models"
@@ -27,6 +29,7 @@ func Diagnose(ctx context.Context, db *models.DB, config Config, listen string) 
 	inUse := false
 	if db != nil {
 		found = examineSecrets(ctx, db, config.Secrets)
+		found = append(found, examinePasskeys(ctx, db, config)...)
 		inUse, _ = db.HasUsers(ctx) // what is wrong with it, others tell
 	}
 	return append(found, examineURL(config, listen), examineProxies(config), examineSite(ctx, config, inUse))
@@ -76,6 +79,27 @@ func examineSecrets(ctx context.Context, db *models.DB, secrets []string) []mode
 	}
 	slices.SortStableFunc(found, func(a, b models.Finding) int { return strings.Compare(string(a.Level), string(b.Level)) })
 	return found
+}
+
+// examinePasskeys tells where passkeys were made that no browser offers here.
+func examinePasskeys(ctx context.Context, db *models.DB, config Config) []models.Finding {
+	about := "passkeys"
+	domain, err := identity.PasskeyDomain(config.URL, config.PasskeyDomain)
+	if err != nil && !errors.Is(err, identity.ErrNoPasskeys) {
+		return []models.Finding{{Level: models.Failed, About: about, Found: err.Error(), Fix: "correct --passkey-domain"}}
+	}
+	elsewhere, here, failed := db.PasskeysElsewhere(ctx, domain)
+	switch {
+	case failed != nil:
+		return []models.Finding{{Level: models.Failed, About: about, Found: failed.Error()}}
+	case elsewhere > 0 && err != nil:
+		return []models.Finding{{Level: models.Warning, About: about, Found: fmt.Sprintf("%s can't be used at %s: %v", english.Plural(elsewhere, "passkey", ""), config.URL, err), Fix: "set --url to the address that they were made at"}}
+	case elsewhere > 0:
+		return []models.Finding{{Level: models.Warning, About: about, Found: fmt.Sprintf("%d for %s, and %d that were made for another domain, which no browser offers here", here, domain, elsewhere), Fix: "set --passkey-domain to that domain if --url is below it, or have people create new ones"}}
+	case here > 0:
+		return []models.Finding{{Level: models.OK, About: about, Found: fmt.Sprintf("%d for %s", here, domain)}}
+	}
+	return nil
 }
 
 func examineURL(config Config, listen string) models.Finding {

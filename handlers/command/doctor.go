@@ -80,10 +80,10 @@ func (d *doctor) config(ctx context.Context, at console, db *models.DB) (handler
 		return handlers.Config{}, err
 	}
 	if _, err := os.Stat(d.Secret.path(at.db)); err != nil && !d.Secret.inVariable() && !d.Secret.inDatabase(at.db) {
-		return handlers.Config{URL: public, TrustedProxies: d.TrustedProxy}, nil // the server will make one
+		return handlers.Config{URL: public, PasskeyDomain: d.PasskeyDomain, TrustedProxies: d.TrustedProxy}, nil // the server will make one
 	}
 	secrets, _, err := d.Secret.secrets(ctx, db, at.db)
-	return handlers.Config{URL: public, Secrets: secrets, TrustedProxies: d.TrustedProxy}, err
+	return handlers.Config{URL: public, PasskeyDomain: d.PasskeyDomain, Secrets: secrets, TrustedProxies: d.TrustedProxy}, err
 }
 
 func (d *doctor) print(at console, found []models.Finding) error {

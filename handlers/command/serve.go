@@ -119,7 +119,7 @@ func (s *serve) Run(ctx context.Context, at console) error {
 		return err
 	}
 	site, err := handlers.New(db, handlers.Config{
-		URL: public, Secrets: secrets, ReadSecrets: readSecrets, Lifetime: s.Lifetime, TrustedProxies: s.TrustedProxy, Title: s.Title, Icon: icon, Forgotten: s.Forgotten, Drain: s.Drain, Node: node, SetupToken: token, AddAdmin: s.addAdmin(at.db), Log: at.log, Version: Version, Dev: checkout, DevProblem: problem,
+		URL: public, PasskeyDomain: s.PasskeyDomain, Secrets: secrets, ReadSecrets: readSecrets, Lifetime: s.Lifetime, TrustedProxies: s.TrustedProxy, Title: s.Title, Icon: icon, Forgotten: s.Forgotten, Drain: s.Drain, Node: node, SetupToken: token, AddAdmin: s.addAdmin(at.db), Log: at.log, Version: Version, Dev: checkout, DevProblem: problem,
 	})
 	if err != nil {
 		return err

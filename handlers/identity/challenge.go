@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
+	"sync/atomic"
 	"time"
 
 	"daypass/models"
@@ -50,37 +51,38 @@ const (
 // challenges makes and recognizes challenges without storing them: each is random, and
 // has in it when it ends and a signature over that and its purpose. So a page that asks
 // for one writes nothing, however many do.
-type challenges struct{ keys [][]byte } // the first signs, all verify
+type challenges struct{ keys atomic.Pointer[[][]byte] } // the first signs, all verify
 
-func newChallenges(secrets []string) (challenges, error) {
-	var c challenges
+func (c *challenges) setSecrets(secrets []string) error {
+	var keys [][]byte
 	for _, secret := range secrets {
 		key, err := hkdf.Key(sha256.New, []byte(secret), nil, "daypass passkey challenge", sha256.Size)
 		if err != nil {
-			return challenges{}, err
+			return err
 		}
-		c.keys = append(c.keys, key)
+		keys = append(keys, key)
 	}
-	return c, nil
+	c.keys.Store(&keys)
+	return nil
 }
 
 // new returns a challenge that can be answered until a time.
-func (c challenges) new(purpose Purpose, until time.Time) []byte {
+func (c *challenges) new(purpose Purpose, until time.Time) []byte {
 	challenge := make([]byte, randomBytes, randomBytes+timeBytes+macBytes)
 	rand.Read(challenge) // never fails
 	challenge = binary.BigEndian.AppendUint64(challenge, uint64(until.Unix()))
-	return append(challenge, signature(challenge, purpose, c.keys[0])...)
+	return append(challenge, signature(challenge, purpose, (*c.keys.Load())[0])...)
 }
 
 // open returns a challenge that was made here for this purpose and hasn't expired.
-func (c challenges) open(text string, purpose Purpose, now time.Time) (models.Challenge, bool) {
+func (c *challenges) open(text string, purpose Purpose, now time.Time) (models.Challenge, bool) {
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(text)
 	if err != nil || len(raw) != randomBytes+timeBytes+macBytes {
 		return models.Challenge{}, false
 	}
 	signed, mac := raw[:randomBytes+timeBytes], raw[randomBytes+timeBytes:]
 	until := time.Unix(int64(binary.BigEndian.Uint64(signed[randomBytes:])), 0)
-	for _, key := range c.keys {
+	for _, key := range *c.keys.Load() {
 		if hmac.Equal(mac, signature(signed, purpose, key)) {
 			return models.Challenge{Text: text, Expires: until}, until.After(now)
 		}

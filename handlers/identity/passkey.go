@@ -65,10 +65,14 @@ func NewPasskeys(db *models.DB, public *url.URL, domain, title string, secrets [
 		AttestationPreference: protocol.PreferNoAttestation,
 	})
 	if err == nil {
-		p.challenges, err = newChallenges(secrets)
+		err = p.SetSecrets(secrets)
 	}
 	return p, err
 }
+
+// SetSecrets sets the secrets that challenges are signed with: the first signs, all verify.
+// It can be called while passkeys are used.
+func (p *Passkeys) SetSecrets(secrets []string) error { return p.challenges.setSecrets(secrets) }
 
 // owner is a user as the library wants to have it.
 type owner struct {

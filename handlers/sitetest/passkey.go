@@ -85,11 +85,14 @@ func (k *Key) Moves(to *Key, handle string) {
 	Call(k.w, webauthn.RemoveVirtualAuthenticator, webauthn.RemoveVirtualAuthenticatorParams{AuthenticatorID: k.id})
 }
 
-// Answer clicks the button of a passkey, and returns what the form would send.
-func (w *Window) Answer() string {
+// Answer clicks the button of a passkey, touches the device, and returns what the form
+// would send. The click comes first: it ends what the browser offers by itself.
+func (k *Key) Answer() string {
+	w := k.w
 	w.t.Helper()
 	Evaluate[any](w, `window.sent = ""; document.querySelector("[data-passkey]").form.addEventListener("submit", (event) => { event.preventDefault(); window.sent = event.target.elements.passkey.value })`)
 	w.Click("[data-passkey]", false)
+	k.Touch(true)
 	w.WaitFor(`window.sent != ""`)
 	return Evaluate[string](w, "window.sent")
 }
