@@ -127,7 +127,7 @@ func (a *App) showNewPasskey(c *fiber.Ctx) error {
 
 func (a *App) renderNewPasskey(c *fiber.Ctx, page *NewPasskeyPage, name string, invalid models.ValidationError) (err error) {
 	problem := page.Problem
-	page.Page = securityPage("Create a passkey", "Passkey")
+	page.Page = render.Page{Title: "Create a passkey"}
 	page.Problem = problem
 	page.Fields = render.FocusFirst([]render.Field{{Label: "Name", Name: "name", Type: "text", Value: web.Showable(name, models.MaxDeviceName), Autocomplete: "off", Error: invalid["name"], Hint: "Where you keep it, such as: phone, blue key."}})
 	if page.Options, page.Handle, err = a.passkeys.CreationOptions(c.UserContext(), sessionOf(c)); err != nil {
@@ -192,7 +192,7 @@ func (a *App) renderPasskey(c *fiber.Ctx, problem, name string, invalid models.V
 		if invalid == nil {
 			name = passkey.Name
 		}
-		page := &PasskeyPage{Page: securityPage(passkey.Name, ""), Passkey: passkey, Last: factors.App == nil && len(factors.Passkeys) == 1}
+		page := &PasskeyPage{Page: render.Page{Title: passkey.Name}, Passkey: passkey, Last: factors.App == nil && len(factors.Passkeys) == 1}
 		page.Problem = problem
 		page.Fields = []render.Field{{Label: "Name", Name: "name", Type: "text", Value: web.Showable(name, models.MaxDeviceName), Autocomplete: "off", Error: invalid["name"], Focus: invalid != nil}}
 		return a.render(c, "passkey", page)
