@@ -64,7 +64,8 @@ if (window.PublicKeyCredential) {
 	}
 	for (const button of document.querySelectorAll("button[data-passkey]")) {
 		button.hidden = false;
-		button.addEventListener("click", async () => {
+		button.addEventListener("click", async event => {
+			event.preventDefault(); // the form is sent with the answer
 			if (button.form.elements.name && !button.form.reportValidity()) {
 				return;
 			}
