@@ -96,8 +96,8 @@ type cluster struct {
 
 // failure is a request to nginx that was not answered as it should.
 type failure struct {
-	at   time.Time
-	what string
+	began, ended time.Time
+	what         string
 }
 
 // period is a time in which something fails on purpose.
@@ -314,13 +314,13 @@ func (c *cluster) send(method, base, path, cookie string, form url.Values) (r re
 	defer func() { r.ended = time.Now() }()
 	response, err := client.Do(request)
 	if err != nil {
-		c.failed(base, err.Error())
+		c.failed(base, r.began, err.Error())
 		return r
 	}
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
 	if err != nil {
-		c.failed(base, err.Error())
+		c.failed(base, r.began, err.Error())
 		return r
 	}
 	r.status, r.location, r.body = response.StatusCode, response.Header.Get("Location"), string(body)
@@ -330,7 +330,7 @@ func (c *cluster) send(method, base, path, cookie string, form url.Values) (r re
 		}
 	}
 	if r.status >= 500 {
-		c.failed(base, fmt.Sprintf("%s %s: %d", method, path, r.status))
+		c.failed(base, r.began, fmt.Sprintf("%s %s: %d", method, path, r.status))
 		if r.cookie != "" {
 			c.t.Errorf("%s %s: %d with a cookie", method, path, r.status)
 		}
@@ -341,13 +341,13 @@ func (c *cluster) send(method, base, path, cookie string, form url.Values) (r re
 	return r
 }
 
-func (c *cluster) failed(base, what string) {
+func (c *cluster) failed(base string, began time.Time, what string) {
 	if base != c.public {
 		return
 	}
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
-	c.failures = append(c.failures, failure{time.Now(), what})
+	c.failures = append(c.failures, failure{began, time.Now(), what})
 }
 
 // What is done with a session or a name.
@@ -504,7 +504,7 @@ func (c *cluster) judge() {
 	for _, f := range c.failures {
 		name := "nothing is disturbed"
 		for _, p := range c.periods {
-			if !f.at.Before(p.began) && f.at.Before(p.end) {
+			if f.began.Before(p.end) && f.ended.After(p.began) {
 				name = p.name
 			}
 		}

@@ -91,8 +91,10 @@ func (k *Key) Answer() string {
 	w := k.w
 	w.t.Helper()
 	Evaluate[any](w, `window.sent = ""; document.querySelector("[data-passkey]").form.addEventListener("submit", (event) => { event.preventDefault(); window.sent = event.target.elements.passkey.value })`)
-	w.Click("[data-passkey]", false)
-	k.Touch(true)
-	w.WaitFor(`window.sent != ""`)
+	for sent := false; !sent; sent = Evaluate[bool](w, `window.sent != ""`) { // the browser may still be busy with what it offers by itself
+		w.Click("[data-passkey]", false)
+		k.Touch(true)
+		w.WaitFor(`window.sent != "" || document.querySelector("[data-cancelled]").textContent != ""`)
+	}
 	return Evaluate[string](w, "window.sent")
 }
