@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -115,7 +114,7 @@ func New(db *models.DB, config Config) (*App, error) {
 		return nil, err
 	}
 	a.sessions = session.New(db, session.Config{
-		Secrets: config.Secrets, ReadSecrets: a.readSecrets(), Secure: a.secure(), Lifetime: config.Lifetime, Client: config.TrustedProxies.Client, Log: config.Log,
+		Secrets: config.Secrets, ReadSecrets: config.ReadSecrets, SecretsChanged: a.followSecrets, Secure: a.secure(), Lifetime: config.Lifetime, Client: config.TrustedProxies.Client, Log: config.Log,
 	})
 	if a.passkeys, err = identity.NewPasskeys(db, config.URL, config.PasskeyDomain, a.Title, config.Secrets); err != nil {
 		return nil, err
@@ -188,26 +187,13 @@ func encryptSeeds(ctx context.Context, db *models.DB, secrets []string) error {
 	return db.SetSeedKeys(ctx, keys)
 }
 
-// readSecrets reads the secrets anew. When they have changed, seeds follow.
-func (a *App) readSecrets() func(context.Context) ([]string, error) {
-	if a.ReadSecrets == nil {
-		return nil
+// followSecrets lets all that is not a cookie follow secrets that have changed.
+func (a *App) followSecrets(ctx context.Context, secrets []string) {
+	if err := encryptSeeds(ctx, a.db, secrets); err != nil {
+		a.Log.Error("not all authenticator apps follow the changed secrets", "error", err)
 	}
-	known := a.Secrets
-	return func(ctx context.Context) ([]string, error) {
-		secrets, err := a.ReadSecrets(ctx)
-		if err == nil && !slices.Equal(secrets, known) {
-			if err := encryptSeeds(ctx, a.db, secrets); err != nil {
-				a.Log.Error("not all authenticator apps follow the changed secrets", "error", err)
-			}
-			if a.passkeys != nil {
-				if err := a.passkeys.SetSecrets(secrets); err != nil {
-					a.Log.Error("passkeys do not follow the changed secrets", "error", err)
-				}
-			}
-			known = secrets
-		}
-		return secrets, err
+	if a.passkeys != nil {
+		a.passkeys.SetSecrets(secrets)
 	}
 }
 

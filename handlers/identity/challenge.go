@@ -1,7 +1,6 @@
 package identity
 
 import (
-	"crypto/hkdf"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
@@ -11,6 +10,7 @@ import (
 	"time"
 
 	"daypass/models"
+	"daypass/models/encryption"
 )
 
 // Purpose is what a challenge was made for, and for whom: a session, a pending sign-in
@@ -53,17 +53,12 @@ const (
 // for one writes nothing, however many do.
 type challenges struct{ keys atomic.Pointer[[][]byte] } // the first signs, all verify
 
-func (c *challenges) setSecrets(secrets []string) error {
+func (c *challenges) setSecrets(secrets []string) {
 	var keys [][]byte
 	for _, secret := range secrets {
-		key, err := hkdf.Key(sha256.New, []byte(secret), nil, "daypass passkey challenge", sha256.Size)
-		if err != nil {
-			return err
-		}
-		keys = append(keys, key)
+		keys = append(keys, encryption.DeriveKey(secret, "daypass passkey challenge"))
 	}
 	c.keys.Store(&keys)
-	return nil
 }
 
 // new returns a challenge that can be answered until a time.

@@ -64,15 +64,13 @@ func NewPasskeys(db *models.DB, public *url.URL, domain, title string, secrets [
 		RPID: domain, RPDisplayName: title, RPOrigins: []string{public.Scheme + "://" + public.Host},
 		AttestationPreference: protocol.PreferNoAttestation,
 	})
-	if err == nil {
-		err = p.SetSecrets(secrets)
-	}
+	p.SetSecrets(secrets)
 	return p, err
 }
 
 // SetSecrets sets the secrets that challenges are signed with: the first signs, all verify.
 // It can be called while passkeys are used.
-func (p *Passkeys) SetSecrets(secrets []string) error { return p.challenges.setSecrets(secrets) }
+func (p *Passkeys) SetSecrets(secrets []string) { p.challenges.setSecrets(secrets) }
 
 // owner is a user as the library wants to have it.
 type owner struct {

@@ -17,6 +17,7 @@ import (
 type keyring struct {
 	present atomic.Pointer[signer]
 	read    func(context.Context) ([]string, error) // nil: they never change
+	changed func(context.Context, []string)         // nil: nothing else follows them
 	log     *slog.Logger
 
 	sync.Mutex
@@ -24,9 +25,9 @@ type keyring struct {
 	last    time.Time // when they were read
 }
 
-func newKeyring(secrets []string, read func(context.Context) ([]string, error), log *slog.Logger) *keyring {
-	k := &keyring{read: read, log: log, secrets: secrets, last: time.Now()}
-	k.present.Store(newSigner(secrets))
+func newKeyring(config Config) *keyring {
+	k := &keyring{read: config.ReadSecrets, changed: config.SecretsChanged, log: config.Log, secrets: config.Secrets, last: time.Now()}
+	k.present.Store(newSigner(k.secrets))
 	return k
 }
 
@@ -54,6 +55,9 @@ func (k *keyring) refresh(ctx context.Context, unlessWithin time.Duration) (chan
 	}
 	if slices.Equal(secrets, k.secrets) {
 		return false
+	}
+	if k.changed != nil {
+		k.changed(ctx, secrets)
 	}
 	k.secrets = secrets
 	k.present.Store(newSigner(secrets))

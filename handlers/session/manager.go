@@ -38,6 +38,9 @@ type Config struct {
 	Secrets []string
 	// ReadSecrets reads them anew; nil if they never change.
 	ReadSecrets func(context.Context) ([]string, error)
+	// SecretsChanged is called with others before they sign cookies; nil if nothing else
+	// depends on them.
+	SecretsChanged func(ctx context.Context, secrets []string)
 	// Secure says that people reach the site by https.
 	Secure bool
 	// Lifetime is how long a session lasts, regardless of activity.
@@ -53,7 +56,7 @@ func New(db *models.DB, config Config) *Manager {
 	m := &Manager{
 		db:       db,
 		log:      config.Log,
-		keys:     newKeyring(config.Secrets, config.ReadSecrets, config.Log),
+		keys:     newKeyring(config),
 		cache:    cache.NewSessions(),
 		secure:   config.Secure,
 		lifetime: config.Lifetime,

@@ -1,7 +1,6 @@
 package session
 
 import (
-	"crypto/hkdf"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
@@ -30,8 +29,8 @@ func newSigner(secrets []string) *signer {
 	for _, secret := range secrets {
 		s.secrets = append(s.secrets, []byte(secret))
 		s.names = append(s.names, Fingerprint(secret))
-		s.devices = append(s.devices, derivedKey(secret, "daypass device cookie"))
-		s.pending = append(s.pending, derivedKey(secret, "daypass pending sign-in"))
+		s.devices = append(s.devices, encryption.DeriveKey(secret, "daypass device cookie"))
+		s.pending = append(s.pending, encryption.DeriveKey(secret, "daypass pending sign-in"))
 		s.forms = append(s.forms, formSealer(secret))
 	}
 	return s
@@ -55,24 +54,10 @@ func Fingerprint(secret string) string {
 	return hex.EncodeToString(sum[:4])
 }
 
-// derivedKey derives the key of another cookie from a secret, so that nothing in that
-// cookie is a valid signature of a session cookie (HKDF, RFC 5869).
-func derivedKey(secret, purpose string) []byte {
-	key, err := hkdf.Key(sha256.New, []byte(secret), nil, purpose, sha256.Size)
-	if err != nil { // the length is fixed, and far below the limit
-		panic(err)
-	}
-	return key
-}
-
 // SetupToken returns the token of the link that creates the first account, so that all
 // servers of an installation have the same, also after a restart.
 func SetupToken(secret, installation string) string {
-	key, err := hkdf.Key(sha256.New, []byte(secret), nil, "daypass setup link\x00"+installation, sha256.Size)
-	if err != nil { // the length is fixed, and far below the limit
-		panic(err)
-	}
-	return base32.StdEncoding.EncodeToString(key)[:26]
+	return base32.StdEncoding.EncodeToString(encryption.DeriveKey(secret, "daypass setup link\x00"+installation))[:26]
 }
 
 // newID returns a session ID: 256 bits from crypto/rand (ASVS 5.0, 7.2.3 asks for 128).

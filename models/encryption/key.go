@@ -14,14 +14,19 @@ import (
 // with each other.
 type Key struct{ aead cipher.AEAD }
 
-// NewKey derives the key for one purpose from a secret of 256 random bits, which needs
-// no salt (HKDF, RFC 5869).
-func NewKey(secret, purpose string) (Key, error) {
-	key, err := hkdf.Key(sha256.New, []byte(secret), nil, purpose, 32)
-	if err != nil {
-		return Key{}, fmt.Errorf("make a key: %w", err)
+// DeriveKey derives the 256 bits for one purpose from a secret of 256 random bits, which
+// needs no salt (HKDF, RFC 5869). What is signed with one is no valid signature of another.
+func DeriveKey(secret, purpose string) []byte {
+	key, err := hkdf.Key(sha256.New, []byte(secret), nil, purpose, sha256.Size)
+	if err != nil { // the length is fixed, and far below the limit
+		panic(err)
 	}
-	block, err := aes.NewCipher(key)
+	return key
+}
+
+// NewKey returns the key for one purpose, see DeriveKey.
+func NewKey(secret, purpose string) (Key, error) {
+	block, err := aes.NewCipher(DeriveKey(secret, purpose))
 	if err != nil {
 		return Key{}, fmt.Errorf("make a cipher: %w", err)
 	}
