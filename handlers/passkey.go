@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -87,12 +88,7 @@ func (a *App) passkeyFor(c *fiber.Ctx, factors models.Factors, purpose identity.
 
 // anyHere tells whether a passkey was made for this domain.
 func (a *App) anyHere(passkeys []models.Passkey) bool {
-	for _, passkey := range passkeys {
-		if passkey.Domain == a.passkeys.Domain {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(passkeys, func(passkey models.Passkey) bool { return passkey.Domain == a.passkeys.Domain })
 }
 
 // PasskeyRow is a passkey on the page Security.

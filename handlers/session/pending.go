@@ -62,8 +62,7 @@ func (m *Manager) EndPending(c *fiber.Ctx) error {
 // HoldForPending stores what the next step of a pending sign-in needs, encrypted with a
 // key that only its cookie has.
 func (m *Manager) HoldForPending(c *fiber.Ctx, pending *models.PendingSignIn, secret string) error {
-	id, _ := m.pendingID(c)
-	sealer, err := newSealer(id, "daypass secret in a pending sign-in")
+	sealer, err := m.pendingSealer(c)
 	if err != nil {
 		return err
 	}
@@ -72,8 +71,7 @@ func (m *Manager) HoldForPending(c *fiber.Ctx, pending *models.PendingSignIn, se
 
 // HeldForPending returns what HoldForPending stored, or ErrNotFound.
 func (m *Manager) HeldForPending(c *fiber.Ctx, pending *models.PendingSignIn) (string, error) {
-	id, _ := m.pendingID(c)
-	sealer, err := newSealer(id, "daypass secret in a pending sign-in")
+	sealer, err := m.pendingSealer(c)
 	if err != nil {
 		return "", err
 	}
@@ -82,6 +80,12 @@ func (m *Manager) HeldForPending(c *fiber.Ctx, pending *models.PendingSignIn) (s
 		return "", models.ErrNotFound
 	}
 	return secret, nil
+}
+
+// pendingSealer is that of the ID in the cookie of a pending sign-in.
+func (m *Manager) pendingSealer(c *fiber.Ctx) (sealer, error) {
+	id, _ := m.pendingID(c)
+	return newSealer(id, "daypass secret in a pending sign-in")
 }
 
 // pendingID returns the ID in the cookie of a pending sign-in, if it was signed here.
