@@ -134,7 +134,7 @@ func check(err error) {
 var failed = regexp.MustCompile(`(?m)^--- FAIL: (\w+)`)
 
 // try runs the tests on a change: the short ones of its package first, then all
-// short ones, and at last the long ones.
+// short ones, and at last the long ones. Tests that fail are run once more by themselves.
 func try(m *mutant, limit time.Duration) string {
 	folder, err := os.MkdirTemp("", "mutant-")
 	check(err)
@@ -163,12 +163,23 @@ func try(m *mutant, limit time.Duration) string {
 	}
 	own := "./" + filepath.ToSlash(filepath.Dir(m.file))
 	for _, packages := range [][]string{{"-short", own}, {"-short", "."}, {"-short", "./handlers/...", "./models/..."}, {"./..."}} {
-		if output, err := run(append([]string{"test", "-vet=off", "-failfast", "-overlay", overlayFile}, packages...)...); err != nil {
-			for _, found := range failed.FindAllStringSubmatch(output, -1) {
-				m.by += " " + found[1]
-			}
-			return "killed"
+		output, err := run(append([]string{"test", "-vet=off", "-failfast", "-overlay", overlayFile}, packages...)...)
+		if err == nil {
+			continue
 		}
+		var tests []string
+		for _, found := range failed.FindAllStringSubmatch(output, -1) {
+			tests = append(tests, found[1])
+		}
+		// A test may have failed because the machine is busy: then it passes by itself.
+		if len(tests) > 0 {
+			only := "^(" + strings.Join(tests, "|") + ")$"
+			if _, err := run(append([]string{"test", "-vet=off", "-run", only, "-overlay", overlayFile}, packages...)...); err == nil {
+				continue
+			}
+		}
+		m.by = strings.Join(tests, " ")
+		return "killed"
 	}
 	return "survived"
 }
