@@ -19,12 +19,12 @@ import (
 // databases show a commit to later statements before they acknowledge it.
 //
 // Many requests share one query. Those that arrive while a query is under way wait for
-// the next one, which all of them share. A round is sealed before it is sent, so whoever
-// is in it has arrived before, and gets an answer of after that. Others' commits cost
+// the next one, which all of them share. Nobody joins a batch once its query is sent, so
+// every request gets an answer of after its arrival. Others' commits cost
 // nothing but a new version of the users that they are about.
 //
-// Nobody waits longer than versionTimeout. If the database does not answer a round by
-// then, that round fails and the one that waits behind it does, too.
+// Nobody waits longer than versionTimeout. If the database does not answer a batch by
+// then, the batch fails, and so does the one that waits behind it.
 
 // versionTimeout is how long a request waits for the versions of users at most.
 const versionTimeout = 2 * time.Second
@@ -35,11 +35,11 @@ type versions struct {
 
 	sync.Mutex
 	underWay bool
-	next     *round // that is not sealed yet; nil if nobody waits for it
+	next     *batch // whose query is not sent yet; nil if nobody waits for it
 }
 
-// round is one query and those who wait for it.
-type round struct {
+// batch is one query and those who wait for it.
+type batch struct {
 	users map[string]struct{}
 	done  chan struct{} // closed when it has been answered
 	found map[string]int64
@@ -58,7 +58,7 @@ func (db *DB) UserVersion(ctx context.Context, user string) (int64, error) {
 func (v *versions) of(ctx context.Context, user string) (int64, error) {
 	v.Lock()
 	if v.next == nil {
-		v.next = &round{users: make(map[string]struct{}), done: make(chan struct{})}
+		v.next = &batch{users: make(map[string]struct{}), done: make(chan struct{})}
 	}
 	mine := v.next
 	mine.users[user] = struct{}{}
@@ -66,7 +66,7 @@ func (v *versions) of(ctx context.Context, user string) (int64, error) {
 	v.underWay = true
 	v.Unlock()
 	if first {
-		// Those who are about to ask come along: fewer rounds, at half of the cost.
+		// Those who are about to ask come along: fewer queries, at half of the cost.
 		runtime.Gosched()
 		v.run()
 	} else {
@@ -86,27 +86,27 @@ func (v *versions) of(ctx context.Context, user string) (int64, error) {
 	return version, nil
 }
 
-// run answers the round that waits, and leaves the one behind it to a goroutine.
+// run answers the batch that waits, and leaves the one behind it to a goroutine.
 func (v *versions) run() {
 	v.Lock()
-	r := v.next
-	v.next = nil // sealed: only now is it sent
+	b := v.next
+	v.next = nil // nobody joins it any more: only now is the query sent
 	v.Unlock()
-	users := make([]string, 0, len(r.users))
-	for user := range r.users {
+	users := make([]string, 0, len(b.users))
+	for user := range b.users {
 		users = append(users, user)
 	}
 	// Not the context of one of them: the others wait for it, too.
 	ctx, cancel := context.WithTimeout(context.Background(), versionTimeout)
-	r.found, r.err = v.read(ctx, users)
-	late := r.err != nil && (ctx.Err() != nil || errors.Is(r.err, context.DeadlineExceeded))
+	b.found, b.err = v.read(ctx, users)
+	late := b.err != nil && (ctx.Err() != nil || errors.Is(b.err, context.DeadlineExceeded))
 	cancel()
-	close(r.done)
+	close(b.done)
 
 	v.Lock()
 	defer v.Unlock()
 	if late && v.next != nil {
-		v.next.err = r.err
+		v.next.err = b.err
 		close(v.next.done)
 		v.next = nil
 	}
