@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -240,6 +241,51 @@ func comparePage(b *testing.B, path string, signedIn bool) {
 // BenchmarkDashboard is the signed-in dashboard with 20 rows of activity, against
 // a bare Fiber handler that sends the same bytes.
 func BenchmarkDashboard(b *testing.B) { comparePage(b, "/dashboard", true) }
+
+// BenchmarkDashboardWhileAnotherServerWrites is the dashboard while another server on the
+// same database changes another user a hundred times a second, against itself without that.
+func BenchmarkDashboardWhileAnotherServerWrites(b *testing.B) {
+	site := benchSite(b)
+	ours := newClient(site.url+"/dashboard", signedInCookie(b, site.url))
+	other, err := models.Open(b.Context(), site.app.db.Address())
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { other.Close() })
+	bob, err := other.AddUser(b.Context(), models.NewUser{Name: "bob", Password: benchWord, Role: models.Member}, models.CommandLine)
+	if err != nil {
+		b.Fatal(err)
+	}
+	var calm, busy timing
+	writes := 0
+	for b.Loop() {
+		b.StopTimer()
+		calm.add(ours.ask(b, fiber.StatusOK, times(batch)))
+		b.StartTimer()
+		ctx, cancel := context.WithCancel(b.Context())
+		var writing sync.WaitGroup
+		writing.Go(func() {
+			every := time.NewTicker(10 * time.Millisecond)
+			defer every.Stop()
+			for ; ctx.Err() == nil; writes++ {
+				if err := other.SetFullName(b.Context(), bob, "Bob "+strconv.Itoa(writes), models.CommandLine); err != nil {
+					b.Error(err)
+					return
+				}
+				<-every.C
+			}
+		})
+		busy.add(ours.ask(b, fiber.StatusOK, times(5*batch)))
+		cancel()
+		writing.Wait()
+	}
+	b.ReportMetric(busy.perSecond(), "req/s")
+	b.ReportMetric(busy.perSecond()/calm.perSecond(), "ratio")
+	b.ReportMetric(float64(writes)/busy.whole.Seconds(), "writes/s")
+	b.ReportMetric(busy.p99(), "p99-ms")
+	b.ReportMetric(calm.p99(), "calm-p99-ms")
+	b.ReportMetric(0, "ns/op")
+}
 
 // BenchmarkSessionsPage is a page that is made anew for each request: with a query it is not kept.
 func BenchmarkSessionsPage(b *testing.B) { comparePage(b, "/sessions?anew", true) }

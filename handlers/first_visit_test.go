@@ -3,22 +3,31 @@ package handlers_test
 import (
 	"bytes"
 	"regexp"
+	"strings"
 	"testing"
+	"time"
 
 	"daypass/handlers/sitetest"
 )
 
-// TestTheFirstVisitOfTheDashboardIsSmall counts what is sent: the page and all that it names, compressed.
+// TestTheFirstVisitOfTheDashboardIsSmall counts what is sent: the page
+// with full lists and all that it names, compressed.
 func TestTheFirstVisitOfTheDashboardIsSmall(t *testing.T) {
 	t.Parallel()
 	const most = 40_000
 	site := sitetest.Start(t)
+	site.StopClock()
 	site.Life("ada")
+	site.Advance(-13 * time.Hour)
+	site.Life("ada") // by now all lists are full
 	ada := site.SignIn("ada")
 	page := ada.Get("/dashboard").Answers(200)
 	files := map[string]bool{"/dashboard": true}
 	for _, named := range regexp.MustCompile(`(?:href|src)="(/(?:public/|favicon|icon)[^"#]+)`).FindAllStringSubmatch(page.Body, -1) {
 		files[named[1]] = true
+	}
+	if !strings.Contains(page.Body, ">All 5 sessions</a>") {
+		t.Error("not all lists are full")
 	}
 	if len(files) < 5 {
 		t.Fatalf("the page names only %v", files)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
@@ -39,11 +40,22 @@ var mediaTypes = map[string]string{
 	".png": "image/png",
 }
 
+// wholeComments are comments that fill their lines, a fifth of our styles and script.
+// Those that begin with an exclamation mark are licences, and stay. Nothing tells a comment
+// from a line of a template literal that begins as one.
+var wholeComments = map[string]*regexp.Regexp{
+	mediaTypes[".css"]: regexp.MustCompile(`(?ms)^[ \t]*/\*[^!].*?\*/[ \t]*\n`),
+	mediaTypes[".js"]:  regexp.MustCompile(`(?m)^[ \t]*//[^!].*\n`),
+}
+
 // packing makes of a file's content what is sent.
 type packing func(kind string, content []byte) asset
 
-// packed has the content in every encoding that browsers take.
+// packed has the content without its comments, in every encoding that browsers take.
 func packed(kind string, content []byte) asset {
+	if comments := wholeComments[kind]; comments != nil {
+		content = comments.ReplaceAll(content, nil)
+	}
 	return asset{
 		kind: kind, plain: content,
 		brotli: smaller(fasthttp.AppendBrotliBytesLevel(nil, content, 6), content), // 11 packs 8 % more in 10 times the time, 9 2 % in 3 times the memory

@@ -300,6 +300,7 @@ func (s *Site) Session(user *models.User) (id, cookie string) {
 // Life lets users sign in, mistype and sign out for a day and a half, so that pages have something to show.
 func (s *Site) Life(users ...string) {
 	s.T.Helper()
+	defer s.clock.ahead.Store(s.clock.ahead.Load())
 	agents := []string{
 		"Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 Mobile/15E148 Safari/604.1",
 		"Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:128.0) Gecko/20100101 Firefox/128.0",
@@ -320,5 +321,4 @@ func (s *Site) Life(users ...string) {
 		}
 		s.Advance(11*time.Hour + 7*time.Minute)
 	}
-	s.ResetClock()
 }

@@ -36,7 +36,11 @@ func WebKit(t *testing.T) *Driven {
 	display := startUntil(t, screen, number, `^(\d+)$`)
 	says.Close()
 
-	home := t.TempDir()
+	home, err := os.MkdirTemp("", "webkit")
+	Must(t, err)
+	t.Cleanup(func() { // processes of the browser write to it until they have ended, too
+		Until(t, "nobody writes to the browser's home", func() bool { return os.RemoveAll(home) == nil })
+	})
 	address := FreeAddress(t)
 	_, port, err := net.SplitHostPort(address)
 	Must(t, err)
