@@ -82,6 +82,11 @@ func TestS13ReadingChangesNothing(t *testing.T) {
 	token, err := site.DB.NewPasswordToken(t.Context(), site.User("eve"), models.CommandLine)
 	sitetest.Must(t, err)
 	queries := []string{"", "?token=" + token + "&text=x&kind=sign-in&next=/dashboard&left=1"}
+	tables := func() map[string]string {
+		all := sitetest.Tables(t, site.File)
+		delete(all, "lineage") // which counts what the server deletes by itself, too
+		return all
+	}
 	every := func(method string) (pages int) {
 		t.Helper()
 		for _, route := range site.App.GetRoutes(true) {
@@ -91,13 +96,13 @@ func TestS13ReadingChangesNothing(t *testing.T) {
 			pages++
 			path := site.PathOf(route.Path, "eve")
 			for who, b := range people {
-				before := sitetest.Tables(t, site.File)
+				before := tables()
 				for _, query := range queries {
 					for range 2 {
 						b.Do(method, path+query, nil).SetsNoCookie()
 					}
 				}
-				if changed := sitetest.Changed(before, sitetest.Tables(t, site.File)); changed != "" {
+				if changed := sitetest.Changed(before, tables()); changed != "" {
 					t.Errorf("%s %s of %s: %s", method, path, who, changed)
 				}
 			}

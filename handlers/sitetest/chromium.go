@@ -2,6 +2,7 @@ package sitetest
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -213,15 +214,20 @@ func (w *Window) Shows(address, focus string) {
 	}
 }
 
+// KeepsPictures tells whether somebody will look at the pictures: go test -artifacts.
+func KeepsPictures() bool { return flag.Lookup("test.artifacts").Value.String() == "true" }
+
 // Look takes a picture of the page that the window shows, opens everything that can
 // be opened, and checks the page: axe-core finds nothing to
 // complain of, and nothing is wider than the window. The picture is kept with
 // the test's artifacts (go test -artifacts).
 func (w *Window) Look(name string) {
 	w.t.Helper()
-	picture, err := chromedp.Run(w.Ctx, chromedp.FullScreenshot(100))
-	Must(w.t, err)
-	Must(w.t, os.WriteFile(filepath.Join(w.t.ArtifactDir(), strings.ReplaceAll(name, " ", "-")+".png"), picture, 0o600))
+	if KeepsPictures() {
+		picture, err := chromedp.Run(w.Ctx, chromedp.FullScreenshot(100))
+		Must(w.t, err)
+		Must(w.t, os.WriteFile(filepath.Join(w.t.ArtifactDir(), strings.ReplaceAll(name, " ", "-")+".png"), picture, 0o600))
+	}
 	axe, err := os.ReadFile(filepath.Join(Root(w.t), "handlers/testdata/axe.min.js"))
 	Must(w.t, err)
 	w.OpenAll()
