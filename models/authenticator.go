@@ -59,6 +59,9 @@ func (db *DB) CheckCode(ctx context.Context, user *User, pending *PendingSignIn,
 	}
 	device, counted := codeDevice(from), 0
 	err = db.Write(ctx, func(tx *sqlx.Tx) (err error) {
+		if err := lockUser(ctx, tx, user.ID); err != nil {
+			return err
+		}
 		if err := countTry(ctx, tx, pending, db.Time()); err != nil {
 			return err
 		}
@@ -159,6 +162,9 @@ func (db *DB) CodesStopped(ctx context.Context, user *User) (stopped bool, err e
 // AllowCodes lets codes of a user count again after too many wrong ones.
 func (db *DB) AllowCodes(ctx context.Context, user *User, from ClientInfo) error {
 	return db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, record record) error {
+		if err := lockUser(ctx, tx, user.ID); err != nil {
+			return err
+		}
 		if err := database.ExecOne(ctx, tx, `DELETE FROM code_failures WHERE user_id = $1 AND device = ''`, user.ID); err != nil {
 			return err
 		}

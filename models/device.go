@@ -31,6 +31,9 @@ func (db *DB) NameDevice(ctx context.Context, user *User, session, name string) 
 		return ValidationError{"name": complaint}
 	}
 	return db.Write(ctx, func(tx *sqlx.Tx) error {
+		if err := lockUser(ctx, tx, user.ID); err != nil {
+			return err
+		}
 		err := database.ExecOne(ctx, tx, `INSERT INTO devices (user_id, id, name, used)
 			SELECT user_id, device, $1, created FROM sessions WHERE id = $2 AND user_id = $3 AND device <> ''
 			ON CONFLICT (user_id, id) DO UPDATE SET name = excluded.name`, name, session, user.ID)

@@ -59,8 +59,7 @@ func (db *DB) endIdle(ctx context.Context) error {
 		where.Add(true, `seen < `, last)
 		where.AddIn(`id`, ids)
 		err := db.Write(ctx, func(tx *sqlx.Tx) error {
-			_, err := endSessions(ctx, tx, where.All(), where.Values...)
-			return err
+			return endSessionsOfMany(ctx, tx, where.All(), where.Values...)
 		})
 		if err != nil {
 			return fmt.Errorf("end idle sessions: %w", err)

@@ -193,6 +193,9 @@ func (db *DB) RenamePasskey(ctx context.Context, user *User, id, name string, fr
 		return err
 	}
 	return db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, record record) error {
+		if err := lockUser(ctx, tx, user.ID); err != nil {
+			return err
+		}
 		if err := database.ExecOne(ctx, tx, `UPDATE passkeys SET name = $1 WHERE id = $2 AND user_id = $3`, name, id, user.ID); err != nil {
 			return err
 		}

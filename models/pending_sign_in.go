@@ -148,6 +148,9 @@ func (db *DB) endUnfinished(ctx context.Context) error {
 		}
 		for _, pending := range expired {
 			err := db.writeWithEvents(ctx, ClientInfo{Address: pending.Address, Browser: pending.Browser}, func(tx *sqlx.Tx, record record) error {
+				if err := lockUser(ctx, tx, pending.User.ID); err != nil {
+					return err
+				}
 				err := database.ExecOne(ctx, tx, `DELETE FROM pending_sign_ins WHERE id = $1`, pending.ID)
 				if err != nil || pending.Kind != OwesSecondFactor {
 					return err

@@ -246,3 +246,63 @@ func TestATransactionThatIsRepeatedRecordsOnce(t *testing.T) {
 		t.Errorf("%d tries recorded %d events", tries, events)
 	}
 }
+
+// TestATransactionLocksItsUserFirst: else it waits for the user while others, who have
+// locked the user, wait for it.
+func TestATransactionLocksItsUserFirst(t *testing.T) {
+	t.Parallel()
+	db := shared(t)
+	ada := added(t, db, "ada")
+	session := begun(t, db, "session", ada, time.Hour)
+	check(t, db.AddPendingSignIn(t.Context(), &PendingSignIn{ID: "pending", User: *ada}))
+	raw(t, db, `INSERT INTO authenticators (user_id, seed, signer, step, added, used) VALUES ($1, '', '', 0, 0, 0)`, ada.ID)
+	for _, past := range []string{`sessions SET seen`, `pending_sign_ins SET expires`, `users SET factor_due`} {
+		raw(t, db, `UPDATE `+past+` = 1000`)
+	}
+	session.User.Factors = "some"
+	db.Idle, db.SecondFactor.For = time.Hour, Everybody
+	asked := FactorChange{Session: session, NewID: func() (id, signer string, err error) { return "renamed", "", nil }}
+	for name, change := range map[string]func(context.Context) error{
+		"SetValue":         func(ctx context.Context) error { return db.SetValue(ctx, session, "name", "value") },
+		"TakeValue":        func(ctx context.Context) error { _, err := db.TakeValue(ctx, session, "name"); return err },
+		"NameDevice":       func(ctx context.Context) error { return db.NameDevice(ctx, ada, session.ID, "laptop") },
+		"SetSigner":        func(ctx context.Context) error { return db.SetSigner(ctx, session, "new") },
+		"Reauthenticate":   func(ctx context.Context) error { return db.Reauthenticate(ctx, asked, nil) },
+		"NewRecoveryCodes": func(ctx context.Context) error { _, err := db.NewRecoveryCodes(ctx, session, ClientInfo{}); return err },
+		"RenamePasskey":    func(ctx context.Context) error { return db.RenamePasskey(ctx, ada, "one", "key", ClientInfo{}) },
+		"CheckCode": func(ctx context.Context) error {
+			_, err := db.CheckCode(ctx, ada, nil, "123456", ClientInfo{})
+			return err
+		},
+		"AllowCodes":    func(ctx context.Context) error { return db.AllowCodes(ctx, ada, ClientInfo{}) },
+		"endIdle":       db.endIdle,
+		"endOverdue":    db.endOverdue,
+		"endUnfinished": db.endUnfinished,
+	} {
+		holder, err := db.SQL.Beginx()
+		check(t, err)
+		check(t, lockUser(t.Context(), holder, ada.ID))
+		var number string
+		check(t, holder.Get(&number, `SELECT pg_current_xact_id()::xid::text`))
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() { done <- change(ctx) }()
+		for waits := false; !waits; time.Sleep(time.Millisecond) {
+			select {
+			case err := <-done:
+				t.Fatalf("%s does not lock its user: %v", name, err)
+			default:
+				check(t, db.SQL.Get(&waits, `SELECT EXISTS (SELECT 1 FROM pg_locks WHERE NOT granted AND transactionid::text = $1)`, number))
+			}
+		}
+		var touched []string
+		check(t, db.SQL.Select(&touched, `SELECT c.relname FROM pg_locks l JOIN pg_class c ON c.oid = l.relation AND c.relkind = 'r'
+			WHERE l.mode = 'RowExclusiveLock' AND c.relname <> 'users' AND l.pid = (SELECT pid FROM pg_locks WHERE NOT granted AND transactionid::text = $1)`, number))
+		if len(touched) > 0 {
+			t.Errorf("%s has touched %q before it locks its user", name, touched)
+		}
+		cancel()
+		<-done
+		check(t, holder.Rollback())
+	}
+}

@@ -94,8 +94,7 @@ func (db *DB) endOverdue(ctx context.Context) error {
 		return err
 	}
 	return db.Write(ctx, func(tx *sqlx.Tx) error {
-		_, err := endSessions(ctx, tx, overdue, dueAtOnce, db.Time(), role)
-		return err
+		return endSessionsOfMany(ctx, tx, overdue, dueAtOnce, db.Time(), role)
 	})
 }
 

@@ -139,6 +139,9 @@ func (db *DB) changeFactors(ctx context.Context, asked FactorChange, change func
 	}
 	user := asked.Session.User
 	return db.writeWithEvents(ctx, asked.From, func(tx *sqlx.Tx, record record) error {
+		if err := lockUser(ctx, tx, user.ID); err != nil {
+			return err
+		}
 		if err := renameSession(ctx, tx, asked.Session.ID, id, signer); err != nil {
 			return err
 		}
@@ -271,6 +274,9 @@ func (db *DB) NewRecoveryCodes(ctx context.Context, session *Session, from Clien
 	}
 	codes = newRecoveryCodes()
 	err = db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, record record) error {
+		if err := lockUser(ctx, tx, session.User.ID); err != nil {
+			return err
+		}
 		if err := database.ExecOne(ctx, tx, `UPDATE sessions SET id = id WHERE id = $1`, session.ID); err != nil {
 			return err
 		}

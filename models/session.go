@@ -462,10 +462,25 @@ func endSessionsOf(ctx context.Context, tx *sqlx.Tx, user *User, condition strin
 	return endSessions(ctx, tx, condition, args...)
 }
 
+// endSessionsOfMany is endSessions for the sessions of many users, whom it locks first.
+func endSessionsOfMany(ctx context.Context, tx *sqlx.Tx, condition string, args ...any) error {
+	var users []string
+	if err := tx.SelectContext(ctx, &users, `SELECT DISTINCT user_id FROM sessions WHERE `+condition+` ORDER BY user_id`, args...); err != nil {
+		return err
+	}
+	for _, user := range users {
+		if err := lockUser(ctx, tx, user); err != nil {
+			return err
+		}
+	}
+	_, err := endSessions(ctx, tx, condition, args...)
+	return err
+}
+
 // endSessions ends the sessions for which condition holds, with everything stored in
 // them, and returns how many there were. Besides Sweep, nothing else deletes sessions:
 // what has to happen when one ends belongs here. Whoever ends those of one user calls
-// endSessionsOf.
+// endSessionsOf, and whoever ends those of many endSessionsOfMany.
 func endSessions(ctx context.Context, tx *sqlx.Tx, condition string, args ...any) (int64, error) {
 	if _, err := tx.ExecContext(ctx, `DELETE FROM `+database.PayloadTable+` WHERE k IN (SELECT id FROM sessions WHERE `+condition+`)`, args...); err != nil {
 		return 0, err
@@ -508,6 +523,9 @@ func (db *DB) Signers(ctx context.Context) (map[string]int, error) {
 // SetSigner stores which secret signs a session's cookie from now on.
 func (db *DB) SetSigner(ctx context.Context, session *Session, signer string) error {
 	return db.Write(ctx, func(tx *sqlx.Tx) error {
+		if err := lockUser(ctx, tx, session.User.ID); err != nil {
+			return err
+		}
 		return database.ExecOne(ctx, tx, `UPDATE sessions SET signer = $1 WHERE id = $2`, signer, session.ID)
 	})
 }

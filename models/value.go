@@ -30,6 +30,9 @@ func (db *DB) SetValue(ctx context.Context, session *Session, name, value string
 		return fmt.Errorf("the value %q can't be stored: %w", name, ErrNotText)
 	}
 	return db.Write(ctx, func(tx *sqlx.Tx) error {
+		if err := lockUser(ctx, tx, session.User.ID); err != nil {
+			return err
+		}
 		return database.ExecOne(ctx, tx, `INSERT INTO session_values (session_id, name, value)
 			SELECT id, CAST($1 AS TEXT), CAST($2 AS TEXT) FROM sessions WHERE id = $3
 			ON CONFLICT (session_id, name) DO UPDATE SET value = excluded.value`, name, value, session.ID)
@@ -49,6 +52,9 @@ func (db *DB) Value(ctx context.Context, session *Session, name string) (value s
 // step: of two requests that take the same value, one gets it and the other ErrNotFound.
 func (db *DB) TakeValue(ctx context.Context, session *Session, name string) (value string, err error) {
 	err = db.Write(ctx, func(tx *sqlx.Tx) error {
+		if err := lockUser(ctx, tx, session.User.ID); err != nil {
+			return err
+		}
 		return tx.GetContext(ctx, &value, `DELETE FROM session_values WHERE session_id = $1 AND name = $2 RETURNING value`, session.ID, name)
 	})
 	if errors.Is(err, sql.ErrNoRows) {
