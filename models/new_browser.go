@@ -39,6 +39,9 @@ func recordNewBrowser(ctx context.Context, tx *sqlx.Tx, in SignIn, record record
 // It returns ErrNotFound if the session is not warned of such a sign-in.
 func (db *DB) ConfirmNewBrowser(ctx context.Context, session *Session, event string, from ClientInfo) error {
 	return db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, record record) error {
+		if err := lockUser(ctx, tx, session.User.ID); err != nil { // of several that answer at once, one does
+			return err
+		}
 		var unanswered []Event
 		if err := tx.SelectContext(ctx, &unanswered, unansweredNewBrowsers+` AND e.id = $3`, session.User.ID, session.Device, event); err != nil {
 			return err
