@@ -66,8 +66,10 @@ func (a *attempts) begin(ctx context.Context, limits []limit) (attempt, error) {
 		return attempt{}, &ThrottledError{After: wait}
 	}
 	ended := make(chan struct{}, 1)
+	mine := place{attempts: a}
+	defer mine.leave()
 	for _, limit := range limits {
-		leave, err := a.enter(ctx, limit, ended)
+		leave, err := a.enter(ctx, limit, ended, &mine)
 		if err != nil {
 			return attempt{}, err
 		}
@@ -83,7 +85,7 @@ func (a *attempts) begin(ctx context.Context, limits []limit) (attempt, error) {
 		case id != "":
 			return attempt{id, limits}, nil
 		}
-		err = a.await(func() error {
+		err = mine.await(func() error {
 			select {
 			case <-ended:
 				return nil
@@ -129,7 +131,7 @@ func keysOf(limits []limit) (keys []string) {
 
 // enter waits in the queue of a limit until it is the first of it. From then on the end
 // of an attempt under the limit wakes it.
-func (a *attempts) enter(ctx context.Context, limit limit, ended chan struct{}) (leave func(), err error) {
+func (a *attempts) enter(ctx context.Context, limit limit, ended chan struct{}, mine *place) (leave func(), err error) {
 	a.Lock()
 	q := a.queues[limit.key]
 	if q == nil {
@@ -139,7 +141,7 @@ func (a *attempts) enter(ctx context.Context, limit limit, ended chan struct{}) 
 	q.users++
 	a.Unlock()
 	if !q.turn.TryAcquire(1) {
-		err = a.await(func() error { return q.turn.Acquire(ctx, 1) })
+		err = mine.await(func() error { return q.turn.Acquire(ctx, 1) })
 	}
 	a.Lock()
 	defer a.Unlock()
@@ -164,21 +166,37 @@ func (a *attempts) forget(limit limit, q *queue) {
 	}
 }
 
-// await runs wait, or returns a BusyError if too many wait already.
-func (a *attempts) await(wait func() error) error {
-	a.Lock()
-	if a.waiting >= int(a.limiter.Capacity) {
-		a.Unlock()
-		return password.NewBusyError()
+// place is that of one attempt among those that wait. It is kept while the attempt asks
+// the database, so that no newcomer takes it from whoever has waited longest.
+type place struct {
+	*attempts
+	taken bool
+}
+
+// await takes the place and runs wait, or returns a BusyError if too many wait already.
+func (p *place) await(wait func() error) error {
+	if !p.taken {
+		p.Lock()
+		full := p.waiting >= int(p.limiter.Capacity)
+		if !full {
+			p.waiting++
+		}
+		p.Unlock()
+		if full {
+			return password.NewBusyError()
+		}
+		p.taken = true
 	}
-	a.waiting++
-	a.Unlock()
-	defer func() {
-		a.Lock()
-		a.waiting--
-		a.Unlock()
-	}()
 	return wait()
+}
+
+// leave gives the place back, if it was taken.
+func (p *place) leave() {
+	if p.taken {
+		p.Lock()
+		p.waiting--
+		p.Unlock()
+	}
 }
 
 // wake lets those who are first under the limits of an attempt that has ended ask again.

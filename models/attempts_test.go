@@ -88,6 +88,54 @@ func TestABoundedNumberWaitsAtOneAccount(t *testing.T) {
 	wg.Wait()
 }
 
+// TestNobodyIsTurnedAwayForANewcomer, not even while asking the database once more.
+func TestNobodyIsTurnedAwayForANewcomer(t *testing.T) {
+	t.Parallel()
+	db, _ := clockwork(t)
+	db.limiter.Capacity = 1
+	limits := db.Throttle.limits("ada", ClientInfo{})
+	begin := func(ctx context.Context) (attempt, error) { return db.attempts.begin(ctx, limits) }
+	var underWay attempt
+	for range DefaultThrottle.Account {
+		var err error
+		underWay, err = begin(t.Context())
+		check(t, err)
+	}
+	first := make(chan error)
+	go func() {
+		_, err := begin(t.Context())
+		first <- err
+	}()
+	state := func() (waiting int, woken bool) {
+		db.attempts.Lock()
+		defer db.attempts.Unlock()
+		q := db.attempts.queues[limits[0].key]
+		return db.attempts.waiting, q != nil && len(q.ended) == 0
+	}
+	for waiting, _ := state(); waiting == 0; waiting, _ = state() {
+		time.Sleep(time.Millisecond)
+	}
+	check(t, db.Write(t.Context(), func(tx *sqlx.Tx) error { // which the first has to wait for
+		if err := db.Alone(t.Context(), tx, limits[0].key); err != nil {
+			return err
+		}
+		db.attempts.wake(limits)
+		for _, woken := state(); !woken; _, woken = state() {
+			time.Sleep(time.Millisecond)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		for range 20 {
+			if _, err := begin(ctx); !errors.As(err, new(*password.BusyError)) {
+				return fmt.Errorf("a newcomer, while the first asks: %w", err)
+			}
+		}
+		return nil
+	}))
+	check(t, db.attempts.withdraw(t.Context(), underWay))
+	check(t, <-first)
+}
+
 // TestTriesAtOneMomentAreCounted, in one process and over several.
 func TestTriesAtOneMomentAreCounted(t *testing.T) {
 	t.Parallel()
