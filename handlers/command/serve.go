@@ -18,6 +18,7 @@ import (
 	"daypass/handlers/session"
 	"daypass/handlers/web"
 	"daypass/models"
+	"daypass/models/database"
 )
 
 type serve struct {
@@ -157,13 +158,18 @@ func (s *serve) listen() (net.Listener, error) {
 }
 
 // addAdmin returns the command that adds an administrator to a database, for the shell
-// that this program was started in.
-func (s *serve) addAdmin(database string) string {
+// that this program was started in. Anybody may see it: an address with a password can
+// only be in the variable, where the command finds it, too.
+func (s *serve) addAdmin(address string) string {
 	program := quoted(os.Args[0])
 	if s.Dev || strings.Contains(program, "go-build") { // go run starts what it has just built
 		program = "go run ."
 	}
-	return program + " user add admin --admin --database " + quoted(database)
+	program += " user add admin --admin"
+	if database.HasPassword(address) {
+		return program
+	}
+	return program + " --database " + quoted(address)
 }
 
 // quoted is a word as a POSIX shell reads it.

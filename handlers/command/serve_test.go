@@ -22,6 +22,7 @@ import (
 	"daypass/handlers"
 	"daypass/handlers/sitetest"
 	"daypass/models"
+	"daypass/models/database/databasetest"
 )
 
 // TestS8ARestartOfTheProgramAppliesTheLimitBefore it takes the one it is told now.
@@ -94,6 +95,36 @@ func TestTheSetupPageShowsACommandThatWorks(t *testing.T) {
 	}
 	b.Login("admin", sitetest.Password).LeadsTo("/dashboard")
 	p.Stop()
+}
+
+// TestNobodySeesThePasswordOfTheDatabase on a page, in the log, or in what a command says.
+func TestNobodySeesThePasswordOfTheDatabase(t *testing.T) {
+	address := databasetest.NewPostgres(t) + "&password=hunter22hunter22"
+	t.Setenv("DAYPASS_DATABASE", address)
+	p := sitetest.Launch(t, t.TempDir())
+	b := (&sitetest.Site{T: t, URL: p.URL}).Visitor()
+	page := b.Get("/setup").Answers(403)
+	status, out, errs := sitetest.Typed(t, sitetest.Password, "user", "add", "admin", "--admin")
+	if command := html.UnescapeString(page.First(`(?s)<textarea id="command"[^>]*>([^<]*)</textarea>`)); status != 0 || !strings.HasSuffix(command, " user add admin --admin") {
+		t.Errorf("%s: %d %s", command, status, errs)
+	}
+	b.Login("admin", sitetest.Password).LeadsTo("/dashboard")
+	_, report, _ := sitetest.Typed(t, "", "doctor")
+	shown := []string{page.Body, b.Get("/admin").Answers(200).Body, out, errs, report}
+	p.Stop()
+	t.Setenv("DAYPASS_DATABASE", strings.Replace(address, "user=test", "user=nobody", 1))
+	for _, command := range []string{"doctor", "serve", "user list"} {
+		status, out, errs := sitetest.Typed(t, "", strings.Fields(command)...)
+		if status != 1 {
+			t.Errorf("%s: status %d", command, status)
+		}
+		shown = append(shown, out, errs)
+	}
+	for _, text := range append(shown, p.Out.String()) {
+		if strings.Contains(text, "hunter22") {
+			t.Errorf("somebody sees\n%s", text)
+		}
+	}
 }
 
 // TestManyConnectionsShutNobodyOut: a program that may open 300 files gets 2,000
