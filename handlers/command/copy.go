@@ -48,9 +48,6 @@ func (c *copyCommand) Run(ctx context.Context, at console) error {
 }
 
 func (c *copyCommand) copy(ctx context.Context, at console, from, to *models.DB, secrets []string) error {
-	if from.Address() == to.Address() {
-		return usageError{errors.New("--from and --to are the same")}
-	}
 	err := database.Copy(ctx, from.DB, to.DB, !c.Stay, func(table database.CopiedTable) {
 		if table.Verified {
 			fmt.Fprintf(at.out, "%s: %d rows are equal, checksum %s\n", table.Name, table.Rows, table.Sum)

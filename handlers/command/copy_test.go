@@ -3,6 +3,7 @@ package command_test
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -56,6 +57,25 @@ func TestCookiesStayGoodInACopy(t *testing.T) {
 	typed(0, "copy", "--stay", "--from", server, "--to", other)
 	if out := typed(1, "copy", "--from", filepath.Join(folder, "other.db"), "--to", other); !strings.Contains(out, "another installation") {
 		t.Errorf("it says %s", out)
+	}
+}
+
+// TestADatabaseIsNotCopiedOntoItself by another name: its server goes on.
+func TestADatabaseIsNotCopiedOntoItself(t *testing.T) {
+	t.Parallel()
+	file, server := filepath.Join(t.TempDir(), "daypass.db"), databasetest.NewPostgres(t)
+	link := filepath.Join(filepath.Dir(file), "link.db")
+	sitetest.Must(t, os.Symlink("daypass.db", link))
+	for _, names := range [][]string{{file, filepath.Dir(file) + "/./daypass.db"}, {file, link}, {server, server + "&application_name=copy"}} {
+		db, err := models.Open(t.Context(), names[0])
+		sitetest.Must(t, err)
+		defer db.Close()
+		if status, _, errs := sitetest.Typed(t, "", "copy", "--stay", "--from", names[0], "--to", names[1]); status != 1 || !strings.Contains(errs, "are the same database") {
+			t.Errorf("%v: status %d: %s", names, status, errs)
+		}
+		if moved, err := db.MovedTo(t.Context()); err != nil || moved != "" {
+			t.Errorf("%v: moved to %q, %v", names, moved, err)
+		}
 	}
 }
 

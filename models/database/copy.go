@@ -48,8 +48,8 @@ type table struct {
 
 // Copy makes the database to equal to the database from, which nobody else can write to
 // meanwhile. With moves, nobody can write to that one afterwards either. It returns an
-// error, and has changed nothing, if to holds another installation. As long as it has not
-// succeeded, to can't be used.
+// error, and has changed nothing, if to is the same database or holds another installation.
+// As long as it has not succeeded, to can't be used.
 func Copy(ctx context.Context, from, to *DB, moves bool, report func(CopiedTable)) error {
 	for _, db := range []*DB{from, to} {
 		ours, err := from.SchemaVersion(ctx)
@@ -66,9 +66,6 @@ func Copy(ctx context.Context, from, to *DB, moves bool, report func(CopiedTable
 	if err != nil {
 		return err
 	}
-	if err := to.adopts(ctx, installation); err != nil {
-		return err
-	}
 	tables, err := from.engine.tables(ctx)
 	if err != nil {
 		return err
@@ -78,6 +75,14 @@ func Copy(ctx context.Context, from, to *DB, moves bool, report func(CopiedTable
 		return fmt.Errorf("keep others from writing: %w", err)
 	}
 	defer held.Rollback() // does nothing after Commit
+	if same, err := to.engine.holds(ctx, from.engine, held); err != nil {
+		return err
+	} else if same {
+		return fmt.Errorf("%s and %s are the same database", from.Address(), to.Address())
+	}
+	if err := to.adopts(ctx, installation); err != nil {
+		return err
+	}
 	c := copier{from, to, held}
 	tables = byReferences(slices.DeleteFunc(tables, func(t table) bool { return slices.Contains(ownTables, t.name) }))
 	for _, t := range slices.Backward(tables) {

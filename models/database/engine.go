@@ -46,6 +46,8 @@ type engine interface {
 	tables(ctx context.Context) ([]table, error)
 	// hold begins a transaction that nobody else can write beside, however long it takes.
 	hold(ctx context.Context, tables []table) (*sqlx.Tx, error)
+	// holds tells whether this is the database in which hold has begun a transaction.
+	holds(ctx context.Context, other engine, held *sqlx.Tx) (bool, error)
 	// binary follows a column of text that is compared byte by byte.
 	binary() string
 	// clock is the time by the clock of the database, if it has one of its own.

@@ -229,9 +229,12 @@ func (db *postgresEngine) writeUnsynced(ctx context.Context, change func(*sqlx.T
 }
 
 func (db *postgresEngine) alone(ctx context.Context, tx *sqlx.Tx, rule string) error {
-	_, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || ' ' || $1, 0))`, rule)
+	_, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock(`+lockOfRule+`)`, rule)
 	return err
 }
+
+// lockOfRule is the number of the lock of a rule in this schema.
+const lockOfRule = `hashtextextended(current_schema() || ' ' || $1, 0)`
 
 func (db *postgresEngine) skipLocked() string { return ` FOR UPDATE SKIP LOCKED` }
 
@@ -403,6 +406,20 @@ func (db *postgresEngine) hold(ctx context.Context, tables []table) (*sqlx.Tx, e
 		}
 	}
 	return tx, nil
+}
+
+// holds can't go by addresses: a server may have many.
+func (db *postgresEngine) holds(ctx context.Context, other engine, held *sqlx.Tx) (bool, error) {
+	if _, ok := other.(*postgresEngine); !ok {
+		return false, nil
+	}
+	rule := NewRowID()
+	if err := other.alone(ctx, held, rule); err != nil {
+		return false, err
+	}
+	free := false
+	err := db.SQL.GetContext(ctx, &free, `SELECT pg_try_advisory_xact_lock(`+lockOfRule+`)`, rule)
+	return !free, err
 }
 
 func (db *postgresEngine) binary() string { return ` COLLATE "C"` }

@@ -222,6 +222,11 @@ func (db *sqliteEngine) hold(ctx context.Context, _ []table) (*sqlx.Tx, error) {
 	return db.SQL.BeginTxx(ctx, nil) // with the write lock
 }
 
+func (db *sqliteEngine) holds(_ context.Context, other engine, _ *sqlx.Tx) (bool, error) {
+	file, ok := other.(*sqliteEngine)
+	return ok && os.SameFile(db.files.opened, file.files.opened), nil
+}
+
 func (db *sqliteEngine) binary() string { return "" }
 
 func (db *sqliteEngine) clock(context.Context) (now time.Time, own bool, err error) {
