@@ -77,10 +77,11 @@ func (db *DB) RemoveSecret(ctx context.Context, secret string) error {
 // NewSecret returns a secret of 260 random bits.
 func NewSecret() string { return rand.Text() + rand.Text() }
 
-// SetSecrets puts secrets in the place of those in the database, the one that signs first.
+// SetSecrets puts secrets in the place of those in a copy that is not complete, the one
+// that signs first.
 func (db *DB) SetSecrets(ctx context.Context, secrets []string) error {
 	now := db.Time()
-	return db.Write(ctx, func(tx *sqlx.Tx) error {
+	return db.WriteToCopy(ctx, func(tx *sqlx.Tx) error {
 		if err := db.Alone(ctx, tx, "secrets"); err != nil {
 			return err
 		}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 
 	"daypass/handlers/session"
 	"daypass/models"
@@ -54,18 +53,16 @@ func (c *copyCommand) copy(ctx context.Context, at console, from, to *models.DB,
 		} else {
 			fmt.Fprintf(at.out, "%s: %d rows compared, %d written\n", table.Name, table.Rows, table.Written)
 		}
+	}, func() error {
+		switch {
+		case c.Secrets.inVariable() || c.Secrets.File != "":
+			fmt.Fprintln(at.out, "Give the servers the same secrets as before.")
+			return nil
+		case database.IsURL(c.To):
+			return to.SetSecrets(ctx, secrets)
+		}
+		return session.WriteSecretFile(c.Secrets.path(c.To), secrets)
 	})
-	if err != nil {
-		return err
-	}
-	switch {
-	case c.Secrets.inVariable() || c.Secrets.File != "":
-		fmt.Fprintln(at.out, "Give the servers the same secrets as before.")
-	case database.IsURL(c.To):
-		err = to.SetSecrets(ctx, secrets)
-	case c.Secrets.path(c.To) != c.Secrets.path(c.From) || database.IsURL(c.From):
-		err = session.WriteSecretFile(filepath.Join(filepath.Dir(c.To), "secret"), secrets)
-	}
 	if err == nil && !c.Stay {
 		fmt.Fprintf(at.out, "Now start the servers with the address of the copy. %s can't be used any more; to go on with it: daypass copy --stay --from ADDRESS\n", from.Address())
 	}

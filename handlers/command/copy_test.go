@@ -79,6 +79,28 @@ func TestADatabaseIsNotCopiedOntoItself(t *testing.T) {
 	}
 }
 
+// TestACopyWithoutSecretsCannotBeUsed, and the source has not moved.
+func TestACopyWithoutSecretsCannotBeUsed(t *testing.T) {
+	t.Parallel()
+	server, file := databasetest.NewPostgres(t), filepath.Join(t.TempDir(), "daypass.db")
+	from, err := models.Open(t.Context(), server)
+	sitetest.Must(t, err)
+	defer from.Close()
+	sitetest.Must(t, os.MkdirAll(filepath.Join(filepath.Dir(file), "secret", "in the way"), 0o700))
+	status, _, errs := sitetest.Typed(t, "", "copy", "--from", server, "--to", file)
+	if status != 1 || !strings.Contains(errs, "the secret file") {
+		t.Errorf("status %d: %s", status, errs)
+	}
+	to, err := models.Open(t.Context(), file)
+	sitetest.Must(t, err)
+	defer to.Close()
+	for db, want := range map[*models.DB]string{from: "", to: database.Unfinished} {
+		if moved, err := db.MovedTo(t.Context()); err != nil || moved != want {
+			t.Errorf("%s has moved to %q, %v", db.Address(), moved, err)
+		}
+	}
+}
+
 // TestACopyThatWasBrokenOffIsRunAgain, and passes over what is equal; until then the copy
 // can't be used.
 func TestACopyThatWasBrokenOffIsRunAgain(t *testing.T) {
@@ -105,7 +127,7 @@ func TestACopyThatWasBrokenOffIsRunAgain(t *testing.T) {
 				if table.Name == "users" {
 					cancel()
 				}
-			})
+			}, nothing)
 			if err == nil {
 				t.Fatal("it was not broken off")
 			}
@@ -129,7 +151,7 @@ func TestACopyThatWasBrokenOffIsRunAgain(t *testing.T) {
 				case table.Name == "users":
 					written = table.Written
 				}
-			})
+			}, nothing)
 			sitetest.Must(t, err)
 			if written != 1 || verified != "29" {
 				t.Errorf("the second time it wrote %d users, and verified %s", written, verified)
@@ -143,3 +165,5 @@ func TestACopyThatWasBrokenOffIsRunAgain(t *testing.T) {
 		})
 	}
 }
+
+func nothing() error { return nil }

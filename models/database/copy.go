@@ -49,8 +49,9 @@ type table struct {
 // Copy makes the database to equal to the database from, which nobody else can write to
 // meanwhile. With moves, nobody can write to that one afterwards either. It returns an
 // error, and has changed nothing, if to is the same database or holds another installation.
-// As long as it has not succeeded, to can't be used.
-func Copy(ctx context.Context, from, to *DB, moves bool, report func(CopiedTable)) error {
+// As long as it has not succeeded, to can't be used. What the servers of the copy need
+// besides is for complete, which is called when everything else is done.
+func Copy(ctx context.Context, from, to *DB, moves bool, report func(CopiedTable), complete func() error) error {
 	for _, db := range []*DB{from, to} {
 		ours, err := from.SchemaVersion(ctx)
 		if err != nil {
@@ -96,6 +97,9 @@ func Copy(ctx context.Context, from, to *DB, moves bool, report func(CopiedTable
 				return fmt.Errorf("copy the table %s: %w", t.name, err)
 			}
 		}
+	}
+	if err := complete(); err != nil {
+		return err
 	}
 	if moves {
 		if _, err := held.ExecContext(ctx, `UPDATE installation SET moved_to = $1`, to.Address()); err != nil {

@@ -30,6 +30,11 @@ func (db *DB) Write(ctx context.Context, change func(*sqlx.Tx) error) error {
 	}))
 }
 
+// WriteToCopy is Write for a copy that is not complete.
+func (db *DB) WriteToCopy(ctx context.Context, change func(*sqlx.Tx) error) error {
+	return db.engine.write(ctx, change)
+}
+
 // WriteUnsynced is Write without waiting until the disk has the change: a killed process
 // loses nothing, but a power cut may take back the last such changes.
 func (db *DB) WriteUnsynced(ctx context.Context, change func(*sqlx.Tx) error) error {
