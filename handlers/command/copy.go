@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"slices"
 
 	"daypass/handlers/session"
 	"daypass/models"
@@ -47,6 +49,12 @@ func (c *copyCommand) Run(ctx context.Context, at console) error {
 }
 
 func (c *copyCommand) copy(ctx context.Context, at console, from, to *models.DB, secrets []string) error {
+	inFile := !c.Secrets.inVariable() && c.Secrets.File == "" && !database.IsURL(c.To)
+	if inFile {
+		if err := refuseOtherSecrets(c.Secrets.path(c.To), secrets); err != nil {
+			return err
+		}
+	}
 	err := database.Copy(ctx, from.DB, to.DB, !c.Stay, func(table database.CopiedTable) {
 		if table.Verified {
 			fmt.Fprintf(at.out, "%s: %d rows are equal, checksum %s\n", table.Name, table.Rows, table.Sum)
@@ -55,16 +63,29 @@ func (c *copyCommand) copy(ctx context.Context, at console, from, to *models.DB,
 		}
 	}, func() error {
 		switch {
-		case c.Secrets.inVariable() || c.Secrets.File != "":
-			fmt.Fprintln(at.out, "Give the servers the same secrets as before.")
-			return nil
-		case database.IsURL(c.To):
+		case inFile:
+			return session.WriteSecretFile(c.Secrets.path(c.To), secrets)
+		case c.Secrets.inDatabase(c.To):
 			return to.SetSecrets(ctx, secrets)
 		}
-		return session.WriteSecretFile(c.Secrets.path(c.To), secrets)
+		fmt.Fprintln(at.out, "Give the servers the same secrets as before.")
+		return nil
 	})
 	if err == nil && !c.Stay {
 		fmt.Fprintf(at.out, "Now start the servers with the address of the copy. %s can't be used any more; to go on with it: daypass copy --stay --from ADDRESS\n", from.Address())
+	}
+	return err
+}
+
+// refuseOtherSecrets returns an error if a file has secrets of another installation. Those
+// of an earlier copy may be older or newer ones.
+func refuseOtherSecrets(path string, secrets []string) error {
+	present, err := session.ReadSecretFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err == nil && !slices.ContainsFunc(present, func(secret string) bool { return slices.Contains(secrets, secret) }) {
+		err = fmt.Errorf("the file %s has other secrets, which the copy would replace; copy to another folder, or move that file away", path)
 	}
 	return err
 }

@@ -82,21 +82,46 @@ func TestADatabaseIsNotCopiedOntoItself(t *testing.T) {
 // TestACopyWithoutSecretsCannotBeUsed, and the source has not moved.
 func TestACopyWithoutSecretsCannotBeUsed(t *testing.T) {
 	t.Parallel()
-	server, file := databasetest.NewPostgres(t), filepath.Join(t.TempDir(), "daypass.db")
-	from, err := models.Open(t.Context(), server)
+	file, server := filepath.Join(t.TempDir(), "daypass.db"), databasetest.NewPostgres(t)
+	from, err := models.Open(t.Context(), file)
 	sitetest.Must(t, err)
 	defer from.Close()
-	sitetest.Must(t, os.MkdirAll(filepath.Join(filepath.Dir(file), "secret", "in the way"), 0o700))
-	status, _, errs := sitetest.Typed(t, "", "copy", "--from", server, "--to", file)
-	if status != 1 || !strings.Contains(errs, "the secret file") {
-		t.Errorf("status %d: %s", status, errs)
-	}
-	to, err := models.Open(t.Context(), file)
+	to, err := models.Open(t.Context(), server)
 	sitetest.Must(t, err)
 	defer to.Close()
+	_, err = to.SQL.Exec(`ALTER TABLE secrets RENAME TO away`)
+	sitetest.Must(t, err)
+	if status, _, errs := sitetest.Typed(t, "", "copy", "--from", file, "--to", server); status != 1 || !strings.Contains(errs, "secrets") {
+		t.Errorf("status %d: %s", status, errs)
+	}
 	for db, want := range map[*models.DB]string{from: "", to: database.Unfinished} {
 		if moved, err := db.MovedTo(t.Context()); err != nil || moved != want {
 			t.Errorf("%s has moved to %q, %v", db.Address(), moved, err)
+		}
+	}
+}
+
+// TestACopyReplacesNoOtherSecrets beside the file that it is copied to.
+func TestACopyReplacesNoOtherSecrets(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	from, to := filepath.Join(folder, "daypass.db"), filepath.Join(folder, "other", "copy.db")
+	db, err := models.Open(t.Context(), from)
+	sitetest.Must(t, err)
+	sitetest.Must(t, db.Close())
+	secret := filepath.Join(filepath.Dir(to), "secret")
+	sitetest.Must(t, os.Mkdir(filepath.Dir(to), 0o700))
+	sitetest.Must(t, os.WriteFile(secret, []byte(sitetest.SecretA), 0o600))
+	if status, _, errs := sitetest.Typed(t, "", "copy", "--from", from, "--to", to); status != 1 || !strings.Contains(errs, "other secrets") {
+		t.Errorf("status %d: %s", status, errs)
+	}
+	if kept, err := os.ReadFile(secret); err != nil || string(kept) != sitetest.SecretA {
+		t.Errorf("the secret is %q, %v", kept, err)
+	}
+	sitetest.Must(t, os.Remove(secret))
+	for range 2 { // the second time the secrets are its own
+		if status, _, errs := sitetest.Typed(t, "", "copy", "--from", from, "--to", to); status != 0 {
+			t.Errorf("status %d: %s", status, errs)
 		}
 	}
 }
