@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/jmoiron/sqlx"
 
@@ -46,7 +45,7 @@ func (db *DB) Authenticate(ctx context.Context, name, plaintext string, from Cli
 		return nil, refused
 	}
 	_, compared, ok := Username(name)
-	if !ok || !utf8.ValidString(plaintext) || strings.ContainsRune(plaintext, 0) {
+	if !ok || !isText(plaintext) {
 		return nil, ErrRefused
 	}
 	user, err := db.User(ctx, name)

@@ -51,6 +51,9 @@ func (db *DB) PasskeysOf(ctx context.Context, user *User) ([]Passkey, error) {
 
 // UserByHandle returns the user whom passkeys know by this handle, or ErrNotFound.
 func (db *DB) UserByHandle(ctx context.Context, handle string) (*User, error) {
+	if !isText(handle) { // a device says what it likes
+		return nil, ErrNotFound
+	}
 	return db.userWhere(ctx, `handle = $1 AND handle <> ''`, handle)
 }
 

@@ -20,13 +20,16 @@ import (
 // ErrNotText says that something has a zero byte or is not UTF-8.
 var ErrNotText = errors.New("it has a zero byte or is not UTF-8")
 
+// isText tells whether a column can hold this: PostgreSQL has no other text.
+func isText(value string) bool { return utf8.ValidString(value) && !strings.ContainsRune(value, 0) }
+
 // SetValue stores a value in a session, under a name. It returns ErrNotFound if the
 // session has ended, and ErrNotText for what is not text.
 func (db *DB) SetValue(ctx context.Context, session *Session, name, value string) error {
 	if len(value) > MaxValue {
 		return fmt.Errorf("the value %q has %d bytes, and a session keeps at most %d in one", name, len(value), MaxValue)
 	}
-	if !utf8.ValidString(value) || strings.ContainsRune(value, 0) { // PostgreSQL has no such text
+	if !isText(value) {
 		return fmt.Errorf("the value %q can't be stored: %w", name, ErrNotText)
 	}
 	return db.Write(ctx, func(tx *sqlx.Tx) error {

@@ -157,7 +157,7 @@ func start(t *testing.T, file string, clock *clock, prepare func(*handlers.App),
 }
 
 // Must fails the test when there is an error.
-func Must(t *testing.T, err error) {
+func Must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
