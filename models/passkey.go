@@ -7,9 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/jmoiron/sqlx"
 
@@ -181,9 +179,12 @@ var ErrTooManyPasskeys = errors.New("too many passkeys")
 
 // PasskeyName checks what a user calls a passkey.
 func PasskeyName(name string) (string, error) {
-	name = strings.Join(strings.Fields(name), " ")
-	if name == "" || utf8.RuneCountInString(name) > MaxDeviceName {
-		return "", ValidationError{"name": fmt.Sprintf("Use 1–%d characters.", MaxDeviceName)}
+	name, complaint := displayName(name, MaxDeviceName)
+	if complaint == "" && name == "" {
+		complaint = "Required."
+	}
+	if complaint != "" {
+		return "", ValidationError{"name": complaint}
 	}
 	return name, nil
 }
