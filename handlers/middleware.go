@@ -39,7 +39,7 @@ func (a *App) requireDatabase(c *fiber.Ctx) error {
 // requireForm refuses a POST whose body isn't a form, or a larger one than is accepted.
 func (a *App) requireForm(c *fiber.Ctx) error {
 	most := models.MaxForm
-	if c.Path() == "/login" { // which may carry one, encrypted
+	if c.Path() == "/login" || c.Path() == "/login/passkey" { // which may carry one, encrypted
 		most = web.MaxBody
 	}
 	if err := web.CheckForm(c, most); err != nil {
