@@ -139,10 +139,10 @@ func (a *App) carry(c *fiber.Ctx) (bool, error) {
 }
 
 // carriable tells whether a form may continue after a sign-in. One with a password may
-// not, since the page would carry it; nor a sign-out, or a download, which is no page
-// to arrive at.
+// not, since the page would carry it; nor a sign-out, the code of a new app, whose key went
+// with the session, or a download, which is no page to arrive at.
 func (a *App) carriable(c *fiber.Ctx) bool {
-	if c.Method() != fiber.MethodPost || !a.routeExists(fiber.MethodPost, c.Path()) || c.Path() == "/logout" || c.Path() == "/confirm" ||
+	if c.Method() != fiber.MethodPost || !a.routeExists(fiber.MethodPost, c.Path()) || c.Path() == "/logout" || c.Path() == "/confirm" || c.Path() == "/account/security/app/confirm" ||
 		a.routeExists(fiber.MethodGet, c.Path()) && !a.pageExists(c.Path()) {
 		return false
 	}
