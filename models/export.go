@@ -130,7 +130,7 @@ func (db *DB) otherTables(ctx context.Context) ([]string, error) {
 	tables, err := db.UserTables(ctx)
 	return slices.DeleteFunc(tables, func(table string) bool {
 		return slices.Contains([]string{"sessions", "events", "devices", // exported in their own form
-			"links", "authenticators", "recovery_codes", "code_failures", // secret
+			"links", "pending_sign_ins", "authenticators", "recovery_codes", "code_failures", // secret
 		}, table)
 	}), err
 }
