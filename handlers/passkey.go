@@ -159,6 +159,8 @@ func (a *App) addPasskey(c *fiber.Ctx) error {
 		return a.redirectWithMessage(c, "You have too many passkeys. Remove one first.", "/account/security")
 	case errors.Is(err, models.ErrRefused):
 		page.Problem = "The passkey wasn't accepted, or too much time has passed. Please try again."
+	case errors.Is(err, identity.ErrUnfitKey):
+		page.Problem = "This passkey is of a kind that doesn't count here. Create it on another device."
 	case !errors.As(err, &invalid):
 		return err
 	}

@@ -91,8 +91,12 @@ var algorithms = []protocol.CredentialParameter{
 	{Type: protocol.PublicKeyCredentialType, Algorithm: webauthncose.AlgRS256},
 }
 
-// minRSA is how many bits an RSA key must have (NIST SP 800-131A).
-const minRSA = 2048
+// minRSA is how many bits an RSA key must have (NIST SP 800-131A), and maxRSA how many it
+// may have: with a longer one each sign-in would take seconds.
+const (
+	minRSA = 2048
+	maxRSA = 8192
+)
 
 // CreationOptions is what the browser needs to make a passkey for the user of a session,
 // and the handle that it will know that user by.
@@ -126,9 +130,12 @@ func creationBy(session *models.Session, handle string) Purpose {
 	return purpose
 }
 
+// ErrUnfitKey says that a new passkey has a key of a kind, or of a length, that doesn't count.
+var ErrUnfitKey = errors.New("the key of the passkey doesn't count here")
+
 // Create checks the answer with a new passkey of the user of a session, and returns a
 // factor that adds it, with recovery codes if it is the first second factor. It returns
-// ErrRefused for an answer that doesn't count.
+// ErrRefused for an answer that doesn't count, and ErrUnfitKey.
 func (p *Passkeys) Create(session *models.Session, name, handle, answer string) (*models.Factor, []string, error) {
 	parsed, err := protocol.ParseCredentialCreationResponseBytes([]byte(answer))
 	if err != nil {
@@ -138,9 +145,12 @@ func (p *Passkeys) Create(session *models.Session, name, handle, answer string) 
 	if !ok {
 		return nil, nil, models.ErrRefused
 	}
+	if !fits(parsed.Response.AttestationObject.AuthData.AttData.CredentialPublicKey) {
+		return nil, nil, ErrUnfitKey
+	}
 	made, err := p.library.CreateCredential(owner{user: &session.User, handle: handle},
 		webauthn.SessionData{Challenge: challenge.Text, UserID: []byte(handle), CredParams: algorithms, UserVerification: protocol.VerificationPreferred}, parsed)
-	if err != nil || weak(made.PublicKey) {
+	if err != nil {
 		return nil, nil, models.ErrRefused
 	}
 	made.Attestation = webauthn.CredentialAttestation{} // it proves nothing that is asked for here
@@ -155,14 +165,23 @@ func (p *Passkeys) Create(session *models.Session, name, handle, answer string) 
 	return factor, codes, nil
 }
 
-// weak tells whether a public key is of RSA and too short.
-func weak(key []byte) bool {
+// fits tells whether a public key is of one of the algorithms, and long enough. One that
+// names another algorithm than that of its kind could never be used.
+func fits(key []byte) bool {
 	parsed, err := webauthncose.ParsePublicKey(key)
 	if err != nil {
-		return true
+		return false
 	}
-	data, ok := parsed.(webauthncose.RSAPublicKeyData)
-	return ok && new(big.Int).SetBytes(data.Modulus).BitLen() < minRSA
+	switch data := parsed.(type) {
+	case webauthncose.EC2PublicKeyData:
+		return data.Algorithm == int64(webauthncose.AlgES256)
+	case webauthncose.OKPPublicKeyData:
+		return data.Algorithm == int64(webauthncose.AlgEdDSA)
+	case webauthncose.RSAPublicKeyData:
+		bits := new(big.Int).SetBytes(data.Modulus).BitLen()
+		return data.Algorithm == int64(webauthncose.AlgRS256) && bits >= minRSA && bits <= maxRSA
+	}
+	return false
 }
 
 // Options is what the browser needs to use a passkey. Without a user it offers all that
