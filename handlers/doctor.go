@@ -95,7 +95,7 @@ func examinePasskeys(ctx context.Context, db *models.DB, config Config) []models
 	case elsewhere > 0 && err != nil:
 		return []models.Finding{{Level: models.Warning, About: about, Found: fmt.Sprintf("%s can't be used at %s: %v", english.Plural(elsewhere, "passkey", ""), config.URL, err), Fix: "set --url to the address that they were made at"}}
 	case elsewhere > 0:
-		return []models.Finding{{Level: models.Warning, About: about, Found: fmt.Sprintf("%d for %s, and %d that were made for another domain, which no browser offers here", here, domain, elsewhere), Fix: "set --passkey-domain to that domain if --url is below it, or have people create new ones"}}
+		return []models.Finding{{Level: models.Warning, About: about, Found: fmt.Sprintf("%d for %s, and %d made for another domain, which no browser offers here", here, domain, elsewhere), Fix: "set --passkey-domain to that domain if --url is below it, or have people create new ones"}}
 	case here > 0:
 		return []models.Finding{{Level: models.OK, About: about, Found: fmt.Sprintf("%d for %s", here, domain)}}
 	}

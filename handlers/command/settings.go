@@ -32,7 +32,7 @@ type Settings struct {
 	TrustedProxy []netip.Prefix `env:"DAYPASS_TRUSTED_PROXY" placeholder:"NETWORK" help:"Networks of the proxies to trust, separated by commas, such as 10.0.0.0/8. X-Forwarded-For and -Proto count only from them."`
 
 	SecondFactor      models.RequiredFor `default:"off" enum:"off,admins,everybody" env:"DAYPASS_SECOND_FACTOR" help:"Who has to have a second factor: off, admins or everybody."`
-	PasskeyDomain     string             `env:"DAYPASS_PASSKEY_DOMAIN" placeholder:"DOMAIN" help:"Domain that passkeys are made for: the host of --url, or one above it. (default: the host of --url)"`
+	PasskeyDomain     string             `env:"DAYPASS_PASSKEY_DOMAIN" placeholder:"DOMAIN" help:"Domain that passkeys are made for: the host of --url, or a registered domain above it. (default: the host of --url)"`
 	SecondFactorGrace time.Duration      `default:"168h" env:"DAYPASS_SECOND_FACTOR_GRACE" help:"How long a user may still sign in without one, from the first sign-in on."`
 
 	ThrottleAccount int           `default:"5" env:"DAYPASS_THROTTLE_ACCOUNT" help:"Failed sign-ins per account before delays start."`

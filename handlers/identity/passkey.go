@@ -17,6 +17,7 @@ import (
 	"github.com/go-webauthn/webauthn/protocol"
 	"github.com/go-webauthn/webauthn/protocol/webauthncose"
 	"github.com/go-webauthn/webauthn/webauthn"
+	"golang.org/x/net/publicsuffix"
 
 	"daypass/models"
 )
@@ -33,19 +34,24 @@ type Passkeys struct {
 var ErrNoPasskeys = errors.New("browsers offer passkeys under https with a domain name, and at http://localhost, alone")
 
 // PasskeyDomain is the domain that passkeys are made for at a public URL: its host, or the
-// one that was set, which has to be that host or a domain above it. It returns
-// ErrNoPasskeys where there can be none.
+// one that was set, which has to be that host or a domain above it that somebody has
+// registered: browsers make none for all sites under org or co.uk (WebAuthn Level 3,
+// section 5.1.3). It returns ErrNoPasskeys where there can be none.
 func PasskeyDomain(public *url.URL, set string) (string, error) {
 	host := public.Hostname()
 	_, err := netip.ParseAddr(host)
-	if err == nil || public.Scheme != "https" && host != "localhost" {
+	none := err == nil || public.Scheme != "https" && host != "localhost"
+	set = strings.ToLower(set)
+	suffix, _ := publicsuffix.PublicSuffix(set)
+	switch {
+	case none && set == "":
 		return "", ErrNoPasskeys
-	}
-	if set == "" || set == host {
+	case none:
+		return "", fmt.Errorf("--passkey-domain %s doesn't fit %s: %v", set, public, ErrNoPasskeys)
+	case set == "" || set == host:
 		return host, nil
-	}
-	if !strings.HasSuffix(host, "."+set) || !strings.Contains(set, ".") {
-		return "", fmt.Errorf("passkeys can't be made for %s at %s: it must be its host, or a domain above that", set, public)
+	case !strings.HasSuffix(host, "."+set) || set == suffix:
+		return "", fmt.Errorf("--passkey-domain %s doesn't fit %s: it must be %s, or a registered domain above that", set, public, host)
 	}
 	return set, nil
 }
