@@ -83,22 +83,3 @@ func TestS9NothingInFlightPassesTheSecondStep(t *testing.T) {
 	}
 	t.Logf("%d rounds, in %d of which the sign-in was faster", rounds, opened)
 }
-
-// TestS21RefusalsOfTheSecondStepLookAlike to the byte: a wrong code, and one that was used.
-func TestS21RefusalsOfTheSecondStepLookAlike(t *testing.T) {
-	t.Parallel()
-	site := sitetest.Start(t)
-	site.StopClock()
-	app := site.SignIn("ada").SetUpApp()
-	used := app.Code()
-	var first string
-	for _, code := range []string{used, "000000", models.Code(app.Seed, site.DB.Now().Add(10*time.Minute))} {
-		answer := factor(site, "ada").Post("/login/second-factor", "code", code).Answers(422).SetsNoCookie()
-		if first == "" {
-			first = answer.Body
-		}
-		if answer.Body != first {
-			t.Errorf("the refusal of %s is\n%s\nand not\n%s", code, answer.Body, first)
-		}
-	}
-}
