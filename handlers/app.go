@@ -81,6 +81,7 @@ type App struct {
 	crossOrigin    *http.CrossOriginProtection
 	headers        []web.Header
 	warned         sync.Once // of a proxy that is not trusted
+	listener       *web.Listener // nil until the site is served
 	started        time.Time
 	draining       chan struct{} // closed when load balancers are to send requests elsewhere
 	stopping       chan struct{} // closed when the server stops
@@ -144,8 +145,12 @@ func New(db *models.DB, config Config) (*App, error) {
 	server.Handler = a.outermost(server.Handler)
 	server.CloseOnShutdown = true // a proxy that keeps connections sends nothing more on them
 	server.ConnState = func(c net.Conn, state fasthttp.ConnState) {
-		if c, ok := c.(*web.Conn); ok && state == fasthttp.StateIdle {
-			c.SetBusy(false)
+		switch {
+		case a.listener == nil:
+		case state == fasthttp.StateIdle:
+			a.listener.SetBusy(c, false)
+		case state == fasthttp.StateClosed:
+			a.listener.Closed(c)
 		}
 	}
 	server.ErrorHandler = lastResort(server.ErrorHandler)
@@ -158,7 +163,7 @@ func (a *App) secure() bool { return a.URL.Scheme == "https" }
 // Serve answers requests on a listener until ctx ends, and while load balancers notice
 // that. Requests in progress then have ten seconds to finish.
 func (a *App) Serve(ctx context.Context, on net.Listener) error {
-	listener := web.NewListener(on, a.Log, a.TrustedProxies)
+	a.listener = web.NewListener(on, a.Log, a.TrustedProxies)
 	done := make(chan error, 1)
 	go a.sessions.RefreshSecrets(ctx)
 	go func() {
@@ -166,10 +171,10 @@ func (a *App) Serve(ctx context.Context, on net.Listener) error {
 		close(a.draining)
 		time.Sleep(a.Drain)
 		close(a.stopping)
-		listener.Close() // the shutdown closes it only if the server has begun to accept
+		a.listener.Close() // the shutdown closes it only if the server has begun to accept
 		done <- a.ShutdownWithTimeout(10 * time.Second)
 	}()
-	if err := a.Listener(listener); err != nil {
+	if err := a.Listener(a.listener); err != nil {
 		return fmt.Errorf("serve: %w", err)
 	}
 	if err := <-done; err != nil && !errors.Is(err, context.DeadlineExceeded) {
@@ -229,8 +234,8 @@ func (a *App) here(c *fiber.Ctx) string {
 // and answers methods that no route has.
 func (a *App) outermost(next fasthttp.RequestHandler) fasthttp.RequestHandler {
 	return func(ctx *fasthttp.RequestCtx) {
-		if c, ok := ctx.Conn().(*web.Conn); ok {
-			c.SetBusy(true)
+		if a.listener != nil {
+			a.listener.SetBusy(ctx.Conn(), true)
 		}
 		defer func() {
 			if cause := recover(); cause != nil {

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -33,8 +34,8 @@ type Listener struct {
 	closed  chan struct{}
 	freed   chan struct{} // gets a value when a connection was closed
 
-	mutex  sync.Mutex
-	open   map[*Conn]bool
+	mutex  sync.RWMutex
+	open   map[net.Conn]*connection
 	counts map[netip.Prefix]*int // connections by client
 	warned time.Time
 }
@@ -48,7 +49,7 @@ func NewListener(listener net.Listener, log *slog.Logger, trusted Proxies) *List
 	l := &Listener{
 		Listener: listener, log: log, limit: limit, trusted: trusted,
 		closed: make(chan struct{}), freed: make(chan struct{}, 1),
-		open: make(map[*Conn]bool), counts: make(map[netip.Prefix]*int),
+		open: make(map[net.Conn]*connection), counts: make(map[netip.Prefix]*int),
 	}
 	l.close = sync.OnceValue(func() error {
 		close(l.closed)
@@ -60,7 +61,8 @@ func NewListener(listener net.Listener, log *slog.Logger, trusted Proxies) *List
 // Close ends Accept. It may be called several times.
 func (l *Listener) Close() error { return l.close() }
 
-// Accept returns the next connection.
+// Accept returns the next connection, as the system has it: fasthttp sends header and body
+// of a response at once to such a one alone.
 func (l *Listener) Accept() (net.Conn, error) {
 	for {
 		accepted, err := l.Listener.Accept()
@@ -86,8 +88,9 @@ func isShortage(err error) bool {
 }
 
 // admit adds a connection, as soon as there is room for it.
-func (l *Listener) admit(accepted net.Conn) *Conn {
-	c := &Conn{Conn: accepted, listener: l, since: time.Now()}
+func (l *Listener) admit(accepted net.Conn) net.Conn {
+	c := &connection{Conn: accepted, listener: l}
+	c.since.Store(time.Now().UnixNano())
 	address, client := clientOf(accepted)
 	c.shared = l.trusted.Trust(address)
 	for {
@@ -99,9 +102,9 @@ func (l *Listener) admit(accepted net.Conn) *Conn {
 			}
 			c.client, c.peers = client, l.counts[client]
 			*c.peers++
-			l.open[c] = true
+			l.open[accepted] = c
 			l.mutex.Unlock()
-			return c
+			return accepted
 		}
 		l.mutex.Unlock()
 		l.warn("too many connections; those that wait longest are closed", "limit", l.limit)
@@ -132,10 +135,10 @@ func (l *Listener) wait() {
 // closeOne closes the connection that is most easily spared, if there is one.
 func (l *Listener) closeOne() bool {
 	l.mutex.Lock()
-	var spare *Conn
-	now := time.Now()
-	for c := range l.open {
-		if c.busy && now.Sub(c.since) < mayTake && !c.greedy() {
+	var spare *connection
+	now := time.Now().UnixNano()
+	for _, c := range l.open {
+		if c.busy.Load() && now-c.since.Load() < int64(mayTake) && !c.greedy() {
 			continue
 		}
 		if spare == nil || c.sooner(spare) {
@@ -147,6 +150,7 @@ func (l *Listener) closeOne() bool {
 		return false
 	}
 	spare.Close()
+	l.Closed(spare.Conn)
 	return true
 }
 
@@ -160,60 +164,61 @@ func (l *Listener) warn(message string, attributes ...any) {
 	}
 }
 
-// Conn is a connection of a Listener. The listener's lock guards its fields.
-type Conn struct {
+// connection is what a Listener knows of a connection. Its lock guards peers.
+type connection struct {
 	net.Conn
 	listener *Listener
 	client   netip.Prefix
-	peers    *int // connections of the client
-	shared   bool // the client is a proxy
-	busy     bool // a request is being answered
-	since    time.Time
+	peers    *int         // connections of the client
+	shared   bool         // the client is a proxy
+	busy     atomic.Bool  // a request is being answered
+	since    atomic.Int64 // Unix nanoseconds
 }
 
 // greedy tells whether the client has more than a quarter of the connections. When
 // it is the only one, or a proxy, that is as it should be.
-func (c *Conn) greedy() bool {
+func (c *connection) greedy() bool {
 	return !c.shared && len(c.listener.counts) > 1 && *c.peers > c.listener.limit/4
 }
 
 // sooner tells whether a connection is closed before another one.
-func (c *Conn) sooner(other *Conn) bool {
+func (c *connection) sooner(other *connection) bool {
 	switch {
 	case c.greedy() != other.greedy():
 		return c.greedy()
-	case c.busy != other.busy:
-		return other.busy
+	case c.busy.Load() != other.busy.Load():
+		return other.busy.Load()
 	case *c.peers != *other.peers:
 		return *c.peers > *other.peers
 	}
-	return c.since.Before(other.since)
+	return c.since.Load() < other.since.Load()
 }
 
-// SetBusy says whether a request of the connection is being answered.
-func (c *Conn) SetBusy(busy bool) {
-	c.listener.mutex.Lock()
-	defer c.listener.mutex.Unlock()
-	c.busy, c.since = busy, time.Now()
+// SetBusy says whether a request of a connection is being answered.
+func (l *Listener) SetBusy(accepted net.Conn, busy bool) {
+	l.mutex.RLock()
+	c := l.open[accepted]
+	l.mutex.RUnlock()
+	if c != nil {
+		c.busy.Store(busy)
+		c.since.Store(time.Now().UnixNano())
+	}
 }
 
-// Close closes the connection.
-func (c *Conn) Close() error {
-	l := c.listener
+// Closed says that a connection was closed.
+func (l *Listener) Closed(accepted net.Conn) {
 	l.mutex.Lock()
-	if l.open[c] {
-		delete(l.open, c)
+	if c := l.open[accepted]; c != nil {
+		delete(l.open, accepted)
 		if *c.peers--; *c.peers == 0 {
 			delete(l.counts, c.client)
 		}
 	}
 	l.mutex.Unlock()
-	err := c.Conn.Close()
 	select {
 	case l.freed <- struct{}{}:
 	default:
 	}
-	return err
 }
 
 // clientOf returns the address of a connection and whom it belongs to: that address,
