@@ -181,14 +181,13 @@ func (r route) tab(label, icon string) route {
 // guards returns the middleware of a route with this access rule.
 func (a *App) guards(access Access) []fiber.Handler {
 	guards := []fiber.Handler{a.secureHeaders, a.sameOrigin, a.requireForm}
-	if access >= Public {
+	switch {
+	case access >= Members: // whose version tells that the database is there, for many requests at once
+		guards = append(guards, a.requireUsers, a.requireSession)
+	case access >= Anyone:
+		guards = append(guards, a.requireDatabase, a.requireUsers)
+	case access >= Public:
 		guards = append(guards, a.requireDatabase)
-	}
-	if access >= Anyone {
-		guards = append(guards, a.requireUsers)
-	}
-	if access >= Members {
-		guards = append(guards, a.requireSession)
 	}
 	if access >= Admins {
 		guards = append(guards, a.requireAdmin, a.requireRecent)

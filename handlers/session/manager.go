@@ -1,8 +1,8 @@
 // Package session says who is asking. [Manager] reads the session cookie, which
 // is signed as Express's cookie-signature signs it, and loads the session behind
 // it; it adds a session at sign-in, with a new ID and cookie, and gives it
-// another ID when the password changes. It caches sessions until anything in the
-// database changes. It neither redirects nor renders.
+// another ID when the password changes. It caches sessions until anything about
+// their user changes. It neither redirects nor renders.
 package session
 
 import (
@@ -126,6 +126,9 @@ func (m *Manager) Load(c *fiber.Ctx) (*models.Session, error) {
 			}
 			return session, nil
 		}
+	}
+	if err := m.db.Present(); err != nil {
+		return nil, err
 	}
 	session, err := m.db.Session(c.UserContext(), key)
 	if errors.Is(err, models.ErrIdle) && changes {

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
+	"github.com/gofiber/fiber/v2/utils"
 )
 
 // Header is one header of every response.
@@ -48,9 +49,9 @@ func SecureContext(public *url.URL) bool {
 	return public.Scheme == "https" || IsLocal(public.Hostname())
 }
 
-// SetHeaders sets headers of the response.
+// SetHeaders sets headers of the response. Their names have to be in canonical form.
 func SetHeaders(c *fiber.Ctx, headers []Header) {
 	for _, header := range headers {
-		c.Response().Header.Set(header.Name, header.Value)
+		c.Response().Header.SetCanonical(utils.UnsafeBytes(header.Name), utils.UnsafeBytes(header.Value))
 	}
 }
