@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -252,10 +253,19 @@ type SeedKey struct {
 // seedOf is what the seed of a user is bound to when it is encrypted.
 func seedOf(user string) string { return "authenticator\x00" + user }
 
-// SetSeedKeys sets the keys of seeds: the first encrypts, all decrypt. Seeds that were
+// SetSeedKeys sets the keys of seeds: the first encrypts, all decrypt, and so do those
+// that were set before, because their secrets may be gone by now. Seeds that were
 // encrypted with another one than the first are encrypted anew. It returns an error that
 // says how many can't be decrypted.
 func (db *DB) SetSeedKeys(ctx context.Context, keys []SeedKey) error {
+	if before := db.seedKeys.Load(); before != nil {
+		keys = slices.Clone(keys)
+		for _, key := range *before {
+			if !slices.ContainsFunc(keys, func(other SeedKey) bool { return other.Name == key.Name }) {
+				keys = append(keys, key)
+			}
+		}
+	}
 	db.seedKeys.Store(&keys)
 	var old []Authenticator
 	if err := db.SQL.SelectContext(ctx, &old, `SELECT user_id, seed, signer, step, added, used FROM authenticators WHERE signer <> $1 ORDER BY user_id`, keys[0].Name); err != nil {

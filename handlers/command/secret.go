@@ -169,6 +169,9 @@ func (s *secretRemove) Run(ctx context.Context, at console) error {
 		if err != nil {
 			return err
 		}
+		if err := encryptSeedsWithout(ctx, db, secrets, place); err != nil {
+			return err
+		}
 		err = db.RemoveSecret(ctx, secrets[place])
 		if errors.Is(err, database.ErrInUse) {
 			return only
@@ -180,9 +183,23 @@ func (s *secretRemove) Run(ctx context.Context, at console) error {
 		if err == nil && len(secrets) == 1 {
 			err = only
 		}
+		if err == nil {
+			err = at.withDatabase(ctx, false, func(db *models.DB) error { return encryptSeedsWithout(ctx, db, secrets, place) })
+		}
 		if err != nil {
 			return nil, err
 		}
 		return slices.Delete(secrets, place, place+1), nil
 	})
+}
+
+// encryptSeedsWithout encrypts the seeds of authenticator apps with the first of the
+// other secrets, because nothing can decrypt them once the one at this place is removed.
+func encryptSeedsWithout(ctx context.Context, db *models.DB, secrets []string, place int) error {
+	removedLast := append(slices.Delete(slices.Clone(secrets), place, place+1), secrets[place])
+	keys, err := session.SeedKeys(removedLast)
+	if err != nil {
+		return err
+	}
+	return db.SetSeedKeys(ctx, keys)
 }

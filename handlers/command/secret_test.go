@@ -4,10 +4,15 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"daypass/handlers/session"
 	"daypass/handlers/sitetest"
+	"daypass/models"
+	"daypass/models/database/databasetest"
 )
 
 // TestS6ANewSecretNeedsNoRestart, nor does the removal of an old one.
@@ -61,6 +66,63 @@ func TestS6ANewSecretNeedsNoRestart(t *testing.T) {
 		t.Errorf("status %d: %s", status, errs)
 	}
 	p.Stop()
+}
+
+// TestS20RemovingASecretKeepsTheApps that it encrypted, beside a running server and for
+// the next start.
+func TestS20RemovingASecretKeepsTheApps(t *testing.T) {
+	t.Parallel()
+	p, site := sitetest.LaunchWithUser(t, t.TempDir())
+	secret := func(args ...string) string {
+		t.Helper()
+		status, out, errs := sitetest.Typed(t, "", append([]string{"secret", "--database", site.File}, args...)...)
+		if status != 0 {
+			t.Fatalf("secret %v: status %d: %s", args, status, errs)
+		}
+		return out
+	}
+	ada := site.SignIn("ada")
+	page := ada.Post("/account/security/app").Answers(200)
+	seed := strings.ReplaceAll(page.First(`Key: <code>([A-Z2-7 ]+)</code>`), " ", "")
+	ada.Post("/account/security/app/confirm", "code", models.Code(seed, time.Now())).Answers(200)
+	old := regexp.MustCompile(`(?m)^(\w{8}) +1 +new cookies$`).FindStringSubmatch(secret("list"))
+	secret("new")
+	secret("remove", old[1])
+	sitetest.Until(t, "the old secret counts no more", func() bool {
+		site.WithCookie("s:unknown.signature").Get("/dashboard")
+		return ada.Get("/dashboard").Response.StatusCode == 303
+	})
+	b := site.Visitor()
+	b.Login("ada", sitetest.Password).LeadsTo("/login/second-factor")
+	b.Post("/login/second-factor", "code", models.Code(seed, time.Now().Add(30*time.Second))).LeadsTo("/dashboard")
+	p.Stop()
+	sitetest.Launch(t, filepath.Dir(filepath.Dir(site.File))).Stop()
+}
+
+// TestS20NoSecretIsRemovedThatEncryptsAnApp, wherever the secrets are.
+func TestS20NoSecretIsRemovedThatEncryptsAnApp(t *testing.T) {
+	t.Parallel()
+	site := sitetest.Start(t)
+	site.SignIn("ada").SetUpApp()
+	at := []string{"--database", site.File}
+	if databasetest.Postgres() {
+		sitetest.Must(t, site.DB.SetSecrets(t.Context(), []string{sitetest.SecretA}))
+	} else {
+		file := filepath.Join(t.TempDir(), "secret")
+		sitetest.Must(t, os.WriteFile(file, []byte(sitetest.SecretA+"\n"), 0o600))
+		at = append(at, "--secret-file", file)
+	}
+	old := session.Fingerprint(sitetest.SecretA)
+	for _, args := range [][]string{{"new"}, {"remove", old}} {
+		if status, _, errs := sitetest.Typed(t, "", slices.Concat([]string{"secret"}, args, at)...); status != 0 {
+			t.Fatalf("secret %v: status %d: %s", args, status, errs)
+		}
+	}
+	seeds, err := site.DB.SeedsPerSecret(t.Context())
+	sitetest.Must(t, err)
+	if seeds[old] != 0 || len(seeds) != 1 {
+		t.Errorf("the removed secret %s is the one of %v", old, seeds)
+	}
 }
 
 func TestSecretsInTheVariableAreChangedThere(t *testing.T) {
