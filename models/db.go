@@ -57,8 +57,11 @@ type DB struct {
 
 // Open opens a database, as database.Open does, and brings it up to date. Errors about
 // the address are one sentence for the person who runs the program.
-func Open(ctx context.Context, address string) (*DB, error) {
-	opened, err := database.Open(ctx, address)
+func Open(ctx context.Context, address string) (*DB, error) { return OpenAs(ctx, address, "") }
+
+// OpenAs is Open for a server with a name.
+func OpenAs(ctx context.Context, address, server string) (*DB, error) {
+	opened, err := database.OpenAs(ctx, address, server)
 	if err != nil {
 		return nil, err
 	}

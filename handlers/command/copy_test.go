@@ -42,6 +42,9 @@ func TestCookiesStayGoodInACopy(t *testing.T) {
 		})
 		p.Stop()
 		typed(1, "--listen", "127.0.0.1:0", "--database", way.from)
+		if out := typed(1, "doctor", "--database", way.from); !regexp.MustCompile(`(?m)^wrong +start +.* was copied to `).MatchString(out) {
+			t.Errorf("the doctor says\n%s", out)
+		}
 		p = sitetest.Launch(t, folder, "--database", way.to)
 		site = &sitetest.Site{T: t, URL: p.URL, File: way.to}
 		site.WithCookie(cookie).Get("/dashboard").Answers(200).SetsNoCookie()

@@ -37,6 +37,11 @@ func (d *doctor) Run(ctx context.Context, at console) error {
 		found = append(found, handlers.Diagnose(ctx, db, config, d.Listen)...)
 		return nil
 	}
+	refuse := func(err error) {
+		if err != nil {
+			found = append(found, models.Finding{Level: models.Failed, About: "start", Found: err.Error(), Fix: "correct this: until then the server does not start"})
+		}
+	}
 	var err error
 	if !database.Exists(at.db) {
 		found = append(found, models.Finding{Level: models.OK, About: "database", Found: at.db + " does not exist yet: it is created at the first start"})
@@ -45,12 +50,11 @@ func (d *doctor) Run(ctx context.Context, at console) error {
 		err = at.withDatabase(ctx, false, func(db *models.DB) error {
 			db.SecondFactor = models.SecondFactorRule{For: d.SecondFactor, Grace: d.SecondFactorGrace}
 			found = append(found, db.Diagnose(ctx)...)
+			refuse(refuseMoved(ctx, db))
 			return examine(db)
 		})
 	}
-	if err != nil {
-		found = append(found, models.Finding{Level: models.Failed, About: "start", Found: err.Error(), Fix: "correct this: until then the server does not start"})
-	}
+	refuse(err)
 	if err := d.print(at, found); err != nil {
 		return err
 	}

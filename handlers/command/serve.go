@@ -73,7 +73,7 @@ func (s *serve) Run(ctx context.Context, at console) error {
 	if node != "" {
 		at.log = at.log.With("node", node)
 	}
-	db, err := models.Open(ctx, at.db)
+	db, err := models.OpenAs(ctx, at.db, node)
 	if err != nil {
 		return err
 	}

@@ -28,6 +28,7 @@ type DB struct {
 	// SQL is for reading. What writes calls Write or Exec.
 	SQL *sqlx.DB
 
+	server   string // empty: a command
 	engine   engine
 	moved    atomic.Bool // as of the last check: what is read may be old
 	versions versions
@@ -36,8 +37,11 @@ type DB struct {
 // Open opens a database and brings its schema up to date: at a postgres:// URL, or
 // else the SQLite database at a path, which is created if it is missing. Errors about
 // the address are one sentence for the person who runs the program.
-func Open(ctx context.Context, address string) (*DB, error) {
-	db := &DB{Now: time.Now, Log: slog.New(slog.DiscardHandler)}
+func Open(ctx context.Context, address string) (*DB, error) { return OpenAs(ctx, address, "") }
+
+// OpenAs is Open for a server with a name, which the doctor lists while it is connected.
+func OpenAs(ctx context.Context, address, server string) (*DB, error) {
+	db := &DB{Now: time.Now, Log: slog.New(slog.DiscardHandler), server: server}
 	open := openSQLite
 	if IsURL(address) {
 		open = openPostgres

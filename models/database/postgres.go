@@ -10,7 +10,6 @@ import (
 	"maps"
 	"math/rand/v2"
 	"net"
-	"os"
 	"path"
 	"runtime"
 	"slices"
@@ -43,6 +42,9 @@ const (
 	postgresConnect = 5 * time.Second // to connect, unless the address has several hosts
 )
 
+// serverPrefix is what the connections of servers are called, before their names.
+const serverPrefix = "daypass server "
+
 // postgresSettings are those of each connection, unless the address has others. With
 // them a server that is cut off from the database, or a client that hangs in a
 // transaction, doesn't keep others waiting for long.
@@ -64,8 +66,10 @@ func openPostgres(ctx context.Context, db *DB, address string) (engine, error) {
 		config.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
 	}
 	if config.RuntimeParams["application_name"] == "" {
-		host, _ := os.Hostname()
-		config.RuntimeParams["application_name"] = "daypass " + host
+		config.RuntimeParams["application_name"] = "daypass command"
+		if db.server != "" {
+			config.RuntimeParams["application_name"] = serverPrefix + db.server
+		}
 	}
 	for name, value := range postgresSettings {
 		if config.RuntimeParams[name] == "" {

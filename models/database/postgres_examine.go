@@ -97,10 +97,13 @@ func (db *postgresEngine) examineTriggers(ctx context.Context) Finding {
 // examineServers says which servers of this site are connected.
 func (db *postgresEngine) examineServers(ctx context.Context) Finding {
 	var names []string
-	err := db.SQL.SelectContext(ctx, &names, `SELECT DISTINCT substr(application_name, 9) AS name FROM pg_stat_activity
-		WHERE datname = current_database() AND application_name LIKE 'daypass %' ORDER BY name`)
+	err := db.SQL.SelectContext(ctx, &names, `SELECT DISTINCT substr(application_name, length($1) + 1) AS name FROM pg_stat_activity
+		WHERE datname = current_database() AND starts_with(application_name, $1) ORDER BY name`, serverPrefix)
 	if err != nil {
 		return Finding{Failed, "servers", err.Error(), ""}
+	}
+	if len(names) == 0 {
+		return Finding{OK, "servers", "none is connected to the database", ""}
 	}
 	return Finding{OK, "servers", "connected to the database: " + strings.Join(names, ", "), ""}
 }

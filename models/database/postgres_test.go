@@ -13,7 +13,8 @@ import (
 // TestTheDoctorSaysWhatIsWrongWithPostgres, whose tests run without safety.
 func TestTheDoctorSaysWhatIsWrongWithPostgres(t *testing.T) {
 	t.Parallel()
-	db, err := Open(t.Context(), databasetest.NewPostgres(t)+"&lock_timeout=0")
+	address := databasetest.NewPostgres(t)
+	db, err := Open(t.Context(), address+"&lock_timeout=0")
 	check(t, err)
 	defer db.Close()
 	check(t, db.CreateVersionTriggers(t.Context()))
@@ -31,7 +32,11 @@ func TestTheDoctorSaysWhatIsWrongWithPostgres(t *testing.T) {
 	says(Warning, "durability", "no standby")
 	says(Warning, "connection", "lock_timeout")
 	says(OK, "versions", "are there")
-	says(OK, "servers", "connected")
+	says(OK, "servers", "none is connected")
+	server, err := OpenAs(t.Context(), address, "three")
+	check(t, err)
+	defer server.Close()
+	says(OK, "servers", "connected to the database: three")
 	_, err = db.SQL.Exec(`ALTER TABLE events DISABLE TRIGGER events_version_insert`)
 	check(t, err)
 	_, err = db.SQL.Exec(`DROP TRIGGER session_payloads_version_delete ON session_payloads`)
