@@ -26,6 +26,7 @@ import (
 	"github.com/anishathalye/porcupine"
 
 	"daypass/handlers/sitetest"
+	"daypass/models"
 	"daypass/models/database/databasetest"
 )
 
@@ -91,7 +92,7 @@ type cluster struct {
 	failures []failure
 	periods  []period
 	counts   map[string]int
-	ended    map[string]bool // sessions, by cookie: whether somebody has signed out
+	sessions []string // all there ever were, by cookie
 }
 
 // failure is a request to nginx that was not answered as it should.
@@ -107,7 +108,7 @@ type period struct {
 }
 
 func newCluster(t *testing.T, nginx string) *cluster {
-	c := &cluster{t: t, folder: t.TempDir(), counts: map[string]int{}, ended: map[string]bool{}}
+	c := &cluster{t: t, folder: t.TempDir(), counts: map[string]int{}}
 	durable := []string{"fsync=on", "full_page_writes=on", "synchronous_commit=on"}
 	var err error
 	c.primary, err = databasetest.Create(append(durable, "synchronous_standby_names=*")...)
@@ -177,6 +178,10 @@ func (c *cluster) start(i int) {
 
 // people is how many use the site at once.
 const people = 6
+
+// mostKept is how many sessions each of them leaves open: far fewer than would end the
+// oldest, also with those whose sign-in was not answered.
+const mostKept = models.MaxSessions / 10
 
 func nameOf(person int) string { return fmt.Sprintf("person%d", person) }
 
@@ -380,6 +385,7 @@ func (c *cluster) everywhere() []string {
 // what every server says.
 func (c *cluster) live(person int, done <-chan struct{}) {
 	name, dice := nameOf(person), rand.New(rand.NewPCG(uint64(person), 1))
+	var kept []string
 	for n := 0; ; n++ {
 		select {
 		case <-done:
@@ -396,7 +402,7 @@ func (c *cluster) live(person int, done <-chan struct{}) {
 		}
 		c.add(act{in.cookie, "sign in", ""}, in, "", true)
 		c.mutex.Lock()
-		c.ended[in.cookie] = false
+		c.sessions = append(c.sessions, in.cookie)
 		c.mutex.Unlock()
 
 		called := fmt.Sprintf("%s %d", name, n)
@@ -405,14 +411,18 @@ func (c *cluster) live(person int, done <-chan struct{}) {
 		for _, base := range c.everywhere() {
 			c.look(base, name, in.cookie)
 		}
-		if dice.IntN(3) > 0 {
-			out := c.send("POST", c.public, "/logout", in.cookie, url.Values{})
-			c.add(act{in.cookie, "sign out", ""}, out, "", out.status == http.StatusSeeOther)
-			c.mutex.Lock()
-			c.ended[in.cookie] = true
-			c.mutex.Unlock()
+		leaves := in.cookie
+		if dice.IntN(3) == 0 {
+			leaves, kept = "", append(kept, in.cookie)
+			if len(kept) > mostKept {
+				leaves, kept = kept[0], kept[1:]
+			}
+		}
+		if leaves != "" {
+			out := c.send("POST", c.public, "/logout", leaves, url.Values{})
+			c.add(act{leaves, "sign out", ""}, out, "", out.status == http.StatusSeeOther)
 			for _, base := range c.everywhere() {
-				c.look(base, name, in.cookie)
+				c.look(base, name, leaves)
 			}
 		}
 		c.rounds.Add(1)
@@ -443,7 +453,7 @@ func (c *cluster) look(base, name, cookie string) {
 
 // askForAllSessions asks every server for every session that there ever was.
 func (c *cluster) askForAllSessions() {
-	for _, cookie := range slices.Sorted(maps.Keys(c.ended)) {
+	for _, cookie := range c.sessions {
 		for _, base := range c.everywhere() {
 			shown := shows("over")
 			r := c.get(base, "/dashboard", cookie)
@@ -517,7 +527,7 @@ func (c *cluster) judge() {
 			c.t.Logf("while %s, %d requests failed", name, len(failed))
 		}
 	}
-	c.t.Logf("%v of %d sessions", c.counts, len(c.ended))
+	c.t.Logf("%v of %d sessions", c.counts, len(c.sessions))
 }
 
 // line is between a server and the database, and can be cut: what is sent meanwhile
