@@ -197,7 +197,7 @@ func (s *Server) Socket() string { return s.folder }
 
 // Crash ends the server without its cleaning up, as `pg_ctl stop -m immediate` does.
 // Nothing that it had begun goes on afterwards.
-func (s *Server) Crash() { s.end(immediately) }
+func (s *Server) Crash() { s.end() }
 
 func (s *Server) data() string { return filepath.Join(s.folder, "data") }
 
@@ -236,12 +236,9 @@ func (s *Server) Start() error {
 	return fmt.Errorf("PostgreSQL does not start: %w\n%s", err, said)
 }
 
-// Kill ends the server at once, as a crash does.
-func (s *Server) Kill() { s.end(killed) }
-
 // Stop ends the server, and deletes what it stored.
 func (s *Server) Stop() {
-	s.end(immediately)
+	s.end()
 	os.RemoveAll(s.folder)
 }
 
@@ -267,13 +264,4 @@ func (s *Server) NewSchema(t testing.TB) string {
 		t.Fatal(err)
 	}
 	return s.URL(name)
-}
-
-// Schema is that of an address.
-func Schema(address string) string {
-	parsed, err := url.Parse(address)
-	if err != nil {
-		return ""
-	}
-	return strings.TrimSpace(parsed.Query().Get("search_path"))
 }

@@ -40,15 +40,11 @@ func unprivileged() *syscall.SysProcAttr {
 	return attributes
 }
 
-var (
-	immediately os.Signal = syscall.SIGQUIT
-	killed      os.Signal = syscall.SIGKILL
-)
-
-func (s *Server) end(how os.Signal) {
+// end ends the server at once, and all its processes.
+func (s *Server) end() {
 	if s.process == nil || s.process.Process == nil {
 		return
 	}
-	s.process.Process.Signal(how)
+	s.process.Process.Signal(syscall.SIGQUIT)
 	s.process.Wait()
 }

@@ -9,7 +9,7 @@ ALTER TABLE events ADD COLUMN detail TEXT NOT NULL DEFAULT '';    -- which one, 
 
 CREATE TABLE pending_sign_ins (
 	id       TEXT PRIMARY KEY,                                      -- SHA-256 of what the cookie holds, never that itself
-	user_id  TEXT REFERENCES users (id) ON DELETE CASCADE,          -- null: nobody knows yet who it is
+	user_id  TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
 	kind     TEXT NOT NULL,                                         -- what is owed
 	method   TEXT NOT NULL,                                         -- the first factor
 	state    TEXT NOT NULL,                                         -- hash of the password, the factors and the role the user had then
