@@ -1,11 +1,17 @@
 package database
 
 import (
+	"database/sql"
 	"errors"
+	"fmt"
+	"io"
 	"net"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
+
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"daypass/models/database/databasetest"
 )
@@ -86,5 +92,89 @@ func TestAHostThatSaysNothingIsPassedOver(t *testing.T) {
 	defer db.Close()
 	if _, err := db.UserVersion(t.Context(), "nobody"); !errors.Is(err, ErrNotFound) {
 		t.Errorf("a request that needs a new connection: %v", err)
+	}
+}
+
+// TestWhatAnErrorOfPostgresMeans: what is wrong with a value is no reason to try again.
+func TestWhatAnErrorOfPostgresMeans(t *testing.T) {
+	t.Parallel()
+	for code, want := range map[string]failure{
+		"40001": conflictingChange, "40P01": conflictingChange, // others were in the way
+		"23503": missingReference,
+		"23505": otherFailure, "23514": otherFailure, "22003": otherFailure, // the value
+		"57P01": unavailable, "53300": unavailable, "25006": unavailable, "55P03": unavailable, "57014": unavailable, // the server
+		"42P01": unavailable, // the schema
+	} {
+		if found := failureOf(fmt.Errorf("write: %w", &pgconn.PgError{Code: code})); found != want {
+			t.Errorf("%s means %d, not %d", code, found, want)
+		}
+	}
+	for _, lost := range []error{&net.OpError{Err: io.ErrClosedPipe}, io.EOF, io.ErrUnexpectedEOF, sql.ErrTxDone, &pgconn.ConnectError{}} {
+		if !Unavailable(fmt.Errorf("read: %w", lost)) {
+			t.Errorf("%#v is not taken for a lost connection", lost)
+		}
+	}
+	if Unavailable(errors.New("a mistake")) || Unavailable(nil) {
+		t.Error("another error is taken for a lost connection")
+	}
+}
+
+// TestServersThatStartAtOnce on a new database bring it up to date together.
+func TestServersThatStartAtOnce(t *testing.T) {
+	t.Parallel()
+	address := databasetest.NewPostgres(t)
+	var starts sync.WaitGroup
+	for range 6 {
+		starts.Go(func() {
+			db, err := Open(t.Context(), address)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if err := db.CreateVersionTriggers(t.Context()); err != nil {
+				t.Error(err)
+			}
+			db.Close()
+		})
+	}
+	starts.Wait()
+}
+
+// TestConnectionsToPostgresHaveTimeouts, also those that the address does not name.
+func TestConnectionsToPostgresHaveTimeouts(t *testing.T) {
+	t.Parallel()
+	db, err := Open(t.Context(), databasetest.NewPostgres(t)+"&lock_timeout=7s")
+	check(t, err)
+	defer db.Close()
+	for name, want := range map[string]string{"idle_in_transaction_session_timeout": "10s", "statement_timeout": "10s", "lock_timeout": "7s"} {
+		var set string
+		if check(t, db.SQL.Get(&set, `SELECT current_setting($1)`, name)); set != want {
+			t.Errorf("%s is %s, not %s", name, set, want)
+		}
+	}
+}
+
+// TestEveryVersionChangesWithAnEmptiedTable, and is read over a new connection when the
+// old one is lost.
+func TestEveryVersionChangesWithAnEmptiedTable(t *testing.T) {
+	t.Parallel()
+	db, err := Open(t.Context(), databasetest.NewPostgres(t))
+	check(t, err)
+	defer db.Close()
+	check(t, db.CreateVersionTriggers(t.Context()))
+	_, err = db.SQL.Exec(`INSERT INTO users (id, name, name_key, full_name, role, disabled, password, created) VALUES ('ada', 'ada', 'ada', '', 'admin', FALSE, '', 0)`)
+	check(t, err)
+	before, err := db.UserVersion(t.Context(), "ada")
+	check(t, err)
+	for _, table := range []string{"events", "devices", "session_values", PayloadTable, "sessions CASCADE"} {
+		_, err := db.SQL.Exec(`SELECT pg_terminate_backend($1, 5000)`, db.engine.(*postgresEngine).reader.PgConn().PID())
+		check(t, err)
+		_, err = db.SQL.Exec(`TRUNCATE ` + table)
+		check(t, err)
+		after, err := db.UserVersion(t.Context(), "ada")
+		if check(t, err); after == before {
+			t.Errorf("after TRUNCATE %s the version is the same", table)
+		}
+		before = after
 	}
 }
