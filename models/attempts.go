@@ -247,7 +247,7 @@ func (a *attempts) reserve(ctx context.Context, limits []limit) (id string, wait
 // current returns the count of a limit, and how many attempts are under way. Until the
 // transaction ends, no other one changes either.
 func (a *attempts) current(ctx context.Context, tx *sqlx.Tx, limit limit) (stored failures, underWay int, err error) {
-	if err := a.db.Alone(ctx, tx, limit.key); err != nil {
+	if err := a.db.LockRule(ctx, tx, limit.key); err != nil {
 		return failures{}, 0, err
 	}
 	now := a.db.Time()

@@ -116,7 +116,7 @@ func TestNobodyIsTurnedAwayForANewcomer(t *testing.T) {
 		time.Sleep(time.Millisecond)
 	}
 	check(t, db.Write(t.Context(), func(tx *sqlx.Tx) error { // which the first has to wait for
-		if err := db.Alone(t.Context(), tx, limits[0].key); err != nil {
+		if err := db.LockRule(t.Context(), tx, limits[0].key); err != nil {
 			return err
 		}
 		db.attempts.wake(limits)

@@ -40,7 +40,7 @@ func (db *DB) authorName(ctx context.Context, tx *sqlx.Tx, from ClientInfo) (nam
 	if from.Author == "" || from.Author == byCommandLine {
 		return from.Author, nil
 	}
-	if err := db.Alone(ctx, tx, administrators); err != nil {
+	if err := db.LockRule(ctx, tx, administrators); err != nil {
 		return "", err
 	}
 	err = tx.GetContext(ctx, &name, `SELECT name FROM users WHERE id = $1 AND role = $2 AND NOT disabled`, from.Author, Admin)

@@ -163,7 +163,7 @@ func (db *DB) writeWithEvents(ctx context.Context, from ClientInfo, change func(
 			if user != nil {
 				err = lockUser(ctx, tx, user.ID)
 			} else {
-				err = db.Alone(ctx, tx, "events of nobody")
+				err = db.LockRule(ctx, tx, "events of nobody")
 			}
 			if err != nil {
 				return err

@@ -18,7 +18,7 @@ func (db *DB) Secrets(ctx context.Context) ([]string, error) {
 		return secrets, err
 	}
 	err = db.Write(ctx, func(tx *sqlx.Tx) error {
-		if err := db.Alone(ctx, tx, "secrets"); err != nil {
+		if err := db.LockRule(ctx, tx, "secrets"); err != nil {
 			return err
 		}
 		if secrets, err = db.secrets(ctx, tx); err != nil || len(secrets) > 0 {
@@ -60,7 +60,7 @@ func addSecret(ctx context.Context, tx *sqlx.Tx, secret string, signs Time) erro
 // if there is no such secret, and ErrInUse if it is the only one.
 func (db *DB) RemoveSecret(ctx context.Context, secret string) error {
 	return db.Write(ctx, func(tx *sqlx.Tx) error {
-		if err := db.Alone(ctx, tx, "secrets"); err != nil {
+		if err := db.LockRule(ctx, tx, "secrets"); err != nil {
 			return err
 		}
 		if err := database.ExecOne(ctx, tx, `DELETE FROM secrets WHERE secret = $1`, secret); err != nil {
@@ -82,7 +82,7 @@ func NewSecret() string { return rand.Text() + rand.Text() }
 func (db *DB) SetSecrets(ctx context.Context, secrets []string) error {
 	now := db.Time()
 	return db.WriteToCopy(ctx, func(tx *sqlx.Tx) error {
-		if err := db.Alone(ctx, tx, "secrets"); err != nil {
+		if err := db.LockRule(ctx, tx, "secrets"); err != nil {
 			return err
 		}
 		if _, err := tx.ExecContext(ctx, `DELETE FROM secrets`); err != nil {

@@ -300,7 +300,7 @@ func (db *DB) addUser(ctx context.Context, asked NewUser, from ClientInfo, condi
 	}
 	err = db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, record record) error {
 		if condition == firstOnly {
-			if err := db.Alone(ctx, tx, "first user"); err != nil {
+			if err := db.LockRule(ctx, tx, "first user"); err != nil {
 				return err
 			}
 		}
@@ -520,7 +520,7 @@ func (db *DB) removeUser(ctx context.Context, user *User, from ClientInfo, allow
 // may be outdated, and no other transaction changes administrators meanwhile. It comes
 // before all other work of a transaction.
 func (db *DB) requireAdminLeft(ctx context.Context, tx *sqlx.Tx, change func() error) error {
-	if err := db.Alone(ctx, tx, administrators); err != nil {
+	if err := db.LockRule(ctx, tx, administrators); err != nil {
 		return err
 	}
 	there := func() (found bool, err error) {

@@ -32,7 +32,7 @@ func (c *copyCommand) Run(ctx context.Context, at console) error {
 	at.db = c.From
 	return at.withDatabase(ctx, false, func(from *models.DB) error {
 		if c.To == "" {
-			return from.TakeBack(ctx)
+			return from.UndoMove(ctx)
 		}
 		if moved, err := from.MovedTo(ctx); err != nil {
 			return err

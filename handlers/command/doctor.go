@@ -21,7 +21,7 @@ type doctor struct {
 func (d *doctor) Run(ctx context.Context, at console) error {
 	var found []models.Finding
 	if at.misspelt != nil {
-		found = append(found, models.Finding{Level: models.Failed, About: "variables", Found: at.misspelt.Error(), Fix: "correct or remove it: correct this: until then the server does not start"})
+		found = append(found, models.Finding{Level: models.Failed, About: "variables", Found: at.misspelt.Error(), Fix: "correct or remove it; until then the server does not start"})
 	} else if len(at.unknown) > 0 {
 		found = append(found, models.Finding{Level: models.Warning, About: "variables", Found: "unknown: " + strings.Join(at.unknown, ", "), Fix: "correct or remove them, unless something else sets them, as Kubernetes does"})
 	}

@@ -14,10 +14,10 @@ func IsURL(address string) bool {
 }
 
 // HasPassword tells whether an address has a password in it.
-func HasPassword(address string) bool { return IsURL(address) && Shown(address) != address }
+func HasPassword(address string) bool { return IsURL(address) && Redacted(address) != address }
 
-// Shown is an address without its password, for logs and sentences.
-func Shown(address string) string {
+// Redacted is an address without its password, for logs and sentences.
+func Redacted(address string) string {
 	if !IsURL(address) {
 		return address
 	}

@@ -71,7 +71,7 @@ func Copy(ctx context.Context, from, to *DB, moves bool, report func(CopiedTable
 	if err != nil {
 		return err
 	}
-	held, err := from.engine.hold(ctx, tables)
+	held, err := from.engine.lockForCopy(ctx, tables)
 	if err != nil {
 		return fmt.Errorf("keep others from writing: %w", err)
 	}
@@ -81,13 +81,13 @@ func Copy(ctx context.Context, from, to *DB, moves bool, report func(CopiedTable
 	} else if same {
 		return fmt.Errorf("%s and %s are the same database", from.Address(), to.Address())
 	}
-	if err := to.adopts(ctx, installation); err != nil {
+	if err := to.claim(ctx, installation); err != nil {
 		return err
 	}
 	c := copier{from, to, held}
 	tables = byReferences(slices.DeleteFunc(tables, func(t table) bool { return slices.Contains(ownTables, t.name) }))
 	for _, t := range slices.Backward(tables) {
-		if err := c.deleteOthers(ctx, t); err != nil {
+		if err := c.deleteSurplus(ctx, t); err != nil {
 			return fmt.Errorf("copy the table %s: %w", t.name, err)
 		}
 	}
@@ -112,8 +112,8 @@ func Copy(ctx context.Context, from, to *DB, moves bool, report func(CopiedTable
 	return to.engine.write(ctx, func(tx *sqlx.Tx) error { return setMovedTo(ctx, tx, "") })
 }
 
-// adopts makes an empty database one of an installation.
-func (db *DB) adopts(ctx context.Context, installation string) error {
+// claim makes an empty database one of an installation.
+func (db *DB) claim(ctx context.Context, installation string) error {
 	return db.engine.write(ctx, func(tx *sqlx.Tx) error {
 		var users int
 		if err := tx.GetContext(ctx, &users, `SELECT COUNT(*) FROM users`); err != nil {
@@ -175,7 +175,7 @@ func (c *copier) read(ctx context.Context, db *DB, from sqlx.QueryerContext, t t
 	for i, column := range t.key {
 		key[i] = quoted(column)
 		if t.text[column] {
-			key[i] += db.engine.binary()
+			key[i] += db.engine.collation()
 		}
 	}
 	bound := func(than string, values []any) {
@@ -253,8 +253,8 @@ func (t table) keyOf(row copiedRow) (values []any) {
 	return values
 }
 
-// deleteOthers deletes the rows that the source has not.
-func (c *copier) deleteOthers(ctx context.Context, t table) error {
+// deleteSurplus deletes the rows that the source does not have.
+func (c *copier) deleteSurplus(ctx context.Context, t table) error {
 	var after []any
 	for {
 		theirs, err := c.read(ctx, c.to, c.to.SQL, t, after, nil)

@@ -58,7 +58,7 @@ func OpenAs(ctx context.Context, address, server string) (*DB, error) {
 func (db *DB) Close() error { return db.engine.close() }
 
 // Address is where the database is, for people: it has no password.
-func (db *DB) Address() string { return db.engine.shownAddress() }
+func (db *DB) Address() string { return db.engine.redactedAddress() }
 
 // Present returns ErrReplaced if this is no longer the database that was opened.
 func (db *DB) Present() error { return db.engine.present() }

@@ -9,17 +9,17 @@ import (
 
 // engine is what SQLite and PostgreSQL do differently. All other SQL has the same text
 // and means the same on both. sqlite.go and postgres.go have one each; Open chooses one
-// by the address, and nothing outside this package knows which.
+// by the address.
 type engine interface {
-	// shownAddress is where the database is, without a password.
-	shownAddress() string
+	// redactedAddress is where the database is, without a password.
+	redactedAddress() string
 	// write runs change in one transaction, which sees everything that was committed
 	// before. It may run change again if others have changed the same rows meanwhile.
 	write(ctx context.Context, change func(*sqlx.Tx) error) error
 	// writeUnsynced is write without waiting until the disk has the change.
 	writeUnsynced(ctx context.Context, change func(*sqlx.Tx) error) error
-	// alone waits until no other transaction is alone under the same rule.
-	alone(ctx context.Context, tx *sqlx.Tx, rule string) error
+	// lockRule waits until no other transaction has locked the same rule, and locks it.
+	lockRule(ctx context.Context, tx *sqlx.Tx, rule string) error
 	// skipLocked ends a SELECT that locks its rows, and leaves out those that others have locked.
 	skipLocked() string
 
@@ -44,12 +44,12 @@ type engine interface {
 
 	// tables are those of the schema, with their columns in order.
 	tables(ctx context.Context) ([]table, error)
-	// hold begins a transaction that nobody else can write beside, however long it takes.
-	hold(ctx context.Context, tables []table) (*sqlx.Tx, error)
+	// lockForCopy begins a transaction that nobody else can write beside, however long it takes.
+	lockForCopy(ctx context.Context, tables []table) (*sqlx.Tx, error)
 	// holds tells whether this is the database in which hold has begun a transaction.
 	holds(ctx context.Context, other engine, held *sqlx.Tx) (bool, error)
-	// binary follows a column of text that is compared byte by byte.
-	binary() string
+	// collation follows a column of text to be compared byte by byte.
+	collation() string
 	// clock is the time by the clock of the database, if it has one of its own.
 	clock(ctx context.Context) (now time.Time, own bool, err error)
 	// size is how much the database stores, in bytes.

@@ -29,7 +29,7 @@ func failureOf(err error) failure {
 }
 
 // Unavailable tells whether err says that the database can't be used now: it is
-// locked, full, read-only, damaged or gone. Such a request may be tried again.
+// locked, full, read-only, damaged or replaced. Such a request may be tried again.
 func Unavailable(err error) bool {
 	switch failureOf(err) {
 	case unavailable, conflictingChange:

@@ -32,7 +32,7 @@ func (db *DB) migrate(ctx context.Context, address string, dialect goose.Dialect
 			return fmt.Errorf("read what the schema needs: %w", err)
 		}
 		if needs > known {
-			return fmt.Errorf("the database %s has schema version %d, which needs a program that knows %d, and this one knows %d: it was written by a newer version; run that one, or restore a copy from before", Shown(address), version, needs, known)
+			return fmt.Errorf("the database %s has schema version %d, which needs a program that knows %d, and this one knows %d: it was written by a newer version; run that one, or restore a copy from before", Redacted(address), version, needs, known)
 		}
 		return nil
 	}

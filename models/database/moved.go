@@ -27,9 +27,9 @@ func (db *DB) MovedTo(ctx context.Context) (address string, err error) {
 	return address, err
 }
 
-// TakeBack lets a database be used that was copied to another place. Its own changes and
+// UndoMove lets a database be used that was copied to another place. Its own changes and
 // those there are never brought together.
-func (db *DB) TakeBack(ctx context.Context) error {
+func (db *DB) UndoMove(ctx context.Context) error {
 	return db.Write(ctx, func(tx *sqlx.Tx) error { return setMovedTo(ctx, tx, "") })
 }
 

@@ -29,8 +29,8 @@ import (
 // many machines use at once.
 type postgresEngine struct {
 	*DB
-	shown  string
-	config *pgx.ConnConfig
+	redacted string
+	config   *pgx.ConnConfig
 
 	reading sync.Mutex
 	reader  *pgx.Conn // of versions; nil: not connected
@@ -77,7 +77,7 @@ func openPostgres(ctx context.Context, db *DB, address string) (engine, error) {
 		}
 	}
 	config.DialFunc = dialWithTimeout
-	e := &postgresEngine{DB: db, shown: Shown(address), config: config}
+	e := &postgresEngine{DB: db, redacted: Redacted(address), config: config}
 	if err := e.bringUpToDate(ctx); err != nil {
 		return nil, err
 	}
@@ -133,7 +133,7 @@ func (db *postgresEngine) bringUpToDate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return db.migrate(ctx, db.shown, goose.DialectPostgres, steps, goose.WithSessionLocker(locker))
+	return db.migrate(ctx, db.redacted, goose.DialectPostgres, steps, goose.WithSessionLocker(locker))
 }
 
 // migrationFiles are the files of migrations by name.
@@ -194,7 +194,7 @@ func (db *postgresEngine) close() error {
 	return db.SQL.Close()
 }
 
-func (db *postgresEngine) shownAddress() string { return db.shown }
+func (db *postgresEngine) redactedAddress() string { return db.redacted }
 
 // write runs change again when it was in a circle of transactions that wait for each
 // other.
@@ -232,7 +232,7 @@ func (db *postgresEngine) writeUnsynced(ctx context.Context, change func(*sqlx.T
 	})
 }
 
-func (db *postgresEngine) alone(ctx context.Context, tx *sqlx.Tx, rule string) error {
+func (db *postgresEngine) lockRule(ctx context.Context, tx *sqlx.Tx, rule string) error {
 	_, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock(`+lockOfRule+`)`, rule)
 	return err
 }
@@ -242,7 +242,8 @@ const lockOfRule = `hashtextextended(current_schema() || ' ' || $1, 0)`
 
 func (db *postgresEngine) skipLocked() string { return ` FOR UPDATE SKIP LOCKED` }
 
-// A server is never another one, and what a restored one holds is its administrator's care.
+// A server is never another one. What a restored backup holds is the administrator's care:
+// see daypass help machines.
 
 func (db *postgresEngine) present() error { return nil }
 
@@ -394,7 +395,7 @@ func (db *postgresEngine) tables(ctx context.Context) ([]table, error) {
 		WHERE c.contype = 'f' AND t.relnamespace = CAST(current_schema() AS TEXT)::regnamespace`)
 }
 
-func (db *postgresEngine) hold(ctx context.Context, tables []table) (*sqlx.Tx, error) {
+func (db *postgresEngine) lockForCopy(ctx context.Context, tables []table) (*sqlx.Tx, error) {
 	names := make([]string, len(tables))
 	for i, table := range tables {
 		names[i] = table.name
@@ -418,7 +419,7 @@ func (db *postgresEngine) holds(ctx context.Context, other engine, held *sqlx.Tx
 		return false, nil
 	}
 	rule := NewRowID()
-	if err := other.alone(ctx, held, rule); err != nil {
+	if err := other.lockRule(ctx, held, rule); err != nil {
 		return false, err
 	}
 	free := false
@@ -426,7 +427,7 @@ func (db *postgresEngine) holds(ctx context.Context, other engine, held *sqlx.Tx
 	return !free, err
 }
 
-func (db *postgresEngine) binary() string { return ` COLLATE "C"` }
+func (db *postgresEngine) collation() string { return ` COLLATE "C"` }
 
 func (db *postgresEngine) clock(ctx context.Context) (now time.Time, own bool, err error) {
 	err = db.SQL.GetContext(ctx, &now, `SELECT clock_timestamp()`)
@@ -472,7 +473,7 @@ func postgresFailure(err error) failure {
 }
 
 func explainPostgres(address string, err error) error {
-	shown := Shown(address)
+	shown := Redacted(address)
 	if wrong := (*pgconn.ParseConfigError)(nil); errors.As(err, &wrong) {
 		return fmt.Errorf("%s is no address of a PostgreSQL database; it looks like postgres://USER@HOST/DATABASE", shown)
 	}

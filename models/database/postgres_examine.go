@@ -31,9 +31,9 @@ func (db *postgresEngine) examine(ctx context.Context) []Finding {
 		(SELECT MAX(version_id) FROM goose_db_version) AS schema,
 		(SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND xact_start < clock_timestamp() - INTERVAL '1 minute') AS long`)
 	if err != nil {
-		return []Finding{{Failed, about, explainPostgres(db.shown, err).Error(), "see what the log of the server says"}}
+		return []Finding{{Failed, about, explainPostgres(db.redacted, err).Error(), "see what the log of the server says"}}
 	}
-	found := []Finding{{OK, about, fmt.Sprintf("%s answers, schema version %d", db.shown, is.Schema), ""}}
+	found := []Finding{{OK, about, fmt.Sprintf("%s answers, schema version %d", db.redacted, is.Schema), ""}}
 	when := func(wrong bool, level Level, about, says, fix string) {
 		if wrong {
 			found = append(found, Finding{level, about, says, fix})

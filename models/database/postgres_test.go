@@ -57,7 +57,7 @@ func TestNoPasswordIsShown(t *testing.T) {
 		"postgres://ada:hunter22@db.example/daypass", "postgresql://ada:hunter22@db.example/daypass?sslmode=require",
 		"postgres://db.example/daypass?user=ada&password=hunter22", "postgres://ada:hunter22@db.example:x/daypass", "postgres://ada:hunter22@127.0.0.1:1/daypass",
 	} {
-		if shown := Shown(address); strings.Contains(shown, "hunter22") {
+		if shown := Redacted(address); strings.Contains(shown, "hunter22") {
 			t.Errorf("%s is shown as %s", address, shown)
 		}
 		if !HasPassword(address) {

@@ -94,7 +94,7 @@ func openHeld(ctx context.Context, db *DB, path string, folder *os.File, alone b
 }
 
 func (db *sqliteEngine) close() error {
-	if db.moved() {
+	if db.unsafeToClose() {
 		return nil // the process ends without touching the new file
 	}
 	defer db.folder.Close()
@@ -105,7 +105,7 @@ func (db *sqliteEngine) close() error {
 	return db.storage.Close()
 }
 
-func (db *sqliteEngine) shownAddress() string { return db.files.path }
+func (db *sqliteEngine) redactedAddress() string { return db.files.path }
 
 func (db *sqliteEngine) payloads() Storage { return &sqliteStorage{db.storage, db} }
 
@@ -207,7 +207,7 @@ func (db *sqliteEngine) writeUnsynced(ctx context.Context, change func(*sqlx.Tx)
 
 // There is one writer: nothing changes between the statements of a transaction.
 
-func (db *sqliteEngine) alone(context.Context, *sqlx.Tx, string) error { return nil }
+func (db *sqliteEngine) lockRule(context.Context, *sqlx.Tx, string) error { return nil }
 
 func (db *sqliteEngine) skipLocked() string { return "" }
 
@@ -218,7 +218,7 @@ func (db *sqliteEngine) tables(ctx context.Context) ([]table, error) {
 		`SELECT m.name AS "table", f."table" AS other FROM sqlite_schema m JOIN pragma_foreign_key_list(m.name) f WHERE m.type = 'table'`)
 }
 
-func (db *sqliteEngine) hold(ctx context.Context, _ []table) (*sqlx.Tx, error) {
+func (db *sqliteEngine) lockForCopy(ctx context.Context, _ []table) (*sqlx.Tx, error) {
 	return db.SQL.BeginTxx(ctx, nil) // with the write lock
 }
 
@@ -227,7 +227,7 @@ func (db *sqliteEngine) holds(_ context.Context, other engine, _ *sqlx.Tx) (bool
 	return ok && os.SameFile(db.files.opened, file.files.opened), nil
 }
 
-func (db *sqliteEngine) binary() string { return "" }
+func (db *sqliteEngine) collation() string { return "" }
 
 func (db *sqliteEngine) clock(context.Context) (now time.Time, own bool, err error) {
 	return now, false, nil

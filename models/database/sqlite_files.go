@@ -128,10 +128,10 @@ func (db *sqliteEngine) saveLog() {
 	}
 }
 
-// moved tells whether the path leads to another database or to other content. Then
+// unsafeToClose tells whether the path leads to another database or to other content. Then
 // even closing the open one is unsafe: SQLite would remove the log of the new one,
 // or write that of the old one into it.
-func (db *sqliteEngine) moved() bool {
+func (db *sqliteEngine) unsafeToClose() bool {
 	info, err := os.Stat(db.files.path)
 	return db.files.replaced.Load() && (err != nil || !os.SameFile(info, db.files.opened) || db.overwritten() || db.files.restored.Load())
 }

@@ -93,7 +93,7 @@ func openStorage(path string) (storage *sqlite3.Storage, err error) {
 }
 
 // connections is how many there are at most, each with a cache of its own. One
-// of them only reads the data version.
+// of them only reads the versions of users.
 func connections() int { return 1 + max(4, 2*runtime.NumCPU()) }
 
 func asError(recovered any) error {

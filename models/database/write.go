@@ -18,7 +18,7 @@ var ErrNotFound = errors.New("not found")
 // Each statement sees what was committed before it began. SQLite has one writer, and a
 // transaction holds the write lock from its beginning. On PostgreSQL others may write
 // between two statements: a change that concludes anything from a row locks that row
-// before, and one that concludes anything from all rows of a table calls Alone.
+// before, and one that concludes anything from all rows of a table calls LockRule.
 //
 // It returns ErrNotFound if a row that a new one refers to is not there.
 func (db *DB) Write(ctx context.Context, change func(*sqlx.Tx) error) error {
@@ -48,10 +48,10 @@ func referenceFound(err error) error {
 	return err
 }
 
-// Alone lets no other transaction that names the same rule run until this one ends. It
+// LockRule lets no other transaction that locks the same rule run until this one ends. It
 // comes before anything else that a transaction waits for.
-func (db *DB) Alone(ctx context.Context, tx *sqlx.Tx, rule string) error {
-	return db.engine.alone(ctx, tx, rule)
+func (db *DB) LockRule(ctx context.Context, tx *sqlx.Tx, rule string) error {
+	return db.engine.lockRule(ctx, tx, rule)
 }
 
 // SkipLocked ends a SELECT whose rows are to be deleted, and leaves out those that others
