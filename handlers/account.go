@@ -50,11 +50,6 @@ func (a *App) changePassword(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	if user, err := a.db.UserByID(c.UserContext(), session.User.ID); err != nil {
-		a.logFailure(c, err)
-	} else if err := a.sessions.KeepDevice(c, user, session); err != nil {
-		a.logFailure(c, err)
-	}
 	if err := a.setMessage(c, "Your password was changed, and your other sessions were ended."); err != nil {
 		a.logFailure(c, err) // it was changed all the same
 	}

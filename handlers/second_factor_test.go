@@ -249,6 +249,66 @@ func TestS21WrongCodesAreCounted(t *testing.T) {
 	b.Get("/activity").Says("Codes no longer accepted").Says("Wrong code entered").Says("Recovery code used")
 }
 
+// TestS21BrowsersFromBeforeTheAppAreUnknown: whoever knew the password before there was an
+// app gets no more codes by having signed in with many browsers then. The owner's stays known.
+func TestS21BrowsersFromBeforeTheAppAreUnknown(t *testing.T) {
+	t.Parallel()
+	site := sitetest.Start(t)
+	site.StopClock()
+	var thieves []*sitetest.Browser
+	for range 2 * models.AlarmingCodes {
+		thieves = append(thieves, site.SignIn("ada"))
+	}
+	owner := site.SignIn("ada")
+	app := owner.SetUpApp()
+	site.Advance(time.Minute)
+	wrong := 0
+	for _, b := range thieves {
+		b.Login("ada", sitetest.Password).LeadsTo("/login/second-factor")
+		if b.Post("/login/second-factor", "code", "000000").Response.StatusCode == 422 {
+			wrong++
+		}
+	}
+	if wrong != 5 {
+		t.Errorf("%d wrong codes were looked at within a minute", wrong)
+	}
+	owner.Post("/logout")
+	owner.Login("ada", sitetest.Password).LeadsTo("/login/second-factor")
+	owner.Post("/login/second-factor", "code", app.Code()).LeadsTo("/dashboard")
+	if events := site.Count(`SELECT CAST(SUM(count) AS BIGINT) FROM events WHERE kind = 'new browser'`); events != 2*models.AlarmingCodes {
+		t.Errorf("the owner's browser is new: %d events", events)
+	}
+}
+
+// TestS21KnownBrowsersAlarmTheOwner, too, and all of them share one limit.
+func TestS21KnownBrowsersAlarmTheOwner(t *testing.T) {
+	t.Parallel()
+	site := sitetest.Start(t)
+	site.StopClock()
+	app := site.SignIn("ada").SetUpApp()
+	var known []*sitetest.Browser
+	for range 3 {
+		site.Advance(time.Minute)
+		b := factor(site, "ada")
+		b.Post("/login/second-factor", "code", app.Code()).LeadsTo("/dashboard")
+		b.Post("/logout")
+		known = append(known, b)
+	}
+	for _, b := range known {
+		b.Login("ada", sitetest.Password).LeadsTo("/login/second-factor")
+		for range models.MaxTries - 1 {
+			b.Post("/login/second-factor", "code", "000000").Answers(422)
+		}
+	}
+	site.Advance(time.Hour)
+	b := factor(site, "ada")
+	b.Post("/login/second-factor", "code", app.Code()).LeadsTo("/dashboard")
+	b.Get("/dashboard").Says("Somebody knows your password")
+	site.Change(`UPDATE code_failures SET count = 50`)
+	known[0].Login("ada", sitetest.Password).LeadsTo("/login/second-factor")
+	known[0].Post("/login/second-factor", "code", app.Code()).Answers(429).Says("codes no longer count here")
+}
+
 // TestS22RecoveryCodesCountOnce, however they are typed; they stand for the app alone.
 func TestS22RecoveryCodesCountOnce(t *testing.T) {
 	t.Parallel()

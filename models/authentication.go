@@ -69,9 +69,10 @@ func (db *DB) Credential(ctx context.Context, name string) (string, error) {
 	return user.Credential(), nil
 }
 
-// Credential is that of the user. It tells nothing of the password.
+// Credential is that of the user. It tells nothing of the password. It is another one from
+// the first second factor on: a browser that was known for the password alone is so no more.
 func (u *User) Credential() string {
-	sum := sha256.Sum256([]byte(password.PHC(u.Password)))
+	sum := sha256.Sum256([]byte(password.PHC(u.Password) + sinceFirstFactor(u.Factors)))
 	return u.ID + "\x00" + string(sum[:])
 }
 

@@ -111,7 +111,8 @@ func codeDevice(from ClientInfo) string {
 }
 
 // countCode counts a code that is about to be looked at as a wrong one, and returns how
-// many there are in a row. The right one deletes the count.
+// many there are in a row, in all browsers that the account knows or in all that it doesn't.
+// The right one deletes the count of its browser.
 func (db *DB) countCode(ctx context.Context, tx *sqlx.Tx, user *User, device string) (int, error) {
 	var before struct {
 		Count int
@@ -121,7 +122,12 @@ func (db *DB) countCode(ctx context.Context, tx *sqlx.Tx, user *User, device str
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return 0, fmt.Errorf("count a code: %w", err)
 	}
-	if before.Count >= MaxWrongCodes {
+	var all int
+	err = tx.GetContext(ctx, &all, `SELECT CAST(COALESCE(SUM(count), 0) AS BIGINT) FROM code_failures WHERE user_id = $1 AND (device = '') = $2`, user.ID, device == "")
+	if err != nil {
+		return 0, fmt.Errorf("count the codes: %w", err)
+	}
+	if all >= MaxWrongCodes {
 		return 0, ErrCodesStopped
 	}
 	now := db.Time()
@@ -134,7 +140,7 @@ func (db *DB) countCode(ctx context.Context, tx *sqlx.Tx, user *User, device str
 	if errors.Is(err, ErrNotFound) { // another one was counted at the same time
 		return 0, &ThrottledError{After: time.Second, Codes: true}
 	}
-	return before.Count + 1, err
+	return all + 1, err
 }
 
 // refuseFactor records a wrong answer, and returns ErrRefused.

@@ -151,7 +151,7 @@ func (db *DB) writeWithEvents(ctx context.Context, from ClientInfo, change func(
 		}
 		return change(tx, func(kind Kind, user *User, details ...string) error {
 			event := Event{Detail: strings.Join(details, ", "), ID: database.NewRowID(), Kind: kind, At: db.Time(), Address: from.Address, Browser: from.Browser, AuthorID: from.Author, Count: 1}
-			event.Known = kind.isFailure() && from.Device != ""
+			event.Known = kind.isFailure() && kind != SecondFactorRefused && from.Device != ""
 			if kind == NewBrowser {
 				event.Device = from.NewDevice
 			}

@@ -1,6 +1,7 @@
 package models
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -70,15 +71,19 @@ func (f *Factor) useUp(ctx context.Context, tx *sqlx.Tx, record record, user *Us
 }
 
 // setFactors notes in a user that the second factors have changed. Whoever has given the
-// first factor before starts again.
+// first factor before starts again. What begins with the first of them stays: see Credential.
 func setFactors(ctx context.Context, tx *sqlx.Tx, user *User) error {
-	factors, has := rand.Text(), false
-	err := tx.GetContext(ctx, &has, `SELECT EXISTS (SELECT 1 FROM authenticators WHERE user_id = $1) OR EXISTS (SELECT 1 FROM passkeys WHERE user_id = $1)`, user.ID)
+	var before struct {
+		Has     bool
+		Factors string
+	}
+	err := tx.GetContext(ctx, &before, `SELECT factors, EXISTS (SELECT 1 FROM authenticators WHERE user_id = $1) OR EXISTS (SELECT 1 FROM passkeys WHERE user_id = $1) AS has FROM users WHERE id = $1`, user.ID)
 	if err != nil {
 		return err
 	}
-	if !has {
-		factors = ""
+	factors := ""
+	if before.Has {
+		factors = cmp.Or(sinceFirstFactor(before.Factors), rand.Text()) + rand.Text()
 	}
 	if err := database.ExecOne(ctx, tx, `UPDATE users SET factors = $1 WHERE id = $2`, factors, user.ID); err != nil {
 		return err
@@ -86,6 +91,10 @@ func setFactors(ctx context.Context, tx *sqlx.Tx, user *User) error {
 	user.Factors = factors
 	return nil
 }
+
+// sinceFirstFactor is the part of a user's factors that stays the same from the first second
+// factor on, until the last is removed.
+func sinceFirstFactor(factors string) string { return factors[:min(26, len(factors))] } // as long as rand.Text
 
 // Factors are the second factors of a user.
 type Factors struct {

@@ -92,8 +92,8 @@ func (m *Manager) browserOf(c *fiber.Ctx, user *models.User, session *models.Ses
 	return rand.Text(), nil
 }
 
-// KeepDevice makes a browser known to a user whose password was changed in a session there.
-func (m *Manager) KeepDevice(c *fiber.Ctx, user *models.User, session *models.Session) error {
+// keepDevice makes a browser known to a user whose credential was changed in a session there.
+func (m *Manager) keepDevice(c *fiber.Ctx, user *models.User, session *models.Session) error {
 	browser, err := m.browserOf(c, user, session)
 	if err == nil {
 		m.setDeviceCookie(c, user, browser)

@@ -245,10 +245,23 @@ func (m *Manager) Rotate(c *fiber.Ctx, session *models.Session, change func(newI
 		// than the one it has just written.
 		c.Request().Header.SetCookie(m.cookieName(), cookie)
 		c.Locals(writtenKey{}, key)
+		m.followUser(c, session)
 	} else if cookie != "" {
 		m.takeBack(c, cookie)
 	}
 	return err
+}
+
+// followUser reads the user of a session anew after a change, and keeps the browser known.
+func (m *Manager) followUser(c *fiber.Ctx, session *models.Session) {
+	user, err := m.db.UserByID(c.UserContext(), session.User.ID)
+	if err == nil {
+		session.User = *user
+		err = m.keepDevice(c, user, session)
+	}
+	if err != nil {
+		m.log.Warn("a browser is not known to its user any more", "user", session.User.Name, "error", err)
+	}
 }
 
 // keyOfSigned is the database key for the value of a cookie that was just signed.
