@@ -139,3 +139,21 @@ func TestS21TheOwnerIsToldThatSomebodyHasThePassword(t *testing.T) {
 	ada.Get("/dashboard").Says("Somebody knows your password: 10 sign-in attempts with it failed at the second step")
 	ada.Get("/activity").Says("Sign-in without the second factor")
 }
+
+// TestS21NobodyTriesAPasswordWithoutATrace, by signing in with nothing afterwards.
+func TestS21NobodyTriesAPasswordWithoutATrace(t *testing.T) {
+	t.Parallel()
+	site := sitetest.Start(t)
+	site.StopClock()
+	app := site.SignIn("ada").SetUpApp()
+	for range models.AlarmingCodes {
+		factor(site, "ada").Post("/login", "username", "", "password", "").Answers(422)
+	}
+	site.Advance(time.Minute)
+	ada := factor(site, "ada")
+	ada.Post("/login/second-factor", "code", app.Code()).LeadsTo("/dashboard")
+	ada.Get("/dashboard").Says("Somebody knows your password")
+	if rows := site.Count(`SELECT COUNT(*) FROM pending_sign_ins`); rows != 0 {
+		t.Errorf("%d pending sign-ins are left", rows)
+	}
+}

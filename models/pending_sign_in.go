@@ -113,10 +113,9 @@ func (db *DB) HoldForPending(ctx context.Context, pending *PendingSignIn, held s
 	})
 }
 
-// EndPendingSignIn ends a pending sign-in, if it is there.
+// EndPendingSignIn ends a pending sign-in that is not finished, if it is there.
 func (db *DB) EndPendingSignIn(ctx context.Context, id string) error {
-	_, err := db.Exec(ctx, `DELETE FROM pending_sign_ins WHERE id = $1`, id)
-	return err
+	return db.endUnfinished(ctx, `p.id = `, id)
 }
 
 // countTry counts an answer for a pending sign-in before it is looked at. It returns
@@ -137,16 +136,21 @@ func finishPending(ctx context.Context, tx *sqlx.Tx, pending *PendingSignIn, now
 	return database.ExecOne(ctx, tx, `DELETE FROM pending_sign_ins WHERE id = $1 AND state = $2 AND expires > $3`, pending.ID, pending.State, now)
 }
 
-// endUnfinished deletes the pending sign-ins that have expired. Those that owed a second
-// factor are events: somebody has the password.
-func (db *DB) endUnfinished(ctx context.Context) error {
+// endExpired ends the pending sign-ins that have expired.
+func (db *DB) endExpired(ctx context.Context) error {
+	return db.endUnfinished(ctx, `p.expires <= `, db.Time())
+}
+
+// endUnfinished deletes the pending sign-ins for which a condition holds. Those that owed a
+// second factor are events: somebody has the password.
+func (db *DB) endUnfinished(ctx context.Context, condition string, value any) error {
 	for {
-		var expired []PendingSignIn
-		err := db.SQL.SelectContext(ctx, &expired, `SELECT `+pendingColumns+` FROM pending_sign_ins p JOIN users u ON u.id = p.user_id WHERE p.expires <= $1 LIMIT $2`, db.Time(), sweepStep)
-		if err != nil || len(expired) == 0 {
+		var found []PendingSignIn
+		err := db.SQL.SelectContext(ctx, &found, `SELECT `+pendingColumns+` FROM pending_sign_ins p JOIN users u ON u.id = p.user_id WHERE `+condition+`$1 LIMIT $2`, value, sweepStep)
+		if err != nil || len(found) == 0 {
 			return err
 		}
-		for _, pending := range expired {
+		for _, pending := range found {
 			err := db.writeWithEvents(ctx, ClientInfo{Address: pending.Address, Browser: pending.Browser}, func(tx *sqlx.Tx, record record) error {
 				if err := lockUser(ctx, tx, pending.User.ID); err != nil {
 					return err

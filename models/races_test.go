@@ -275,10 +275,10 @@ func TestATransactionLocksItsUserFirst(t *testing.T) {
 			_, err := db.CheckCode(ctx, ada, nil, "123456", ClientInfo{})
 			return err
 		},
-		"AllowCodes":    func(ctx context.Context) error { return db.AllowCodes(ctx, ada, ClientInfo{}) },
-		"endIdle":       db.endIdle,
-		"endOverdue":    db.endOverdue,
-		"endUnfinished": db.endUnfinished,
+		"AllowCodes": func(ctx context.Context) error { return db.AllowCodes(ctx, ada, ClientInfo{}) },
+		"endIdle":    db.endIdle,
+		"endOverdue": db.endOverdue,
+		"endExpired": db.endExpired,
 	} {
 		holder, err := db.SQL.Beginx()
 		check(t, err)

@@ -25,7 +25,7 @@ func (db *DB) Sweep(ctx context.Context) error {
 	if err := db.endOverdue(ctx); err != nil {
 		return err
 	}
-	if err := db.endUnfinished(ctx); err != nil {
+	if err := db.endExpired(ctx); err != nil {
 		return err
 	}
 	now := db.Time()
