@@ -131,3 +131,12 @@ func TestAnUpgradeKeepsEverybodySignedIn(t *testing.T) {
 		t.Errorf("a copy keeps %d sessions and %d links", sessions, links)
 	}
 }
+
+// TestS16ProgramsThatKnowNoSecondFactorAreRefused: they would open accounts with the
+// password alone.
+func TestS16ProgramsThatKnowNoSecondFactorAreRefused(t *testing.T) {
+	t.Parallel()
+	if needs := number(t, open(t), `SELECT COALESCE(MAX(value), 0) FROM settings WHERE name = 'schema_needs'`); needs < 25 {
+		t.Errorf("programs from version %d on may use the schema", needs)
+	}
+}

@@ -77,7 +77,7 @@ func TestADatabaseOfANewerVersionIsRefused(t *testing.T) {
 	db.Close()
 	db, err = Open(t.Context(), path) // an older program can work with it
 	check(t, err)
-	_, err = db.SQL.Exec(`INSERT INTO settings (name, value) VALUES ('schema_needs', 8999)`)
+	_, err = db.SQL.Exec(`UPDATE settings SET value = 8999 WHERE name = 'schema_needs'`)
 	check(t, err)
 	db.Close()
 	if _, err := Open(t.Context(), path); err == nil || !strings.Contains(err.Error(), "newer version") {
