@@ -74,6 +74,18 @@ func TestS35ASecondFactorCanBeRequired(t *testing.T) {
 	}
 }
 
+// TestS35TheFirstAdministratorHasGrace, from the setup on.
+func TestS35TheFirstAdministratorHasGrace(t *testing.T) {
+	t.Parallel()
+	site := sitetest.StartEmpty(t)
+	site.StopClock()
+	site.DB.SecondFactor = models.SecondFactorRule{For: models.Everybody, Grace: 10 * time.Hour}
+	site.Visitor().Post("/setup", "token", "the link of the terminal", "username", "ada", "password", sitetest.Password).LeadsTo("/dashboard")
+	if due := site.User("ada").FactorDue; !due.Equal(site.DB.Time().Add(10 * time.Hour)) {
+		t.Errorf("it is due at %s", due)
+	}
+}
+
 // TestS35AMadeAdministratorOwesAtOnce for the administration.
 func TestS35AMadeAdministratorOwesAtOnce(t *testing.T) {
 	t.Parallel()

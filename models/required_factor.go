@@ -42,11 +42,15 @@ func (db *DB) FactorDueBy(user *User) (due Time, owes bool) {
 	if !db.SecondFactor.appliesTo(user) {
 		return Time{}, false
 	}
-	if user.FactorDue.Unix() == 0 { // nobody has asked for it
+	if !user.wasAsked() {
 		return Time{Time: db.Time().Add(db.SecondFactor.Grace)}, true
 	}
 	return user.FactorDue, true
 }
+
+// wasAsked tells whether a second factor was ever required of a user. A user who was just
+// added and not read back has the zero time, which is before 1970.
+func (u *User) wasAsked() bool { return u.FactorDue.Unix() > 0 }
 
 // OwesAtOnce tells whether a user may not open the administration before there is a second factor.
 func (db *DB) OwesAtOnce(user *User) bool {
@@ -61,7 +65,7 @@ func (db *DB) overdue(session *Session) bool {
 
 // startGrace notes at a sign-in until when a user may do without the second factor that is required.
 func (db *DB) startGrace(ctx context.Context, tx *sqlx.Tx, user *User) error {
-	if !db.SecondFactor.appliesTo(user) || user.FactorDue.Unix() != 0 {
+	if !db.SecondFactor.appliesTo(user) || user.wasAsked() {
 		return nil
 	}
 	user.FactorDue = Time{Time: db.Time().Add(db.SecondFactor.Grace)}
