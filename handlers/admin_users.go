@@ -160,8 +160,8 @@ type AdminUserPage struct {
 	Whose    *models.User
 	Self     bool
 	Factors  models.Factors
-	Stopped  bool         // codes of the user count no more in unknown browsers
-	Due      *models.Time // until when the user may do without the second factor that is required; nil: none is owed
+	Stopped  bool       // codes of the user count no more in unknown browsers
+	Due      *FactorDue // until when the user may do without the second factor that is required; nil: none is owed
 	Sessions []SessionRow
 	More     int // sessions that are not listed
 	Activity []EventRow
@@ -187,9 +187,7 @@ func (a *App) renderUser(c *fiber.Ctx, whose *models.User, problem string) error
 	if page.Stopped, err = a.db.CodesStopped(c.UserContext(), whose); err != nil {
 		return err
 	}
-	if due, owes := a.db.FactorDueBy(whose); owes {
-		page.Due = &due
-	}
+	page.Due = a.factorDue(whose)
 	sessions, more, err := a.db.SessionsOf(c.UserContext(), whose, sessionsShown)
 	if err != nil {
 		return err

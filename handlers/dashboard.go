@@ -28,7 +28,7 @@ type DashboardPage struct {
 	Others    []SessionRow
 	More      int // sessions that are not listed
 	Attention models.Attention
-	Due       *models.Time   // until when a second factor that is required has to be there; nil: none is owed
+	Due       *FactorDue     // until when a second factor that is required has to be there; nil: none is owed
 	Factors   models.Factors // what there is
 	Chart     render.Chart
 	Activity  []EventRow
@@ -60,9 +60,7 @@ func (a *App) dashboard(c *fiber.Ctx) error {
 	if page.Attention, err = a.db.NeedsAttention(c.UserContext(), session); err != nil {
 		return err
 	}
-	if due, owes := a.db.FactorDueBy(&session.User); owes {
-		page.Due = &due
-	}
+	page.Due = a.factorDue(&session.User)
 	if page.Factors, err = a.db.FactorsOf(c.UserContext(), &session.User); err != nil {
 		return err
 	}

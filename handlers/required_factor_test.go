@@ -95,6 +95,9 @@ func TestS35AMadeAdministratorOwesAtOnce(t *testing.T) {
 	ada, eve := site.SignIn("ada"), site.SignedIn("eve", models.Member)
 	ada.Get("/admin/users").Answers(200).Says("Required")
 	ada.Post("/admin/users/" + site.User("eve").ID + "/make-admin").LeadsTo("/admin/users/" + site.User("eve").ID)
+	for _, page := range []*sitetest.Answer{eve.Get("/dashboard"), eve.Get("/account/security"), ada.Get("/admin/users/" + site.User("eve").ID)} {
+		page.Answers(200).Says("required").Says(" now.").SaysNot("1970")
+	}
 	eve.Get("/admin/users").LeadsTo("/account/security")
 	eve.Get("/account/security").Answers(200).Says("The administration needs a second factor here.")
 	site.Visitor().Login("eve", sitetest.Password).LeadsTo("/login/second-factor/new")

@@ -17,7 +17,7 @@ import (
 type SecurityPage struct {
 	render.Page
 	Factors models.Factors
-	Due     *models.Time // until when one has to be there that is required; nil: none is owed
+	Due     *FactorDue // until when one has to be there that is required; nil: none is owed
 	Drill   []render.Field
 	// Passkeys are those of the user, and Accepted tells the browser which of them count.
 	Passkeys []PasskeyRow
@@ -28,6 +28,21 @@ type SecurityPage struct {
 // WrongCodes is how many wrong codes in a row stop them.
 func (*SecurityPage) WrongCodes() int { return models.MaxWrongCodes }
 
+// FactorDue is when a second factor has to be there that is required.
+type FactorDue struct {
+	At  models.Time
+	Now bool // it has to be there already
+}
+
+// factorDue returns nil if none is owed.
+func (a *App) factorDue(user *models.User) *FactorDue {
+	due, owes := a.db.FactorDueBy(user)
+	if !owes {
+		return nil
+	}
+	return &FactorDue{due, !due.After(a.db.Time().Time)}
+}
+
 func (a *App) security(c *fiber.Ctx) error { return a.renderSecurity(c, "", nil) }
 
 func (a *App) renderSecurity(c *fiber.Ctx, problem string, invalid models.ValidationError) error {
@@ -36,9 +51,7 @@ func (a *App) renderSecurity(c *fiber.Ctx, problem string, invalid models.Valida
 	if page.Factors, err = a.db.FactorsOf(c.UserContext(), &sessionOf(c).User); err != nil {
 		return err
 	}
-	if due, owes := a.db.FactorDueBy(&sessionOf(c).User); owes {
-		page.Due = &due
-	}
+	page.Due = a.factorDue(&sessionOf(c).User)
 	for _, passkey := range page.Factors.Passkeys {
 		page.Passkeys = append(page.Passkeys, PasskeyRow{passkey, a.passkeys == nil || passkey.Domain != a.passkeys.Domain})
 	}

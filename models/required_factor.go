@@ -37,13 +37,16 @@ func (r SecondFactorRule) appliesTo(user *User) bool {
 }
 
 // FactorDueBy returns until when a user may still sign in without the second factor that
-// is required, or false if none is, or there is one.
+// is required, or false if none is, or there is one. For one who owes it at once, that is now.
 func (db *DB) FactorDueBy(user *User) (due Time, owes bool) {
 	if !db.SecondFactor.appliesTo(user) {
 		return Time{}, false
 	}
 	if !user.wasAsked() {
 		return Time{Time: db.Time().Add(db.SecondFactor.Grace)}, true
+	}
+	if user.FactorDue.Unix() == dueAtOnce {
+		return db.Time(), true
 	}
 	return user.FactorDue, true
 }
