@@ -35,7 +35,7 @@ func Unavailable(err error) bool {
 	case unavailable, conflictingChange:
 		return true
 	}
-	return errors.Is(err, ErrReplaced) || errors.Is(err, ErrMoved) || errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) || errors.Is(err, context.DeadlineExceeded)
+	return errors.Is(err, ErrReplaced) || errors.Is(err, ErrMoved) || errors.Is(err, errStandby) || errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) || errors.Is(err, context.DeadlineExceeded)
 }
 
 // brokenReference tells whether a statement failed because rows would refer to one

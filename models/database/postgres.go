@@ -204,7 +204,11 @@ func (db *postgresEngine) write(ctx context.Context, change func(*sqlx.Tx) error
 		if failureOf(err) != conflictingChange || try == postgresTries {
 			return err
 		}
-		time.Sleep(rand.N(time.Duration(try) * 20 * time.Millisecond))
+		select {
+		case <-time.After(rand.N(time.Duration(try) * 20 * time.Millisecond)):
+		case <-ctx.Done():
+			return err
+		}
 	}
 }
 
@@ -251,13 +255,16 @@ func (db *postgresEngine) checkRestored(context.Context, func(func(*sqlx.Tx) err
 	return nil
 }
 
+// errStandby says that the server can't be written to. For whoever asks, it is unavailable.
+var errStandby = errors.New("the database is a standby")
+
 func (db *postgresEngine) check(ctx context.Context) error {
 	var standby bool
 	if err := db.SQL.GetContext(ctx, &standby, `SELECT pg_is_in_recovery()`); err != nil {
 		return err
 	}
 	if standby {
-		return fmt.Errorf("the database is a standby: %w", sql.ErrConnDone)
+		return errStandby
 	}
 	return nil
 }

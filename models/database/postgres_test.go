@@ -109,7 +109,7 @@ func TestWhatAnErrorOfPostgresMeans(t *testing.T) {
 			t.Errorf("%s means %d, not %d", code, found, want)
 		}
 	}
-	for _, lost := range []error{&net.OpError{Err: io.ErrClosedPipe}, io.EOF, io.ErrUnexpectedEOF, sql.ErrTxDone, &pgconn.ConnectError{}} {
+	for _, lost := range []error{&net.OpError{Err: io.ErrClosedPipe}, io.EOF, io.ErrUnexpectedEOF, sql.ErrTxDone, errStandby, &pgconn.ConnectError{}} {
 		if !Unavailable(fmt.Errorf("read: %w", lost)) {
 			t.Errorf("%#v is not taken for a lost connection", lost)
 		}

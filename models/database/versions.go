@@ -23,8 +23,9 @@ import (
 // every request gets an answer of after its arrival. Others' commits cost
 // nothing but a new version of the users that they are about.
 //
-// Nobody waits longer than versionTimeout. If the database does not answer a batch by
-// then, the batch fails, and so does the one that waits behind it.
+// Nobody waits longer than versionTimeout for PostgreSQL. If it does not answer a batch by
+// then, the batch fails, and so does the one that waits behind it. SQLite reads a file, as
+// long as that takes.
 
 // versionTimeout is how long a request waits for the versions of users at most.
 const versionTimeout = 2 * time.Second
@@ -98,7 +99,7 @@ func (v *versions) run() {
 	}
 	// Not the context of one of them: the others wait for it, too.
 	ctx, cancel := context.WithTimeout(context.Background(), versionTimeout)
-	b.found, b.err = v.read(ctx, users)
+	b.found, b.err = v.ask(ctx, users)
 	late := b.err != nil && (ctx.Err() != nil || errors.Is(b.err, context.DeadlineExceeded))
 	cancel()
 	close(b.done)
@@ -116,4 +117,14 @@ func (v *versions) run() {
 			v.run()
 		}()
 	}
+}
+
+// ask is read whose panic is an error: those who wait for the batch get an answer.
+func (v *versions) ask(ctx context.Context, users []string) (found map[string]int64, err error) {
+	defer func() {
+		if recovered := recover(); recovered != nil {
+			err = fmt.Errorf("panic: %w", asError(recovered))
+		}
+	}()
+	return v.read(ctx, users)
 }
