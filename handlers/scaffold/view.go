@@ -93,6 +93,9 @@ func (v View) Write(checkout Checkout) (Files, error) {
 			if err := tryOut(content.String()); err != nil {
 				return Files{}, err
 			}
+			if err := w.checkPostgres(); err != nil {
+				return Files{}, err
+			}
 		}
 		if err := draft.add(file, content.Bytes()); err != nil {
 			return Files{}, err
