@@ -309,6 +309,37 @@ func TestS21KnownBrowsersAlarmTheOwner(t *testing.T) {
 	known[0].Post("/login/second-factor", "code", app.Code()).Answers(429).Says("codes no longer count here")
 }
 
+// TestS21StoppedCodesAreAllowedAgain in known browsers, too: by a passkey and by an administrator.
+func TestS21StoppedCodesAreAllowedAgain(t *testing.T) {
+	t.Parallel()
+	site := sitetest.Start(t, sitetest.OnLocalhost)
+	site.StopClock()
+	root, ada := site.SignedIn("root", models.Admin), site.SignIn("ada")
+	app := ada.SetUpApp()
+	device := ada.SetUpPasskey("key")
+	at := "/admin/users/" + site.User("ada").ID
+	for _, allow := range []func(){
+		func() { root.Post(at + "/allow-codes").LeadsTo(at) },
+		func() { signsInAlone(site, device) },
+	} {
+		ada.Post("/logout")
+		ada.Login("ada", sitetest.Password).LeadsTo("/login/second-factor")
+		ada.Post("/login/second-factor", "code", "000000").Answers(422)
+		site.Change(`UPDATE code_failures SET count = 100`)
+		if known := site.Count(`SELECT COUNT(*) FROM code_failures WHERE device <> ''`); known != 1 {
+			t.Fatalf("%d known browsers were counted", known)
+		}
+		site.Advance(time.Hour)
+		ada.Login("ada", sitetest.Password).LeadsTo("/login/second-factor")
+		ada.Post("/login/second-factor", "code", app.Code()).Answers(429)
+		root = site.SignIn("root")
+		root.Get(at).Says("allow-codes")
+		allow()
+		root.Get(at).SaysNot("allow-codes")
+		ada.Post("/login/second-factor", "code", app.Code()).LeadsTo("/dashboard")
+	}
+}
+
 // TestS22RecoveryCodesCountOnce, however they are typed; they stand for the app alone.
 func TestS22RecoveryCodesCountOnce(t *testing.T) {
 	t.Parallel()

@@ -159,10 +159,10 @@ func (db *DB) refuseFactor(ctx context.Context, user *User, from ClientInfo, cou
 	return ErrRefused
 }
 
-// CodesStopped tells whether codes of a user count no more in browsers that the account
-// doesn't know.
+// CodesStopped tells whether codes of a user count no more, in the browsers that the account
+// knows or in those that it doesn't.
 func (db *DB) CodesStopped(ctx context.Context, user *User) (stopped bool, err error) {
-	err = db.SQL.GetContext(ctx, &stopped, `SELECT EXISTS (SELECT 1 FROM code_failures WHERE user_id = $1 AND device = '' AND count >= $2)`, user.ID, MaxWrongCodes)
+	err = db.SQL.GetContext(ctx, &stopped, `SELECT EXISTS (SELECT 1 FROM code_failures WHERE user_id = $1 GROUP BY device = '' HAVING SUM(count) >= $2)`, user.ID, MaxWrongCodes)
 	return stopped, err
 }
 
@@ -172,7 +172,7 @@ func (db *DB) AllowCodes(ctx context.Context, user *User, from ClientInfo) error
 		if err := lockUser(ctx, tx, user.ID); err != nil {
 			return err
 		}
-		if err := database.ExecOne(ctx, tx, `DELETE FROM code_failures WHERE user_id = $1 AND device = ''`, user.ID); err != nil {
+		if err := database.ExecOne(ctx, tx, `DELETE FROM code_failures WHERE user_id = $1`, user.ID); err != nil {
 			return err
 		}
 		return record(CodesAllowed, user)

@@ -112,7 +112,7 @@ func (db *DB) Factor(user *User, answer PasskeyAnswer) *Factor {
 			return err
 		}
 		// Whoever can use a passkey may type codes again.
-		if _, err := tx.ExecContext(ctx, `DELETE FROM code_failures WHERE user_id = $1 AND device = ''`, user.ID); err != nil || !copied {
+		if _, err := tx.ExecContext(ctx, `DELETE FROM code_failures WHERE user_id = $1`, user.ID); err != nil || !copied {
 			return err
 		}
 		return record(PasskeyCopied, user, answer.Passkey.Name)

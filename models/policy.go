@@ -93,8 +93,9 @@ const (
 	EnrolmentFor = 15 * time.Minute
 	// DefaultGrace is how long users may still sign in without a second factor that is required.
 	DefaultGrace = 7 * 24 * time.Hour
-	// MaxWrongCodes is how many wrong codes in a row an account may have: then codes
-	// count no more from browsers that it doesn't know. Of a million codes three count at
+	// MaxWrongCodes is how many wrong codes in a row an account may have in browsers that
+	// it doesn't know: then codes count no more there. In those that it knows the same
+	// number stops them, for whoever has stolen one. Of a million codes three count at
 	// a time, so guessing reaches 0.03 % (NIST SP 800-63B-4, section 3.2.2; ASVS 5.0, 6.6.3).
 	MaxWrongCodes = 100
 	// AlarmingCodes is from how many wrong codes on their user is told that somebody has
