@@ -138,8 +138,11 @@ func (a *App) confirmApp(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	if codes == nil {
+	switch {
+	case codes == nil && factor.EndsOthers():
 		return a.redirectWithMessage(c, "Your authenticator app was replaced, and your other sessions were ended.", "/account/security")
+	case codes == nil:
+		return a.redirectWithMessage(c, "Your authenticator app was added.", "/account/security")
 	}
 	return a.renderCodes(c, &CodesPage{Page: securityPage("Your recovery codes", "Recovery codes"), First: true, Next: "/account/security"}, &session.User, codes)
 }

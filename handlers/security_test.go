@@ -239,3 +239,20 @@ func TestS35WithoutGrace(t *testing.T) {
 	ada.Get("/dashboard").LeadsToSignIn()
 	enrols(site, ada)
 }
+
+// TestS31AFurtherAppEndsNoSession, and nobody is told that it does.
+func TestS31AFurtherAppEndsNoSession(t *testing.T) {
+	t.Parallel()
+	site := sitetest.Start(t, sitetest.OnLocalhost)
+	site.StopClock()
+	ada := site.SignIn("ada")
+	device := ada.SetUpPasskey("key")
+	other := signsInAlone(site, device)
+	ada.SetUpApp()
+	ada.Get("/account/security").Answers(200).Says("Your authenticator app was added.").SaysNot("was replaced")
+	other.Get("/dashboard").Answers(200)
+	site.Advance(time.Minute)
+	ada.SetUpApp()
+	ada.Get("/account/security").Answers(200).Says("Your authenticator app was replaced, and your other sessions were ended.")
+	other.Get("/dashboard").LeadsToSignIn()
+}

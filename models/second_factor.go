@@ -55,6 +55,9 @@ func (f *Factor) IsRecoveryCode() bool { return f.method == ByRecoveryCode }
 // Alone tells whether the factor is both at once, so that no password is needed beside it.
 func (f *Factor) Alone() bool { return f != nil && f.alone }
 
+// EndsOthers tells whether using the factor ends the user's other sessions.
+func (f *Factor) EndsOthers() bool { return f.endsOthers }
+
 // useUp uses a factor of a user in a transaction, for a session. A nil factor does nothing.
 func (f *Factor) useUp(ctx context.Context, tx *sqlx.Tx, record record, user *User, session string) error {
 	if f == nil {
