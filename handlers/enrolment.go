@@ -51,10 +51,13 @@ func (a *App) confirmEnrolment(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	step, err := a.db.CheckNewApp(seed, web.Form(c, "code"))
+	step, err := a.db.CheckEnrolment(c.UserContext(), pending, seed, web.Form(c, "code"))
 	if invalid := (models.ValidationError{}); errors.As(err, &invalid) {
 		c.Status(fiber.StatusUnprocessableEntity)
 		return a.renderNewApp(c, enrolmentApp(), &pending.User, "", invalid)
+	}
+	if err != nil {
+		return a.signInAgain(c, err)
 	}
 	factor, codes, err := a.db.NewApp(c.UserContext(), &pending.User, seed, step)
 	if err != nil {

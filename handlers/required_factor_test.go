@@ -74,6 +74,28 @@ func TestS35ASecondFactorCanBeRequired(t *testing.T) {
 	}
 }
 
+// TestS16EnrolmentEndsLikeEveryPendingSignIn: after 5 minutes, and after 5 wrong codes.
+func TestS16EnrolmentEndsLikeEveryPendingSignIn(t *testing.T) {
+	t.Parallel()
+	site := sitetest.Start(t)
+	site.StopClock()
+	site.DB.SecondFactor = models.SecondFactorRule{For: models.Everybody}
+	site.AddUser("eve", models.Member)
+	b := site.Visitor()
+	set := b.Login("eve", sitetest.Password).LeadsTo("/login/second-factor/new").Response.Header.Get("Set-Cookie")
+	if !strings.Contains(set, "max-age=300;") {
+		t.Errorf("the cookie is %s", set[strings.Index(set, ";"):])
+	}
+	b.Post("/login/second-factor/new").Answers(200)
+	for range models.MaxTries - 1 {
+		b.Post("/login/second-factor/new/confirm", "code", "000000").Answers(422)
+	}
+	b.Post("/login/second-factor/new/confirm", "code", "000000").LeadsTo("/login?late=1")
+	b.Login("eve", sitetest.Password).LeadsTo("/login/second-factor/new")
+	site.Advance(5 * time.Minute)
+	b.Get("/login/second-factor/new").LeadsTo("/login?late=1")
+}
+
 // TestS35TheFirstAdministratorHasGrace, from the setup on.
 func TestS35TheFirstAdministratorHasGrace(t *testing.T) {
 	t.Parallel()

@@ -249,6 +249,23 @@ func TestS21WrongCodesAreCounted(t *testing.T) {
 	b.Get("/activity").Says("Codes no longer accepted").Says("Wrong code entered").Says("Recovery code used")
 }
 
+// TestS16ANewSignInEndsThePendingOne of the same browser, also one with a password link.
+func TestS16ANewSignInEndsThePendingOne(t *testing.T) {
+	t.Parallel()
+	site := sitetest.Start(t)
+	site.StopClock()
+	site.SignIn("ada").SetUpApp()
+	eve := site.AddUser("eve", models.Member)
+	b := factor(site, "ada")
+	token, err := site.DB.NewPasswordToken(t.Context(), eve, models.CommandLine)
+	sitetest.Must(t, err)
+	b.Post("/link", "token", token, "password", "another walk in the grass").LeadsTo("/dashboard")
+	b.Get("/login/second-factor").LeadsTo("/login")
+	if rows := site.Count(`SELECT COUNT(*) FROM pending_sign_ins`); rows != 0 {
+		t.Errorf("%d pending sign-ins are left", rows)
+	}
+}
+
 // TestS21BrowsersFromBeforeTheAppAreUnknown: whoever knew the password before there was an
 // app gets no more codes by having signed in with many browsers then. The owner's stays known.
 func TestS21BrowsersFromBeforeTheAppAreUnknown(t *testing.T) {

@@ -27,6 +27,9 @@ func (a *App) signIn(c *fiber.Ctx, in signIn) error {
 		}
 		return c.Redirect(stepOf(owed), fiber.StatusSeeOther)
 	}
+	if err := a.sessions.EndPending(c); err != nil {
+		return err
+	}
 	to, err := a.startSession(c, models.SignIn{User: in.user, Method: in.method, Factor: in.factor, Mistyped: in.mistyped}, in.next, in.form)
 	if err != nil {
 		return err

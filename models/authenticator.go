@@ -207,6 +207,27 @@ func (db *DB) CheckNewApp(seed, code string) (step int64, err error) {
 	return 0, ValidationError{"code": fmt.Sprintf("The clock of your device is about %s %s that of this site (%s UTC). Set it automatically, then enter the next code.", about, direction, now.UTC().Format("15:04"))}
 }
 
+// CheckEnrolment does what CheckNewApp does in a pending sign-in, which ends with too many
+// wrong codes. It returns ErrNotFound if it has ended.
+func (db *DB) CheckEnrolment(ctx context.Context, pending *PendingSignIn, seed, code string) (step int64, err error) {
+	if _, ok := typedCode(code); ok {
+		err := db.Write(ctx, func(tx *sqlx.Tx) error {
+			if err := lockUser(ctx, tx, pending.User.ID); err != nil {
+				return err
+			}
+			return countTry(ctx, tx, pending, db.Time())
+		})
+		if err != nil {
+			return 0, err
+		}
+	}
+	step, err = db.CheckNewApp(seed, code)
+	if err != nil && pending.Tries+1 >= MaxTries {
+		return 0, ErrNotFound
+	}
+	return step, err
+}
+
 // NewApp is a factor that adds an authenticator app, or puts it in the place of another
 // one, whose code CheckNewApp has checked: that code counts no more. With the first
 // second factor it makes recovery codes.

@@ -7,7 +7,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/jmoiron/sqlx"
 
@@ -34,14 +33,6 @@ func (db *DB) Owes(user *User) Owed {
 		return OwesEnrolment
 	}
 	return OwesNothing
-}
-
-// Lifetime is how long a sign-in waits for what is owed.
-func (o Owed) Lifetime() time.Duration {
-	if o == OwesEnrolment {
-		return EnrolmentFor
-	}
-	return PendingFor
 }
 
 // PendingSignIn is a sign-in between its factors.
@@ -73,7 +64,7 @@ func (u *User) state() string {
 // password, role or factor meanwhile.
 func (db *DB) AddPendingSignIn(ctx context.Context, pending *PendingSignIn) error {
 	user := &pending.User
-	pending.State, pending.Expires = user.state(), Time{Time: db.Time().Add(pending.Kind.Lifetime())}
+	pending.State, pending.Expires = user.state(), Time{Time: db.Time().Add(PendingFor)}
 	err := db.Write(ctx, func(tx *sqlx.Tx) error {
 		return database.ExecOne(ctx, tx, `INSERT INTO pending_sign_ins (id, kind, method, state, next, form, held, mistyped, tries, address, browser, expires, user_id)
 			SELECT $1, $2, $3, $4, $5, $6, $7, CAST($8 AS BIGINT), 0, $9, $10, CAST($11 AS BIGINT), id FROM users

@@ -84,13 +84,10 @@ const MaxDrain = time.Minute
 const PasswordTokenLifetime = 24 * time.Hour
 
 const (
-	// PendingFor is how long a sign-in waits for the second factor, and MaxTries how
-	// many wrong answers end it.
+	// PendingFor is how long a sign-in waits for the second factor, or for setting one up,
+	// and MaxTries how many wrong answers end it.
 	PendingFor = 5 * time.Minute
 	MaxTries   = 5
-	// EnrolmentFor is how long it waits for somebody who has to set up a second factor
-	// first, and may have to install an app.
-	EnrolmentFor = 15 * time.Minute
 	// DefaultGrace is how long users may still sign in without a second factor that is required.
 	DefaultGrace = 7 * 24 * time.Hour
 	// MaxWrongCodes is how many wrong codes in a row an account may have in browsers that

@@ -24,7 +24,7 @@ func (m *Manager) Suspend(c *fiber.Ctx, pending *models.PendingSignIn) error {
 	if err := m.db.AddPendingSignIn(c.UserContext(), pending); err != nil {
 		return err
 	}
-	m.setPendingCookie(c, sign(id, m.keys.signer().pending[0]), pending.Kind.Lifetime())
+	m.setPendingCookie(c, sign(id, m.keys.signer().pending[0]), models.PendingFor)
 	return nil
 }
 
