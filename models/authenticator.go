@@ -80,7 +80,7 @@ func (db *DB) CheckCode(ctx context.Context, user *User, pending *PendingSignIn,
 	if !matches || step <= app.Step {
 		return nil, db.refuseFactor(ctx, user, from, counted)
 	}
-	return &Factor{method: ByCode, use: func(ctx context.Context, tx *sqlx.Tx, _ record) error {
+	return &Factor{method: ByCode, use: func(ctx context.Context, tx *sqlx.Tx, _ record, user *User) error {
 		err := database.ExecOne(ctx, tx, `UPDATE authenticators SET step = $1, used = $2 WHERE user_id = $3 AND seed = $4 AND step < $1`, step, db.Time(), user.ID, app.Seed)
 		if errors.Is(err, ErrNotFound) {
 			return ErrRefused
@@ -248,7 +248,7 @@ func (db *DB) NewApp(ctx context.Context, user *User, seed string, step int64) (
 	if factors.App != nil {
 		kind, further = AppReplaced, false
 	}
-	return &Factor{method: ByCode, use: func(ctx context.Context, tx *sqlx.Tx, record record) error {
+	return &Factor{method: ByCode, use: func(ctx context.Context, tx *sqlx.Tx, record record, user *User) error {
 		now := db.Time()
 		_, err := tx.ExecContext(ctx, `INSERT INTO authenticators (user_id, seed, signer, step, added, used) VALUES ($1, $2, $3, $4, $5, $5)
 			ON CONFLICT (user_id) DO UPDATE SET seed = excluded.seed, signer = excluded.signer, step = excluded.step, added = excluded.added, used = excluded.used`,

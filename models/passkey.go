@@ -93,7 +93,7 @@ type PasskeyAnswer struct {
 
 // Factor is the factor of an answer: both at once, or a second one.
 func (db *DB) Factor(user *User, answer PasskeyAnswer) *Factor {
-	return &Factor{method: ByPasskey, alone: answer.Verified && answer.Passkey.Alone(), use: func(ctx context.Context, tx *sqlx.Tx, record record) error {
+	return &Factor{method: ByPasskey, alone: answer.Verified && answer.Passkey.Alone(), use: func(ctx context.Context, tx *sqlx.Tx, record record, user *User) error {
 		now := db.Time()
 		if err := answer.Challenge.spend(ctx, tx, now); err != nil {
 			return err
@@ -138,7 +138,7 @@ func (db *DB) NewPasskey(user *User, handle string, passkey Passkey, challenge C
 	if first {
 		codes = newRecoveryCodes()
 	}
-	return &Factor{method: ByPasskey, endsOthers: first, use: func(ctx context.Context, tx *sqlx.Tx, record record) error {
+	return &Factor{method: ByPasskey, endsOthers: first, use: func(ctx context.Context, tx *sqlx.Tx, record record, user *User) error {
 		now := db.Time()
 		if err := challenge.spend(ctx, tx, now); err != nil {
 			return err

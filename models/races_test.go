@@ -11,6 +11,7 @@ import (
 	"github.com/jmoiron/sqlx"
 
 	"daypass/models/database/databasetest"
+	"daypass/models/encryption"
 )
 
 // twoServers opens a new database twice, as two processes do.
@@ -306,4 +307,38 @@ func TestATransactionLocksItsUserFirst(t *testing.T) {
 		<-done
 		check(t, holder.Rollback())
 	}
+}
+
+// TestARepeatedTransactionSignsIn: what a try has changed counts no more in the next one, as
+// when PostgreSQL ends transactions that wait for each other in a circle.
+func TestARepeatedTransactionSignsIn(t *testing.T) {
+	t.Parallel()
+	databasetest.OnlySQLite(t, "the trigger is SQLite's; the repetition is PostgreSQL's")
+	db := open(t)
+	db.SecondFactor = SecondFactorRule{For: Everybody, Grace: time.Hour}
+	key, err := encryption.NewKey("a secret of this test, long enough", "x")
+	check(t, err)
+	check(t, db.SetSeedKeys(t.Context(), []SeedKey{{Key: key, Name: "x"}}))
+	added(t, db, "ada")
+	ada, err := db.User(t.Context(), "ada")
+	check(t, err)
+	twice := func(in SignIn) {
+		t.Helper()
+		raw(t, db, `CREATE TRIGGER fails BEFORE INSERT ON events WHEN NEW.kind = 'sign-in' BEGIN SELECT RAISE(ABORT, 'once'); END`)
+		if _, err := db.AddSession(t.Context(), in); err == nil {
+			t.Error("it did not fail")
+		}
+		raw(t, db, `DROP TRIGGER fails`)
+		_, err := db.AddSession(t.Context(), in)
+		check(t, err)
+	}
+	twice(SignIn{ID: "graced", User: ada, Lifetime: time.Hour, Method: ByPassword})
+	if due := number(t, db, `SELECT factor_due FROM users`); due == 0 {
+		t.Error("no time of grace has begun")
+	}
+	pending := &PendingSignIn{ID: "p", Kind: OwesEnrolment, Method: ByPassword, User: *ada}
+	check(t, db.AddPendingSignIn(t.Context(), pending))
+	factor, _, err := db.NewApp(t.Context(), &pending.User, NewSeed(), 1)
+	check(t, err)
+	twice(SignIn{ID: "enrolled", User: &pending.User, Lifetime: time.Hour, Method: ByPassword, Factor: factor, Pending: pending})
 }

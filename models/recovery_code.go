@@ -77,7 +77,7 @@ func (db *DB) CheckRecoveryCode(ctx context.Context, user *User, pending *Pendin
 	if !has {
 		return nil, db.refuseFactor(ctx, user, from, 0)
 	}
-	return &Factor{method: ByRecoveryCode, use: func(ctx context.Context, tx *sqlx.Tx, record record) error {
+	return &Factor{method: ByRecoveryCode, use: func(ctx context.Context, tx *sqlx.Tx, record record, user *User) error {
 		err := database.ExecOne(ctx, tx, `DELETE FROM recovery_codes WHERE key = $1 AND user_id = $2`, recoveryCodeKey(code), user.ID)
 		if errors.Is(err, ErrNotFound) {
 			return ErrRefused

@@ -42,8 +42,9 @@ var ErrFactorOwed = errors.New("the second factor is missing")
 type Factor struct {
 	method Method
 	// use makes sure that the factor still counts, and that it counts no more. It returns
-	// ErrRefused if somebody else was faster.
-	use   func(ctx context.Context, tx *sqlx.Tx, record record) error
+	// ErrRefused if somebody else was faster. It changes the user with what is stored, so
+	// each try of a transaction has a copy of its own.
+	use   func(ctx context.Context, tx *sqlx.Tx, record record, user *User) error
 	alone bool // it is both factors
 	// endsOthers says that using it ends the user's other sessions.
 	endsOthers bool
@@ -63,7 +64,7 @@ func (f *Factor) useUp(ctx context.Context, tx *sqlx.Tx, record record, user *Us
 	if f == nil {
 		return nil
 	}
-	if err := f.use(ctx, tx, record); err != nil {
+	if err := f.use(ctx, tx, record, user); err != nil {
 		return err
 	}
 	if !f.endsOthers {
@@ -149,8 +150,8 @@ func (db *DB) changeFactors(ctx context.Context, asked FactorChange, change func
 	if err != nil {
 		return err
 	}
-	user := asked.Session.User
 	return db.writeWithEvents(ctx, asked.From, func(tx *sqlx.Tx, record record) error {
+		user := asked.Session.User
 		if err := lockUser(ctx, tx, user.ID); err != nil {
 			return err
 		}

@@ -88,6 +88,7 @@ func (db *DB) AddSession(ctx context.Context, in SignIn) (*Session, error) {
 		Method: in.Method.with(in.Factor),
 	}
 	err := db.writeWithEvents(ctx, in.From, func(tx *sqlx.Tx, record record) error {
+		user := *in.User // which this try changes
 		if err := holdUserWithRole(ctx, tx, in.User); errors.Is(err, ErrNotFound) {
 			return ErrRefused
 		} else if err != nil {
@@ -102,10 +103,10 @@ func (db *DB) AddSession(ctx context.Context, in SignIn) (*Session, error) {
 		if err != nil {
 			return err
 		}
-		if err := in.Factor.useUp(ctx, tx, record, in.User, session.ID); err != nil {
+		if err := in.Factor.useUp(ctx, tx, record, &user, session.ID); err != nil {
 			return err
 		}
-		if err := db.startGrace(ctx, tx, in.User); err != nil {
+		if err := db.startGrace(ctx, tx, &user); err != nil {
 			return err
 		}
 		if err := setLastActive(ctx, tx, in.User.ID, now); err != nil {
@@ -135,7 +136,7 @@ func (db *DB) AddSession(ctx context.Context, in SignIn) (*Session, error) {
 		if err := recordNewBrowser(ctx, tx, in, record); err != nil {
 			return err
 		}
-		session.User = *in.User
+		session.User = user
 		return record(SignedIn, in.User, string(session.Method))
 	})
 	if err != nil {

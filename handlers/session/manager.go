@@ -215,7 +215,7 @@ func (m *Manager) SignIn(c *fiber.Ctx, in models.SignIn) (*models.Session, error
 		m.takeBack(c, cookie)
 		return nil, err
 	}
-	m.setDeviceCookie(c, in.User, browser)
+	m.setDeviceCookie(c, &session.User, browser)
 	if in.Pending != nil {
 		m.ForgetPending(c)
 	}
