@@ -299,15 +299,29 @@ func (db *DB) SetSeedKeys(ctx context.Context, keys []SeedKey) error {
 		return fmt.Errorf("read the authenticator apps: %w", err)
 	}
 	lost := 0
-	for _, app := range old {
-		seed, err := db.decryptSeed(&app)
-		if err != nil {
-			lost++
-			continue
+	for some := range slices.Chunk(old, rowsAtATime) { // a transaction each, in the same order on all servers
+		seeds := make(map[string]string, len(some))
+		for _, app := range some {
+			if seed, err := db.decryptSeed(&app); err == nil {
+				seeds[app.UserID] = seed
+			}
 		}
-		_, err = db.Exec(ctx, `UPDATE authenticators SET seed = $1, signer = $2 WHERE user_id = $3 AND seed = $4`, keys[0].Encrypt(seed, seedOf(app.UserID)), keys[0].Name, app.UserID, app.Seed)
+		lost += len(some) - len(seeds)
+		err := db.Write(ctx, func(tx *sqlx.Tx) error {
+			for _, app := range some {
+				seed, ok := seeds[app.UserID]
+				if !ok {
+					continue
+				}
+				_, err := tx.ExecContext(ctx, `UPDATE authenticators SET seed = $1, signer = $2 WHERE user_id = $3 AND seed = $4`, keys[0].Encrypt(seed, seedOf(app.UserID)), keys[0].Name, app.UserID, app.Seed)
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		})
 		if err != nil {
-			return fmt.Errorf("encrypt the seed of an authenticator app anew: %w", err)
+			return fmt.Errorf("encrypt the seeds of authenticator apps anew: %w", err)
 		}
 	}
 	if lost > 0 {

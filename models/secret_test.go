@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"daypass/models/database"
+	"daypass/models/database/databasetest"
+	"daypass/models/encryption"
 )
 
 func TestServersThatStartTogetherHaveOneSecret(t *testing.T) {
@@ -56,5 +58,35 @@ func TestANewSecretVerifiesBeforeItSigns(t *testing.T) {
 	}
 	if err := db.RemoveSecret(t.Context(), added); !errors.Is(err, database.ErrInUse) {
 		t.Errorf("the only one: %v", err)
+	}
+}
+
+// TestS20SeedsAreEncryptedAnewInOneTransaction, as each one waits for the disk: all of some
+// are, or none.
+func TestS20SeedsAreEncryptedAnewInOneTransaction(t *testing.T) {
+	t.Parallel()
+	databasetest.OnlySQLite(t, "the trigger is SQLite's")
+	db := open(t)
+	var keys []SeedKey
+	for _, name := range []string{"new", "old"} {
+		key, err := encryption.NewKey(name+" secret of this test, long enough", "x")
+		check(t, err)
+		keys = append(keys, SeedKey{key, name})
+	}
+	for _, name := range []string{"ada", "eve", "zoe"} {
+		user := added(t, db, name)
+		raw(t, db, `INSERT INTO authenticators (user_id, seed, signer, step, added, used) VALUES ('`+user.ID+`', '`+keys[1].Encrypt(NewSeed(), seedOf(user.ID))+`', 'old', 1, 1, 1)`)
+	}
+	raw(t, db, `CREATE TRIGGER fails BEFORE UPDATE ON authenticators WHEN OLD.user_id = (SELECT MAX(user_id) FROM authenticators) BEGIN SELECT RAISE(ABORT, 'once'); END`)
+	if err := db.SetSeedKeys(t.Context(), keys); err == nil {
+		t.Error("it did not fail")
+	}
+	if anew := number(t, db, `SELECT COUNT(*) FROM authenticators WHERE signer = 'new'`); anew != 0 {
+		t.Errorf("%d of 3 are encrypted anew", anew)
+	}
+	raw(t, db, `DROP TRIGGER fails`)
+	check(t, db.SetSeedKeys(t.Context(), keys))
+	if anew := number(t, db, `SELECT COUNT(*) FROM authenticators WHERE signer = 'new'`); anew != 3 {
+		t.Errorf("%d of 3 are encrypted anew", anew)
 	}
 }
