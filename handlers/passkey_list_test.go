@@ -448,3 +448,23 @@ func TestAPasskeyMadeElsewhereIsAskedForNowhere(t *testing.T) {
 	b.Get("/login/second-factor").Answers(200).Says("enter one of your recovery codes").SaysNot("use your passkey").SaysNot("data-passkey")
 	b.Post("/login/second-factor", "recovery_code", code).LeadsTo("/dashboard")
 }
+
+// TestADamagedPasskeyIsNotUsed, and closes no other way to sign in.
+func TestADamagedPasskeyIsNotUsed(t *testing.T) {
+	t.Parallel()
+	site := sitetest.Start(t, sitetest.OnLocalhost)
+	site.StopClock()
+	ada := site.SignIn("ada")
+	app := ada.SetUpApp()
+	ada.SetUpPasskey("damaged")
+	site.Change(`UPDATE passkeys SET record = '{'`)
+	whole := ada.SetUpPasskey("whole")
+	site.Advance(time.Minute)
+	b := factor(site, "ada")
+	b.Get("/login/second-factor").Answers(200).Says("data-passkey")
+	b.Post("/login/second-factor", "code", app.Code()).LeadsTo("/dashboard")
+	signsInAlone(site, whole)
+	site.Advance(16 * time.Minute)
+	answer := b.Post("/account/security/codes").LeadsToConfirm()
+	b.Get(answer.Response.Header.Get("Location")).Answers(200).Says("Confirm it&#39;s you")
+}

@@ -286,7 +286,8 @@ type stored struct {
 	credential webauthn.Credential
 }
 
-// passkeysOf returns the passkeys of a user that were made for this domain.
+// passkeysOf returns the passkeys of a user that were made for this domain. One that is
+// damaged is none: there may be other ways to sign in.
 func (p *Passkeys) passkeysOf(ctx context.Context, user *models.User) (all []stored, err error) {
 	passkeys, err := p.db.PasskeysOf(ctx, user)
 	if err != nil {
@@ -298,7 +299,8 @@ func (p *Passkeys) passkeysOf(ctx context.Context, user *models.User) (all []sto
 		}
 		one := stored{Passkey: passkey}
 		if err := json.Unmarshal([]byte(passkey.Record), &one.credential); err != nil {
-			return nil, fmt.Errorf("read the passkey %s: %w", passkey.ID, err)
+			p.db.Log.Error("a user's passkey is damaged; remove it, and add it anew", "user", user.Name, "passkey", passkey.ID, "error", err)
+			continue
 		}
 		all = append(all, one)
 	}
