@@ -156,3 +156,41 @@ func TestAnAnswerOfAPasskeyCountsOnce(t *testing.T) {
 		t.Errorf("a copy leaves %d events", events)
 	}
 }
+
+// TestS26APageForAPasskeyMayStayOpen: what the browser needs is read anew, so that no device
+// keeps a passkey that is refused.
+func TestS26APageForAPasskeyMayStayOpen(t *testing.T) {
+	t.Parallel()
+	site := sitetest.Start(t, sitetest.OnLocalhost)
+	at := strings.Replace(site.URL, "127.0.0.1", "localhost", 1)
+	w := sitetest.Chromium(t, 1000, 900, false)
+	w.Key(true, false)
+	w.SignIn(at)
+	create := func() {
+		t.Helper()
+		w.Into("#name", "blue key")
+		w.WaitFor(`!document.querySelector("[data-passkey]").hidden`)
+		w.Click("[data-passkey]", false)
+	}
+	w.Open(at + "/account/security/passkeys/new")
+	site.Advance(models.ChallengeFor + time.Second)
+	create()
+	w.WaitFor(`!!document.querySelector("#shown-once")`)
+
+	w.Open(at + "/account/security")
+	site.Advance(models.ConfirmedFor)
+	sitetest.Evaluate[any](w, `document.querySelector('form[action="/account/security/codes"]').requestSubmit()`)
+	w.WaitFor(`location.pathname == "/confirm" && !document.querySelector("[data-passkey]").hidden`)
+	site.Advance(models.ChallengeFor + time.Second)
+	sitetest.Evaluate[any](w, `void (Date.now = () => Infinity)`)
+	w.Click("[data-passkey]", false)
+	w.WaitFor(`!!document.querySelector("#shown-once")`)
+
+	w.Open(at + "/account/security/passkeys/new")
+	site.Advance(models.ConfirmedFor)
+	create()
+	w.WaitFor(`location.pathname == "/account/security"`)
+	if passkeys := site.Count(`SELECT COUNT(*) FROM passkeys`); passkeys != 1 {
+		t.Errorf("there are %d passkeys", passkeys)
+	}
+}

@@ -26,6 +26,32 @@ const encoded = ({ id, rawId, type, response }) => JSON.stringify({
 	},
 });
 
+// What the browser needs to use a passkey is in the page, and counts for 5 minutes. So an
+// older page is read anew. So is every page that makes a passkey: the device keeps one that
+// is refused here. When there is no such page any more, the browser goes where it leads.
+const opened = Date.now();
+
+async function optionsOf(button, signal) {
+	const { form, dataset: { options, passkey } } = button;
+	if (passkey === "get" && Date.now() - opened < 240_000) {
+		return JSON.parse(options);
+	}
+	const page = new URL(form.action);
+	for (const name of ["form", "next"]) {
+		form.elements[name] && page.searchParams.set(name, form.elements[name].value);
+	}
+	const answer = await fetch(page, { signal });
+	const now = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector(`[data-passkey="${passkey}"][data-options]`);
+	if (!now) {
+		location = answer.url;
+		return new Promise(() => {});
+	}
+	if (form.elements.handle) {
+		form.elements.handle.value = now.form.elements.handle.value;
+	}
+	return JSON.parse(now.dataset.options);
+}
+
 let waiting; // what the browser is being asked at the moment: it takes one question at a time
 
 async function ask(button, mediation) {
@@ -34,8 +60,8 @@ async function ask(button, mediation) {
 	const said = button.parentElement.querySelector("[data-cancelled]");
 	said.textContent = "";
 	try {
-		const { options, from, passkey } = button.dataset;
-		const publicKey = decoded(options ? JSON.parse(options) : await (await fetch(from, { signal })).json());
+		const { from, passkey } = button.dataset;
+		const publicKey = decoded(from ? await (await fetch(from, { signal })).json() : await optionsOf(button, signal));
 		const answer = await navigator.credentials[passkey]({ publicKey, signal, mediation });
 		button.form.elements.passkey.value = encoded(answer);
 		button.form.noValidate = true; // a code need not be typed as well
