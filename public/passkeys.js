@@ -96,9 +96,10 @@ if (window.PublicKeyCredential) {
 				return;
 			}
 			const done = ask(button);
-			waiting.clicked = true;
+			const asked = waiting; // the next click puts another one in its place
+			asked.clicked = true;
 			await done;
-			waiting.clicked = false;
+			asked.clicked = false;
 		});
 		if ("autofill" in button.dataset) {
 			offer(button);
