@@ -227,9 +227,9 @@ func (m *Manager) SignIn(c *fiber.Ctx, in models.SignIn) (*models.Session, error
 type writtenKey struct{}
 
 // Rotate gives a session a new ID, and the browser a new cookie. The change calls
-// newID when nothing else can refuse it, and moves the session in the database to
-// that ID, with the fingerprint of the secret that signs the cookie. When it fails,
-// nothing has changed.
+// newID before its transaction, since that stores a payload, and moves the session in
+// the database to that ID, with the fingerprint of the secret that signs the cookie. When
+// it fails, the payload is deleted again, and nothing has changed.
 func (m *Manager) Rotate(c *fiber.Ctx, session *models.Session, change func(newID func() (id, signer string, err error)) error) error {
 	var cookie, key string
 	err := change(func() (id, signer string, err error) {
