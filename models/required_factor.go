@@ -107,20 +107,27 @@ func (db *DB) endOverdue(ctx context.Context) error {
 
 // factorUse is who has a second factor.
 type factorUse struct {
-	users, protected int
-	admins           []string // names of those without one
-	owing            []string // names of those who owe one
-	untested         []string // names of those who have never tested their recovery codes
+	users, protected, owing int
+	admins                  []string // names of those without one
+	owe                     []string // names of those who owe one
+	untested                []string // names of those who have never tested their recovery codes
 }
 
 func (db *DB) factorUse(ctx context.Context) (use factorUse, err error) {
-	if err := db.SQL.GetContext(ctx, &use.users, `SELECT COUNT(*) FROM users WHERE NOT disabled`); err != nil {
-		return use, err
+	owes := `FALSE`
+	switch db.SecondFactor.For {
+	case Everybody:
+		owes = `factors = ''`
+	case Admins:
+		owes = `factors = '' AND role = 'admin'`
 	}
-	if err := db.SQL.GetContext(ctx, &use.protected, `SELECT COUNT(*) FROM users WHERE factors <> '' AND NOT disabled`); err != nil {
-		return use, err
+	for count, condition := range map[*int]string{&use.users: `TRUE`, &use.protected: `factors <> ''`, &use.owing: owes} {
+		if err := db.SQL.GetContext(ctx, count, `SELECT COUNT(*) FROM users WHERE NOT disabled AND `+condition); err != nil {
+			return use, err
+		}
 	}
 	for names, condition := range map[*[]string]string{
+		&use.owe:      owes,
 		&use.admins:   `factors = '' AND role = 'admin'`,
 		&use.untested: `factors <> '' AND codes_checked = 0`,
 	} {
@@ -128,13 +135,7 @@ func (db *DB) factorUse(ctx context.Context) (use factorUse, err error) {
 			return use, err
 		}
 	}
-	switch db.SecondFactor.For {
-	case Everybody:
-		err = db.SQL.SelectContext(ctx, &use.owing, `SELECT name FROM users WHERE NOT disabled AND factors = '' ORDER BY name_key`)
-	case Admins:
-		err = db.SQL.SelectContext(ctx, &use.owing, `SELECT name FROM users WHERE NOT disabled AND factors = '' AND role = 'admin' ORDER BY name_key`)
-	}
-	return use, err
+	return use, nil
 }
 
 // namesShown is how many names a line of the doctor lists.
@@ -172,8 +173,8 @@ func (db *DB) diagnoseFactors(ctx context.Context) []Finding {
 		return []Finding{{Level: Failed, About: about, Found: err.Error()}}
 	}
 	found := []Finding{{Level: OK, About: about, Found: fmt.Sprintf("%d of %s have one", use.protected, english.Plural(use.users, "user", ""))}}
-	if len(use.owing) > 0 {
-		found[0].Level, found[0].Found = Warning, found[0].Found+"; those who owe one: "+english.OxfordWordSeries(use.owing[:min(len(use.owing), namesShown)], "and")
+	if use.owing > 0 {
+		found[0].Level, found[0].Found = Warning, found[0].Found+"; those who still need one: "+english.OxfordWordSeries(use.owe, "and")
 		found[0].Fix = "ask them to set one up, on the page Security"
 	} else if len(use.admins) > 0 {
 		found[0].Found += "; administrators without one: " + english.OxfordWordSeries(use.admins, "and")

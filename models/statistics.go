@@ -196,6 +196,6 @@ func (db *DB) System(ctx context.Context) (System, error) {
 		return System{}, err
 	}
 	factors, err := db.factorUse(ctx)
-	system.Protected, system.Owing = factors.protected, len(factors.owing)
+	system.Protected, system.Owing = factors.protected, factors.owing
 	return system, err
 }

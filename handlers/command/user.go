@@ -152,6 +152,9 @@ func (f *factorShow) Run(ctx context.Context, at console) error {
 		if app := factors.App; app != nil {
 			rows = append(rows, []string{"authenticator app", app.Added.UTC().Format(time.DateTime), app.Used.UTC().Format(time.DateTime)})
 		}
+		for _, passkey := range factors.Passkeys {
+			rows = append(rows, []string{"passkey: " + passkey.Name, passkey.Added.UTC().Format(time.DateTime), passkey.Used.UTC().Format(time.DateTime)})
+		}
 		tested := "never tested"
 		if factors.Checked() {
 			tested = "tested " + factors.CodesChecked.UTC().Format(time.DateTime)

@@ -16,6 +16,15 @@ func OnLocalhost(c *handlers.Config) {
 	c.URL.Host = "localhost:" + port
 }
 
+// AddPasskey gives a user a passkey, named pk in addresses, that no device has, and that was
+// made for localhost.
+func (s *Site) AddPasskey(name string) {
+	s.T.Helper()
+	s.Change(`INSERT INTO passkeys (id, user_id, name, domain, credential, record, count, verified, synced, copied, added, used)
+		SELECT 'pk', id, 'blue key', 'localhost', 'AAAA', '{"id":"AAAA"}', 0, TRUE, FALSE, FALSE, CAST($1 AS BIGINT), CAST($1 AS BIGINT) FROM users WHERE name = $2`, s.DB.Now().Unix(), name)
+	s.Change(`UPDATE users SET factors = 'with a passkey', handle = 'handle' WHERE name = $1`, name)
+}
+
 // Key is a device with passkeys, which a window has at hand.
 type Key struct {
 	w  *Window
