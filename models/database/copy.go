@@ -98,6 +98,9 @@ func Copy(ctx context.Context, from, to *DB, moves bool, report func(CopiedTable
 			}
 		}
 	}
+	if err := to.engine.analyze(ctx, tables); err != nil {
+		return fmt.Errorf("analyze the copy: %w", err)
+	}
 	if err := complete(); err != nil {
 		return err
 	}
@@ -389,6 +392,13 @@ func (c *copier) write(ctx context.Context, t table, rows []copiedRow) error {
 }
 
 func quoted(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
+
+func namesOf(tables []table) (names []string) {
+	for _, table := range tables {
+		names = append(names, table.name)
+	}
+	return names
+}
 
 func quotedList(names []string) string {
 	list := make([]string, len(names))

@@ -48,6 +48,8 @@ type engine interface {
 	lockForCopy(ctx context.Context, tables []table) (*sqlx.Tx, error)
 	// holds tells whether this is the database in which hold has begun a transaction.
 	holds(ctx context.Context, other engine, held *sqlx.Tx) (bool, error)
+	// analyze lets the planner know tables that were just filled.
+	analyze(ctx context.Context, tables []table) error
 	// collation follows a column of text to be compared byte by byte.
 	collation() string
 	// clock is the time by the clock of the database, if it has one of its own.

@@ -403,15 +403,11 @@ func (db *postgresEngine) tables(ctx context.Context) ([]table, error) {
 }
 
 func (db *postgresEngine) lockForCopy(ctx context.Context, tables []table) (*sqlx.Tx, error) {
-	names := make([]string, len(tables))
-	for i, table := range tables {
-		names[i] = table.name
-	}
 	tx, err := db.SQL.BeginTxx(ctx, nil)
 	if err != nil {
 		return nil, err
 	}
-	for _, statement := range []string{`SET LOCAL idle_in_transaction_session_timeout = 0`, `SET LOCAL statement_timeout = 0`, `LOCK TABLE ` + quotedList(names) + ` IN SHARE MODE`} {
+	for _, statement := range []string{`SET LOCAL idle_in_transaction_session_timeout = 0`, `SET LOCAL statement_timeout = 0`, `LOCK TABLE ` + quotedList(namesOf(tables)) + ` IN SHARE MODE`} {
 		if _, err := tx.ExecContext(ctx, statement); err != nil {
 			tx.Rollback()
 			return nil, err
@@ -432,6 +428,16 @@ func (db *postgresEngine) holds(ctx context.Context, other engine, held *sqlx.Tx
 	free := false
 	err := db.SQL.GetContext(ctx, &free, `SELECT pg_try_advisory_xact_lock(`+lockOfRule+`)`, rule)
 	return !free, err
+}
+
+func (db *postgresEngine) analyze(ctx context.Context, tables []table) error {
+	return db.write(ctx, func(tx *sqlx.Tx) error {
+		if _, err := tx.ExecContext(ctx, `SET LOCAL statement_timeout = 0`); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, `ANALYZE `+quotedList(namesOf(tables)))
+		return err
+	})
 }
 
 func (db *postgresEngine) collation() string { return ` COLLATE "C"` }
