@@ -441,7 +441,7 @@ func TestAPasskeyMadeElsewhereIsAskedForNowhere(t *testing.T) {
 	ada := site.SignIn("ada")
 	page := ada.MakePasskey(ada.Device(), "key").Answers(200)
 	code := page.First(`<li><code>([A-Z2-7-]+)</code></li>`)
-	factor(site, "ada").Get("/login/second-factor").Answers(200).Says("use your passkey, or enter one of your recovery codes")
+	factor(site, "ada").Get("/login/second-factor").Answers(200).Says("use your passkey, or</span> enter one of your recovery codes")
 	site.Change(`UPDATE passkeys SET domain = 'dash.example.org'`)
 	ada.Get("/account/security").Answers(200).Says("Made for dash.example.org: it doesn't work here")
 	b := factor(site, "ada")

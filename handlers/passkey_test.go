@@ -1,6 +1,8 @@
 package handlers_test
 
 import (
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -89,6 +91,25 @@ func TestAPasskeyIsASecondFactor(t *testing.T) {
 	w.WaitFor(`document.body.innerText.includes("This passkey wasn't accepted")`)
 	if got := site.Count(`SELECT COUNT(*) FROM sessions`); got != 0 {
 		t.Errorf("%d sessions are open", got)
+	}
+}
+
+// TestTheSecondOfTwoClicksStaysAsked: what the browser offers by itself doesn't end it.
+func TestTheSecondOfTwoClicksStaysAsked(t *testing.T) {
+	t.Parallel()
+	_, w, _, at := passkeyed(t, true, false)
+	w.SignOut()
+	w.Open(at + "/login")
+	w.WaitFor(`!document.querySelector("[data-passkey]").hidden`)
+	sitetest.Evaluate[any](w, `window.asked = []; const get = navigator.credentials.get.bind(navigator.credentials);
+		navigator.credentials.get = (options) => { if (!options.mediation) { asked.push(options.signal) } return get(options) }`)
+	for clicks := range 2 {
+		w.Click("[data-passkey]", false)
+		w.WaitFor(`asked.length == ` + strconv.Itoa(clicks+1))
+	}
+	sitetest.Evaluate[any](w, `document.dispatchEvent(new Event("visibilitychange"))`)
+	if sitetest.Evaluate[bool](w, `asked[1].aborted`) {
+		t.Error("the second click is no longer asked")
 	}
 }
 
@@ -192,5 +213,21 @@ func TestS26APageForAPasskeyMayStayOpen(t *testing.T) {
 	w.WaitFor(`location.pathname == "/account/security"`)
 	if passkeys := site.Count(`SELECT COUNT(*) FROM passkeys`); passkeys != 1 {
 		t.Errorf("there are %d passkeys", passkeys)
+	}
+}
+
+// TestS28APasskeyThatCannotBeUsedIsNotAskedFor: without the script, and made for another
+// domain. With it, it is.
+func TestS28APasskeyThatCannotBeUsedIsNotAskedFor(t *testing.T) {
+	t.Parallel()
+	elsewhere := sitetest.Start(t)
+	elsewhere.AddPasskey("ada")
+	factor(elsewhere, "ada").Get("/login/second-factor").Answers(200).SaysNot("use your passkey").Says("enter one of your recovery codes")
+
+	site := sitetest.Start(t, sitetest.OnLocalhost)
+	site.AddPasskey("ada")
+	page := factor(site, "ada").Get("/login/second-factor").Answers(200).Says("<span hidden data-needs-passkeys>use your passkey, or</span>")
+	if shown := regexp.MustCompile(`<button[^>]*data-passkey[^>]*>`).FindString(page.Body); !strings.Contains(shown, " hidden ") {
+		t.Errorf("without the script there is %q", shown)
 	}
 }
