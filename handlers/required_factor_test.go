@@ -128,6 +128,21 @@ func TestS35AMadeAdministratorOwesAtOnce(t *testing.T) {
 	eve.Get("/admin").Says("1 of 2 users, 1 owed")
 }
 
+// TestS18WhoeverIsChangedMeanwhileSignsInAgain, while the required app is being added.
+func TestS18WhoeverIsChangedMeanwhileSignsInAgain(t *testing.T) {
+	site := sitetest.Start(t)
+	site.StopClock()
+	site.DB.SecondFactor = models.SecondFactorRule{For: models.Everybody}
+	site.AddUser("root", models.Admin)
+	site.AddUser("eve", models.Member)
+	eve := site.Visitor()
+	eve.Login("eve", sitetest.Password).LeadsTo("/login/second-factor/new")
+	seed := strings.ReplaceAll(eve.Post("/login/second-factor/new").First(`Key: <code>([A-Z2-7 ]+)</code>`), " ", "")
+	site.WhileWriting(`UPDATE users SET role = 'admin' WHERE name = 'eve'`, func() *sitetest.Answer {
+		return eve.Post("/login/second-factor/new/confirm", "code", models.Code(seed, site.DB.Now()))
+	}, "newPayload").LeadsTo("/login?late=1")
+}
+
 // TestS34AnAdministratorResetsASecondFactor, but not the own one; all sessions end, the
 // password stays, and the owner is told by whom.
 func TestS34AnAdministratorResetsASecondFactor(t *testing.T) {

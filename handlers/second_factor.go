@@ -84,9 +84,9 @@ func (a *App) pending(c *fiber.Ctx, owed models.Owed) (*models.PendingSignIn, er
 }
 
 // signInAgain leads to the sign-in page when the error is that there is no such pending
-// sign-in any more.
+// sign-in any more, or that its user was changed meanwhile.
 func (a *App) signInAgain(c *fiber.Ctx, err error) error {
-	if !isNotFound(err) {
+	if !isNotFound(err) && !errors.Is(err, models.ErrRefused) {
 		return err
 	}
 	if a.sessions.HasPendingCookie(c) {
