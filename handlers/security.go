@@ -103,13 +103,18 @@ func (a *App) renderNewApp(c *fiber.Ctx, page *NewAppPage, user *models.User, se
 			groups = append(groups, rest[:4])
 		}
 		page.Seed = strings.Join(groups, " ")
-		address := url.URL{Scheme: "otpauth", Host: "totp", Path: "/" + a.Title + ":" + user.Name, RawQuery: "secret=" + seed + "&issuer=" + url.PathEscape(a.Title)}
 		var err error
-		if page.QR, err = render.NewQR(address.String()); err != nil {
+		if page.QR, err = render.NewQR(appAddress(a.Title, user.Name, seed)); err != nil {
 			return err
 		}
 	}
 	return a.render(c, "new-app", page)
+}
+
+// appAddress is what the QR code of a seed says. Apps don't read a plus as a space.
+func appAddress(title, name, seed string) string {
+	escape := func(text string) string { return strings.ReplaceAll(url.QueryEscape(text), "+", "%20") }
+	return "otpauth://totp/" + escape(title) + ":" + escape(name) + "?secret=" + seed + "&issuer=" + escape(title)
 }
 
 // confirmApp adds the app whose code was entered.
