@@ -210,13 +210,18 @@ func wrongFactor(c *fiber.Ctx, err error) error {
 	if !errors.Is(err, models.ErrRefused) {
 		return err
 	}
-	field := "code"
-	if web.Form(c, "passkey") != "" {
-		field = "passkey"
-	} else if c.Request().PostArgs().Has("recovery_code") {
-		field = "recovery_code"
+	return models.ValidationError{factorField(c): factorRefused(c)}
+}
+
+// factorField is the field of a form that has the second factor.
+func factorField(c *fiber.Ctx) string {
+	switch {
+	case web.Form(c, "passkey") != "":
+		return "passkey"
+	case c.Request().PostArgs().Has("recovery_code"):
+		return "recovery_code"
 	}
-	return models.ValidationError{field: factorRefused(c)}
+	return "code"
 }
 
 func (a *App) renderConfirm(c *fiber.Ctx, page *ConfirmPage, invalid models.ValidationError) error {
@@ -238,21 +243,30 @@ func (a *App) renderConfirm(c *fiber.Ctx, page *ConfirmPage, invalid models.Vali
 		page.Problem = invalid["passkey"]
 		page.Fields = append(page.Fields, factorFields(page.Recovery, invalid)...)
 	}
-	page.Fields[0].Wait = waitOf(c)
+	for i := range page.Fields {
+		if page.Fields[i].Error != "" {
+			page.Fields[i].Wait = waitOf(c)
+		}
+	}
 	page.Fields = render.FocusFirst(page.Fields)
 	return a.render(c, "confirm", page)
 }
 
-// passwordRefused returns what to say beside the field "current" of a form whose
-// password was refused, or could not be checked yet, and sets the status.
+// passwordRefused returns what to say beside the fields of a form whose password or
+// second factor was refused, or could not be checked yet, and sets the status.
 func passwordRefused(c *fiber.Ctx, err error) (models.ValidationError, bool) {
 	var invalid models.ValidationError
 	if errors.As(err, &invalid) {
 		c.Status(fiber.StatusUnprocessableEntity)
 		return invalid, true
 	}
-	if wait, ok := mustWait(c, err); ok {
-		return models.ValidationError{"current": wait}, true
+	wait, ok := mustWait(c, err)
+	if !ok {
+		return nil, false
 	}
-	return nil, false
+	var throttled *models.ThrottledError
+	if errors.As(err, &throttled) && throttled.Codes {
+		return models.ValidationError{factorField(c): wait}, true
+	}
+	return models.ValidationError{"current": wait}, true
 }

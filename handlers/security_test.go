@@ -229,6 +229,40 @@ func TestWhoHasNoPasswordIsNotAskedForOne(t *testing.T) {
 	ada.Post("/account/remove").LeadsTo("/login?left=1")
 }
 
+// TestS20TheQRCodeNamesTheSite, and the account, whatever is in their names.
+func TestS20TheQRCodeNamesTheSite(t *testing.T) {
+	t.Parallel()
+	address, err := url.Parse(handlers.AppAddress("Smith & Sons + Co", "ada/king:2", "SEED"))
+	sitetest.Must(t, err)
+	if query := address.Query(); query.Get("issuer") != "Smith & Sons + Co" || query.Get("secret") != "SEED" || strings.Contains(address.RawQuery, "+") {
+		t.Errorf("its query is %s", address.RawQuery)
+	}
+	if label, err := url.PathUnescape(address.EscapedPath()[1:]); err != nil || label != "Smith & Sons + Co:ada/king:2" || strings.Count(address.EscapedPath(), "/") != 1 {
+		t.Errorf("its label is %s", address.EscapedPath())
+	}
+}
+
+// TestS21ThrottledCodesAreSaidWhereTheCodeIsTyped, when a change is confirmed, also by
+// somebody without a password.
+func TestS21ThrottledCodesAreSaidWhereTheCodeIsTyped(t *testing.T) {
+	t.Parallel()
+	site := sitetest.Start(t)
+	site.StopClock()
+	ada := site.SignIn("ada")
+	ada.SetUpApp()
+	site.Advance(16 * time.Minute)
+	answer := ada.Post("/account/security/codes").LeadsToConfirm()
+	for _, password := range []string{sitetest.Password, ""} {
+		if password == "" {
+			site.Change(`UPDATE users SET password = ''`)
+		}
+		for range 5 {
+			ada.ConfirmWith(answer, password, "code", "000000").Answers(422)
+		}
+		ada.ConfirmWith(answer, password, "code", "000000").Answers(429).Says(`id="code-error">Too many wrong codes`).SaysNot(`id="current-error"`)
+	}
+}
+
 // TestS35WithoutGrace the setup of a site leads to the second factor, too.
 func TestS35WithoutGrace(t *testing.T) {
 	t.Parallel()
