@@ -1,6 +1,8 @@
 package handlers
 
 import (
+	"strings"
+
 	"github.com/gofiber/fiber/v2"
 
 	"daypass/models"
@@ -8,6 +10,13 @@ import (
 
 // setMessage stores a message that the next page of this session shows once.
 func (a *App) setMessage(c *fiber.Ctx, message string) error {
+	if c.Locals(usedCodeKey{}) != nil {
+		left, err := a.codesLeft(c)
+		if err != nil {
+			return err
+		}
+		message = strings.TrimSpace(message + " " + left)
+	}
 	return a.db.SetValue(c.UserContext(), sessionOf(c), models.FlashValue, message)
 }
 

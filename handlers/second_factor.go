@@ -116,18 +116,28 @@ func factorRefused(c *fiber.Ctx) string {
 	return "This code is wrong, or was used already."
 }
 
-// sayCodesLeft says how many recovery codes are left after one was used.
+// usedCodeKey marks a request in which a recovery code was used.
+type usedCodeKey struct{}
+
+// sayCodesLeft says how many recovery codes are left after one was used, also beside what
+// else the request says.
 func (a *App) sayCodesLeft(c *fiber.Ctx, used *models.Factor) {
 	if !used.IsRecoveryCode() {
 		return
 	}
-	factors, err := a.db.FactorsOf(c.UserContext(), &sessionOf(c).User)
-	if err == nil {
-		err = a.setMessage(c, fmt.Sprintf("You used a recovery code: %d left. If your app is lost, replace it under Security, and create new codes.", factors.Codes))
-	}
-	if err != nil {
+	c.Locals(usedCodeKey{}, true)
+	if err := a.setMessage(c, ""); err != nil {
 		a.logFailure(c, err) // it was used all the same
 	}
+}
+
+// codesLeft is the sentence about that; empty: there is no second factor any more.
+func (a *App) codesLeft(c *fiber.Ctx) (string, error) {
+	factors, err := a.db.FactorsOf(c.UserContext(), &sessionOf(c).User)
+	if err != nil || factors.App == nil && len(factors.Passkeys) == 0 {
+		return "", err
+	}
+	return fmt.Sprintf("You used a recovery code: %d left. If you lost your app or passkey, replace it under Security, and create new codes.", factors.Codes), nil
 }
 
 func (a *App) renderSecondFactor(c *fiber.Ctx, pending *models.PendingSignIn, page *SecondFactorPage, invalid models.ValidationError) error {

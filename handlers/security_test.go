@@ -103,8 +103,8 @@ func TestS30ChangesAskForAllFactors(t *testing.T) {
 	}
 	site.Advance(16 * time.Minute)
 	answer = ada.Post("/account/password", "current", sitetest.Password, "password", "another walk in the grass").LeadsToConfirm()
-	ada.ConfirmWith(answer, sitetest.Password, "code", app.Code()).LeadsTo("/account")
-	ada.Get("/account").Says("Your password was changed")
+	ada.ConfirmWith(answer, sitetest.Password, "recovery_code", app.Codes[0]).LeadsTo("/account")
+	ada.Get("/account").Says("Your password was changed").Says("You used a recovery code: 9 left.") // S22
 
 	site.Advance(16 * time.Minute)
 	other := site.Visitor()
@@ -114,7 +114,7 @@ func TestS30ChangesAskForAllFactors(t *testing.T) {
 	ada.Get(answer.Response.Header.Get("Location") + "&with=recovery").Says("Recovery code")
 	ada.ConfirmWith(answer, "another walk in the grass", "recovery_code", app.Codes[3]).LeadsTo("/account/security")
 	other.Get("/dashboard").LeadsToSignIn()
-	ada.Get("/account/security").Says("was removed").Says("Set up an app")
+	ada.Get("/account/security").Says("was removed").Says("Set up an app").SaysNot("You used a recovery code")
 	site.SignInWith("ada", "another walk in the grass")
 	if rows := site.Count(`SELECT COUNT(*) FROM recovery_codes`); rows != 0 {
 		t.Errorf("%d recovery codes are left", rows)
