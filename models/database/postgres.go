@@ -133,7 +133,39 @@ func (db *postgresEngine) bringUpToDate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return db.migrate(ctx, db.redacted, goose.DialectPostgres, steps, goose.WithSessionLocker(locker))
+	if err := db.migrate(ctx, db.redacted, goose.DialectPostgres, steps, goose.WithSessionLocker(locker)); err != nil {
+		return err
+	}
+	return db.collateKeys(ctx)
+}
+
+// collateKeys gives text in indexes the collation C, as SQLite has it: it is faster, and
+// it can't change with the system. Migrations that both share don't name it. A column
+// that was given another collation keeps it.
+func (db *postgresEngine) collateKeys(ctx context.Context) error {
+	var tables []struct{ Name, Changes string }
+	const find = `SELECT t.relname AS name, string_agg(DISTINCT format('ALTER %I TYPE %s COLLATE "C"', a.attname, format_type(a.atttypid, a.atttypmod)), ', ') AS changes
+		FROM pg_index i JOIN pg_class t ON t.oid = i.indrelid JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = ANY (i.indkey)
+		WHERE t.relkind = 'r' AND t.relnamespace = CAST(current_schema() AS TEXT)::regnamespace AND a.attcollation = '"default"'::regcollation
+		GROUP BY t.relname ORDER BY t.relname`
+	if err := db.SQL.SelectContext(ctx, &tables, find); err != nil || len(tables) == 0 {
+		return err
+	}
+	return db.write(ctx, func(tx *sqlx.Tx) error {
+		if err := db.lockRule(ctx, tx, "collations"); err != nil {
+			return err
+		}
+		tables = nil
+		if err := tx.SelectContext(ctx, &tables, find); err != nil {
+			return err
+		}
+		for _, table := range tables {
+			if _, err := tx.ExecContext(ctx, `ALTER TABLE `+quoted(table.Name)+` `+table.Changes); err != nil {
+				return fmt.Errorf("change the collation of keys of the table %s: %w", table.Name, err)
+			}
+		}
+		return nil
+	})
 }
 
 // migrationFiles are the files of migrations by name.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -48,6 +49,28 @@ func TestTheDoctorSaysWhatIsWrongWithPostgres(t *testing.T) {
 	_, err = db.SQL.Exec(`DROP TRIGGER session_payloads_version_delete ON session_payloads`)
 	check(t, err)
 	says(Failed, "versions", "events_version_insert, session_payloads_version_delete")
+}
+
+// TestKeysAreComparedByteByByte on PostgreSQL, too, also those of tables that somebody
+// adds, but for columns that were given a collation.
+func TestKeysAreComparedByteByByte(t *testing.T) {
+	t.Parallel()
+	address := databasetest.NewPostgres(t)
+	db, err := Open(t.Context(), address)
+	check(t, err)
+	_, err = db.SQL.Exec(`CREATE TABLE notes (id VARCHAR(40) PRIMARY KEY, user_id TEXT NOT NULL REFERENCES users (id), title TEXT COLLATE "POSIX" UNIQUE)`)
+	check(t, err)
+	check(t, db.Close())
+	db, err = Open(t.Context(), address)
+	check(t, err)
+	defer db.Close()
+	var others []string
+	check(t, db.SQL.Select(&others, `SELECT DISTINCT t.relname || '.' || a.attname FROM pg_index i JOIN pg_class t ON t.oid = i.indrelid
+		JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = ANY (i.indkey)
+		WHERE t.relnamespace = CAST(current_schema() AS TEXT)::regnamespace AND a.attcollation NOT IN (0, '"C"'::regcollation) ORDER BY 1`))
+	if !slices.Equal(others, []string{"notes.title"}) {
+		t.Errorf("the collation of %v is not C", others)
+	}
 }
 
 // TestNoPasswordIsShown in whatever form an address has it.
