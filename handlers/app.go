@@ -194,11 +194,11 @@ func encryptSeeds(ctx context.Context, db *models.DB, secrets []string) error {
 
 // followSecrets lets all that is not a cookie follow secrets that have changed.
 func (a *App) followSecrets(ctx context.Context, secrets []string) {
-	if err := encryptSeeds(ctx, a.db, secrets); err != nil {
-		a.Log.Error("not all authenticator apps follow the changed secrets", "error", err)
-	}
 	if a.passkeys != nil {
 		a.passkeys.SetSecrets(secrets)
+	}
+	if err := encryptSeeds(ctx, a.db, secrets); err != nil {
+		a.Log.Error("not all authenticator apps follow the changed secrets", "error", err)
 	}
 }
 

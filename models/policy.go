@@ -70,9 +70,11 @@ const (
 	// every server has read it, even if one of its attempts failed, or its clock is off.
 	SecretVerifiesFirst = 2 * time.Minute
 	// SecretsReadEvery is how often a server reads the secrets anew, and
-	// SecretsReadAtMost how often it does when clients send unknown signatures.
+	// SecretsReadAtMost how often it does when clients send unknown signatures, which wait
+	// for SecretsReadWithin at most.
 	SecretsReadEvery  = 30 * time.Second
 	SecretsReadAtMost = time.Second
+	SecretsReadWithin = 2 * time.Second
 )
 
 // MaxDrain is how long a server may wait for load balancers before it stops: longer than

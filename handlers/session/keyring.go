@@ -21,8 +21,10 @@ type keyring struct {
 	log     *slog.Logger
 
 	sync.Mutex
-	secrets []string
-	last    time.Time // when they were read
+	last    time.Time     // when they were read
+	reading chan struct{} // closed when they are read; nil: nobody reads them now
+
+	secrets []string // for whoever reads them
 }
 
 func newKeyring(config Config) *keyring {
@@ -35,34 +37,55 @@ func newKeyring(config Config) *keyring {
 func (k *keyring) signer() *signer { return k.present.Load() }
 
 // refresh reads the secrets anew, unless that was done within an interval, and tells
-// whether there are others now. When they can't be read, the present ones stay.
+// whether there are others now. It waits for models.SecretsReadWithin at most, and not
+// for what else follows them. When they can't be read, the present ones stay.
 func (k *keyring) refresh(ctx context.Context, unlessWithin time.Duration) (changed bool) {
 	if k.read == nil {
 		return false
 	}
+	before := k.signer()
 	k.Lock()
-	defer k.Unlock()
-	if time.Since(k.last) < unlessWithin {
-		return false
-	}
-	k.last = time.Now()
-	secrets, err := k.read(ctx)
-	if err != nil {
-		if ctx.Err() == nil {
-			k.log.Warn("the secrets can't be read anew; those that are known stay in use", "error", err)
+	read := k.reading
+	if read == nil {
+		if time.Since(k.last) < unlessWithin {
+			k.Unlock()
+			return false
 		}
-		return false
+		read = make(chan struct{})
+		k.reading = read
+		go k.readAnew(ctx, read)
 	}
-	if slices.Equal(secrets, k.secrets) {
-		return false
+	k.Unlock()
+	waiting, cancel := context.WithTimeout(ctx, models.SecretsReadWithin)
+	defer cancel()
+	select {
+	case <-read:
+	case <-waiting.Done():
 	}
-	if k.changed != nil {
+	return k.signer() != before
+}
+
+// readAnew closes read when the secrets are read, and ends when all follows them.
+func (k *keyring) readAnew(ctx context.Context, read chan struct{}) {
+	reading, cancel := context.WithTimeout(ctx, models.SecretsReadWithin)
+	defer cancel()
+	secrets, err := k.read(reading)
+	if err != nil && ctx.Err() == nil {
+		k.log.Warn("the secrets can't be read anew; those that are known stay in use", "error", err)
+	}
+	changed := err == nil && !slices.Equal(secrets, k.secrets)
+	if changed {
+		k.secrets = secrets
+		k.present.Store(newSigner(secrets))
+		k.log.Info("the secrets have changed", "signs", Fingerprint(secrets[0]), "count", len(secrets))
+	}
+	close(read)
+	if changed && k.changed != nil {
 		k.changed(ctx, secrets)
 	}
-	k.secrets = secrets
-	k.present.Store(newSigner(secrets))
-	k.log.Info("the secrets have changed", "signs", Fingerprint(secrets[0]), "count", len(secrets))
-	return true
+	k.Lock()
+	defer k.Unlock()
+	k.last, k.reading = time.Now(), nil
 }
 
 // idIn returns what that of the signer does, after a second look at the secrets if the
