@@ -47,6 +47,7 @@ type DB struct {
 	attempts  *attempts
 	watchers  *watchers
 	lastSeen  *lastSeen
+	ready     ready
 	seedKeys  atomic.Pointer[[]SeedKey]
 
 	hasUsers  atomic.Bool  // once true, it stays true: the last administrator can't be removed
@@ -153,15 +154,34 @@ func (db *DB) Close() error {
 	return errors.Join(unwritten, db.DB.Close())
 }
 
-// Ready returns an error if what pages show can't be read: the session that
-// expires last with its user and latest events, and a row of every table. It takes
-// readyTimeout at most.
+// ready is what was read last for the health checks.
+type ready struct {
+	sync.Mutex
+	at  time.Time
+	err error
+}
+
+// Ready returns an error if the database can't be used, or if what pages and sign-ins need
+// can't be read: the session that expires last with its user and latest events, and a row
+// of every table. That is read once in readyFor, however many ask. It takes readyTimeout
+// at most.
 func (db *DB) Ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
 	if err := db.Check(ctx); err != nil {
 		return err
 	}
+	r := &db.ready
+	r.Lock()
+	defer r.Unlock()
+	if time.Since(r.at) >= readyFor {
+		r.err = db.readEveryTable(ctx)
+		r.at = time.Now()
+	}
+	return r.err
+}
+
+func (db *DB) readEveryTable(ctx context.Context) error {
 	var id string
 	err := db.SQL.GetContext(ctx, &id, `SELECT id FROM sessions WHERE expires > $1 ORDER BY expires DESC LIMIT 1`, db.Time())
 	if err == nil {
@@ -173,7 +193,7 @@ func (db *DB) Ready(ctx context.Context) error {
 	if err != nil && !errors.Is(err, sql.ErrNoRows) && !errors.Is(err, ErrNotFound) {
 		return err
 	}
-	for _, table := range []string{"users", "sessions", database.PayloadTable, "session_values", "events", "failures", "links", "pending_sign_ins", "authenticators", "recovery_codes", "code_failures", "passkeys", "spent", "goose_db_version"} {
+	for _, table := range []string{"users", "sessions", database.PayloadTable, "session_values", "events", "failures", "attempts", "links", "devices", "pending_sign_ins", "authenticators", "recovery_codes", "code_failures", "passkeys", "spent", "settings", "secrets", "installation", "goose_db_version"} {
 		rows, err := db.SQL.QueryxContext(ctx, `SELECT * FROM `+table+` LIMIT 1`)
 		if err != nil {
 			return err

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/pressly/goose/v3"
 
@@ -48,6 +49,41 @@ func TestTheFilesAreTheirOwnersAlone(t *testing.T) {
 				t.Errorf("%s in %s has mode %o, not %o", name, folder, got, want)
 			}
 		}
+	}
+}
+
+// TestTheHealthCheckReadsEveryTable but that of the mark, and only once however many ask.
+func TestTheHealthCheckReadsEveryTable(t *testing.T) {
+	t.Parallel()
+	db := open(t)
+	check(t, db.CheckRestored(t.Context()))
+	list := `SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%' AND name <> 'lineage'`
+	if databasetest.Postgres() {
+		list = `SELECT tablename FROM pg_tables WHERE schemaname = current_schema()`
+	}
+	var tables []string
+	check(t, db.SQL.Select(&tables, list))
+	if len(tables) < 10 {
+		t.Fatalf("there are only %v", tables)
+	}
+	for _, table := range tables {
+		db.ready.at = time.Time{}
+		check(t, db.Ready(t.Context()))
+		rename := func(from, to string) {
+			t.Helper()
+			_, err := db.SQL.Exec(`ALTER TABLE ` + from + ` RENAME TO ` + to)
+			check(t, err)
+		}
+		rename(table, "aside")
+		db.ready.at = time.Now().Add(time.Hour)
+		if err := db.Ready(t.Context()); err != nil && table != "installation" {
+			t.Errorf("without %s, it is read again: %v", table, err)
+		}
+		db.ready.at = time.Time{}
+		if db.Ready(t.Context()) == nil {
+			t.Errorf("without %s, it is healthy", table)
+		}
+		rename("aside", table)
 	}
 }
 

@@ -56,8 +56,10 @@ const (
 	// askAgainAfter is how often a sign-in that waits for those of another process asks
 	// whether they have ended: about as long as a hash takes, and up to twice that.
 	askAgainAfter = 25 * time.Millisecond
-	// readyTimeout is how long the health check waits for the database.
+	// readyTimeout is how long the health check waits for the database, and readyFor how
+	// long what it has read counts.
 	readyTimeout = 5 * time.Second
+	readyFor     = time.Second
 	// maxClockSkew is how far the clock of a server may be from that of the database:
 	// sessions, links and delays end by either. From clockSkewWarning on, administrators
 	// are told.
