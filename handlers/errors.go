@@ -37,7 +37,7 @@ func (e panicError) Error() string { return fmt.Sprintf("panic: %v", e.cause) }
 
 func stack() string { return string(debug.Stack()) }
 
-func isNotFound(err error) bool { return errors.Is(err, models.ErrNotFound) }
+func isNotFound(err error) bool { return database.IsNotFound(err) }
 
 // fail turns every error into a response: what happened goes to the log, and what
 // to do next to the person. It is also called for requests that were refused

@@ -3,7 +3,9 @@ package handlers_test
 import (
 	"errors"
 	"net/http"
+	"net/url"
 	"os"
+	"regexp"
 	"testing"
 
 	"daypass/handlers/sitetest"
@@ -21,6 +23,38 @@ func postgresServer(t *testing.T) *databasetest.Server {
 	t.Cleanup(server.Stop)
 	sitetest.Must(t, server.Start())
 	return server
+}
+
+// TestWhatIsNoTextIsNotFound on PostgreSQL, which refuses to look for it, either: neither in
+// an address nor in a form.
+func TestWhatIsNoTextIsNotFound(t *testing.T) {
+	t.Parallel()
+	site := sitetest.StartOn(t, databasetest.NewPostgres(t))
+	site.AddUser("ada", "admin")
+	ada, places := site.SignIn("ada"), 0
+	parameter := regexp.MustCompile(`:\w+`)
+	for _, route := range site.App.GetRoutes(true) {
+		if !parameter.MatchString(route.Path) {
+			continue
+		}
+		for _, text := range []string{"%ff", "%00"} {
+			var form url.Values
+			if route.Method == http.MethodPost {
+				form = url.Values{"name": {"My browser"}}
+			}
+			if answer := ada.Do(route.Method, parameter.ReplaceAllString(route.Path, text), form); answer.Response.StatusCode >= 500 {
+				t.Errorf("%s answers %d", answer.To, answer.Response.StatusCode)
+			}
+			places++
+		}
+	}
+	if places < 10 {
+		t.Errorf("only %d addresses have a place for it", places)
+	}
+	ada.Post("/sessions/%ff/end").Answers(404)
+	for _, text := range []string{"\xff", "\x00"} {
+		ada.Post("/activity/mine", "sign-in", text).LeadsTo("/dashboard")
+	}
 }
 
 // TestS11PostgresThatCrashes gives pages of 503 and no cookie while it is away, and

@@ -23,7 +23,7 @@ func StatusOf(err error) int {
 		return fiber.StatusTooManyRequests
 	case errors.As(err, new(models.ValidationError)):
 		return fiber.StatusUnprocessableEntity
-	case errors.Is(err, models.ErrNotFound):
+	case database.IsNotFound(err):
 		return fiber.StatusNotFound
 	case errors.Is(err, models.ErrInUse):
 		return fiber.StatusConflict

@@ -42,6 +42,10 @@ func Unavailable(err error) bool {
 // that is not there.
 func brokenReference(err error) bool { return failureOf(err) == missingReference }
 
+// IsNotFound tells whether err says that there is no such row. There is none either for
+// what is no text, which PostgreSQL refuses to look for.
+func IsNotFound(err error) bool { return errors.Is(err, ErrNotFound) || sqlState(err) == "22021" }
+
 // Explain turns what a database reports into a sentence that says what to do.
 func Explain(address string, err error) error {
 	if IsURL(address) {
