@@ -80,7 +80,7 @@ type App struct {
 	renderer       *render.Renderer
 	crossOrigin    *http.CrossOriginProtection
 	headers        []web.Header
-	warned         sync.Once // of a proxy that is not trusted
+	warned         sync.Once     // of a proxy that is not trusted
 	listener       *web.Listener // nil until the site is served
 	started        time.Time
 	draining       chan struct{} // closed when load balancers are to send requests elsewhere

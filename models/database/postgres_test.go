@@ -43,6 +43,7 @@ func TestTheDoctorSaysWhatIsWrongWithPostgres(t *testing.T) {
 	server, err := OpenAs(t.Context(), address, "three")
 	check(t, err)
 	defer server.Close()
+	check(t, server.SQL.Ping()) // it connects when it has something to ask
 	says(OK, "servers", "connected to the database: three")
 	_, err = db.SQL.Exec(`ALTER TABLE events DISABLE TRIGGER events_version_insert`)
 	check(t, err)
