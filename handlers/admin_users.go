@@ -26,10 +26,10 @@ type AdminUsersPage struct {
 func (a *App) users(c *fiber.Ctx) error {
 	ctx := c.UserContext()
 	filter := models.UserFilter{
-		Text: web.Search(c, "text"), Role: models.Role(web.Query(c, "role")), State: web.Query(c, "state"), Added: web.Days(c, "from", "through"), Sort: models.Sort(web.Query(c, "sort")),
+		Text: web.Search(c, "text"), Role: models.Role(web.Query(c, "role")), State: web.Query(c, "state"), Factor: web.Query(c, "factor"), Added: web.Days(c, "from", "through"), Sort: models.Sort(web.Query(c, "sort")),
 	}
 	page := &AdminUsersPage{Page: render.Page{Title: "Users"}, Filter: filter, Days: daysField(c, "Added"), Sort: web.Query(c, "sort")}
-	page.Filtered = filter.Text != "" || filter.Role != "" || filter.State != "" || filter.Added != models.Span{}
+	page.Filtered = filter.Text != "" || filter.Role != "" || filter.State != "" || filter.Factor != "" || filter.Added != models.Span{}
 	var err error
 	if page.Found, page.All, err = a.db.CountUsers(ctx, filter); err != nil {
 		return err

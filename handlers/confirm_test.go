@@ -82,7 +82,7 @@ func TestEveryActOfTheAdministrationAsksForThePasswordAgain(t *testing.T) {
 	if left := site.Count(`SELECT COUNT(*) FROM sessions`); left != 4 {
 		t.Errorf("of 4 sessions %d are left", left)
 	}
-	if users, err := site.DB.Users(t.Context()); err != nil || len(users) != 3 || users[1].IsAdmin() || users[1].Disabled {
+	if users, err := site.DB.Users(t.Context(), models.UserFilter{}); err != nil || len(users) != 3 || users[1].IsAdmin() || users[1].Disabled {
 		t.Errorf("the users are %+v, %v", users, err)
 	}
 	for _, path := range []string{"/admin", "/admin/users", "/admin/users/" + eve.ID, "/admin/users/new", "/admin/sessions", "/admin/activity"} {

@@ -148,7 +148,7 @@ var gallery = map[string]render.Framed{
 	"activity: none":        &ActivityPage{Page: signedIn("Activity"), Path: "/activity"},
 	"activity: no match":    &ActivityPage{Page: signedIn("Activity"), Path: "/activity", Filtered: true},
 	"admin-users: several":  &AdminUsersPage{Page: flashed("Users"), Users: []models.ListedUser{{User: someUsers[0], Sessions: 2}, {User: someUsers[1]}, {User: someUsers[2]}}, Pages: web.Pages{Previous: "/admin/users?before=x", Next: "/admin/users?after=x", First: 51, Last: 100, Found: models.MaxCounted}, Filter: models.UserFilter{Text: "x", Role: models.Admin, State: "invited"}, Sort: "-added", Days: DaysField{Label: "Added", From: "2026-03-01"}, Filtered: true, Found: 12, All: models.MaxCounted, Table: someTable},
-	"admin-users: none":     &AdminUsersPage{Page: signedIn("Users"), Filtered: true, Filter: models.UserFilter{Role: models.Member, State: "disabled"}},
+	"admin-users: none":     &AdminUsersPage{Page: signedIn("Users"), Filtered: true, Filter: models.UserFilter{Role: models.Member, State: "disabled", Factor: "owed"}},
 	"admin-invite: first":   &InvitePage{Page: signedIn("Add a user"), Fields: someFields},
 	"admin-invite: refused": &InvitePage{Page: refused("Add a user", "No such role."), Fields: someFields, Admin: true},
 	"admin-link: link":      &LinkPage{Page: signedIn("A link"), Whose: someUser, Link: "https://dash.example.org/link?token=x"},

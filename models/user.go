@@ -130,10 +130,11 @@ func (db *DB) userWhere(ctx context.Context, condition string, args ...any) (*Us
 	return &user, nil
 }
 
-// Users returns all users by name.
-func (db *DB) Users(ctx context.Context) ([]User, error) {
-	users := []User{} // an empty list in JSON, not null, if there are none
-	err := db.SQL.SelectContext(ctx, &users, `SELECT `+userColumns+` FROM users ORDER BY name_key`)
+// Users returns the users that a filter selects, by name.
+func (db *DB) Users(ctx context.Context, filter UserFilter) ([]User, error) {
+	users, where := []User{}, database.Conditions{} // an empty list in JSON, not null, if there are none
+	db.userConditions(filter, &where)
+	err := db.SQL.SelectContext(ctx, &users, `SELECT `+userColumns+` FROM users`+where.Where()+` ORDER BY name_key`, where.Values...)
 	return users, err
 }
 
@@ -142,6 +143,7 @@ type UserFilter struct {
 	Text   string // words of the username and the full name
 	Role   Role
 	State  string // "enabled", "disabled" or "invited"
+	Factor string // "none": no second factor; "owed": none, although one is required
 	Added  Span
 	Sort   Sort // by name, added or active
 	Cursor Cursor
@@ -153,8 +155,13 @@ var userOrders = orders{
 	"active": {Column: `last_active`, ID: `id`, Number: true},
 }
 
-func (f UserFilter) conditions(where *database.Conditions) {
+func (db *DB) userConditions(f UserFilter, where *database.Conditions) {
 	where.Add(f.Role != "", `role = `, f.Role)
+	where.AddIf(f.Factor == "none" || f.Factor == "owed", `factors = ''`)
+	if f.Factor == "owed" && db.SecondFactor.For != Everybody {
+		where.AddIf(db.SecondFactor.For != Admins, `FALSE`)
+		where.Add(true, `role = `, Admin)
+	}
 	where.AddIf(f.State == "enabled", `NOT disabled AND password <> ''`)
 	where.AddIf(f.State == "disabled", `disabled`)
 	where.AddIf(f.State == "invited", `NOT disabled AND password = ''`)
@@ -177,7 +184,7 @@ func (db *DB) SearchUsers(ctx context.Context, filter UserFilter, limit int) ([]
 	live, where := database.Conditions{}, database.Conditions{}
 	db.addLive(&live, `s.`)
 	where.Values = live.Values
-	filter.conditions(&where)
+	db.userConditions(filter, &where)
 	order := userOrders.named(filter.Sort, "name")
 	orderBy := where.AddCursor(order, filter.Cursor)
 	var users []ListedUser
@@ -194,8 +201,8 @@ func (db *DB) SearchUsers(ctx context.Context, filter UserFilter, limit int) ([]
 // CountUsers counts the users that a filter selects, and all, at most MaxCounted.
 func (db *DB) CountUsers(ctx context.Context, filter UserFilter) (found, all int, err error) {
 	where := database.Conditions{}
-	filter.conditions(&where)
-	if all, err = db.count(ctx, ` FROM users`, database.Conditions{}); err != nil || len(where.Values) == 0 && filter.State == "" {
+	db.userConditions(filter, &where)
+	if all, err = db.count(ctx, ` FROM users`, database.Conditions{}); err != nil || where.All() == "" {
 		return all, all, err
 	}
 	found, err = db.count(ctx, ` FROM users`, where)

@@ -53,7 +53,7 @@ func TestTheLastAdministratorStays(t *testing.T) {
 	}
 	for _, user := range []*User{ada, eve} {
 		if err := db.RemoveUser(t.Context(), user, CommandLine); err == nil {
-			if left, _ := db.Users(t.Context()); len(left) != 1 {
+			if left, _ := db.Users(t.Context(), UserFilter{}); len(left) != 1 {
 				t.Error("everybody was removed")
 			}
 		} else if !errors.Is(err, ErrLastAdmin) && !errors.Is(err, ErrNotFound) {

@@ -106,7 +106,7 @@ func TestListsOfProgramsHaveOneForm(t *testing.T) {
 		t.Errorf("who has just signed in was last active at %v, %v", active, err)
 	}
 	for kind, want := range map[string]string{
-		"user":    "created disabled full_name id last_active name role",
+		"user":    "created disabled full_name id last_active name owes_second_factor role second_factor",
 		"session": "address browser created expires id method seen user",
 	} {
 		if got := strings.Join(slices.Sorted(maps.Keys(list(kind, "list")[0])), " "); got != want {

@@ -3,6 +3,7 @@ package command_test
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -42,6 +43,14 @@ func TestS34TheCommandLineResetsASecondFactor(t *testing.T) {
 
 	ada.SetUpApp()
 	run(0, "authenticator app", "user", "second-factor", "ada")
+	_, all, _ := sitetest.Typed(t, "", "user", "list", "--database", site.File)
+	_, owing, _ := sitetest.Typed(t, "", "user", "list", "--factor", "owed", "--second-factor", "everybody", "--database", site.File)
+	if !regexp.MustCompile(`(?m)^ada .* yes .*\n.*^eve .* none `).MatchString(all) || strings.Contains(owing, "ada") || !regexp.MustCompile(`(?m)^eve .* required `).MatchString(owing) {
+		t.Errorf("the lists of users are\n%s%s", all, owing)
+	}
+	run(0, `"second_factor": true`, "user", "list", "--json")
+	run(0, `"owes_second_factor": true`, "user", "list", "--json", "--factor", "none", "--second-factor", "everybody")
+	run(2, "--factor must be one of", "user", "list", "--factor", "some")
 	run(0, "recovery codes: 10", "user", "second-factor", "show", "ada")
 	site.AddPasskey("ada")
 	run(0, "passkey: blue key", "user", "second-factor", "ada")

@@ -26,7 +26,16 @@ type userAdd struct {
 }
 
 type userList struct {
-	JSON bool `name:"json" help:"Print JSON."`
+	JSON         bool               `name:"json" help:"Print JSON."`
+	Factor       string             `enum:",none,owed" default:"" placeholder:"STATE" help:"Only those without a second factor: none; or of them, those who owe one: owed."`
+	SecondFactor models.RequiredFor `default:"off" enum:"off,admins,everybody" env:"DAYPASS_SECOND_FACTOR" help:"Who has to have a second factor, as the server was told."`
+}
+
+// listedUser is a user in JSON.
+type listedUser struct {
+	models.User
+	SecondFactor bool `json:"second_factor"` // there is one
+	Owes         bool `json:"owes_second_factor"`
 }
 
 type (
@@ -68,23 +77,33 @@ func (u *userAdd) Run(ctx context.Context, at console) error {
 
 func (u *userList) Run(ctx context.Context, at console) error {
 	return at.withDatabase(ctx, false, func(db *models.DB) error {
-		users, err := db.Users(ctx)
+		db.SecondFactor.For = u.SecondFactor
+		users, err := db.Users(ctx, models.UserFilter{Factor: u.Factor})
 		if err != nil {
 			return err
 		}
-		if u.JSON {
-			return at.printJSON(users)
-		}
-		rows := [][]string{{"USERNAME", "FULL NAME", "ROLE", "STATE", "CREATED (UTC)"}}
+		listed := []listedUser{} // an empty list in JSON, not null, if there are none
+		rows := [][]string{{"USERNAME", "FULL NAME", "ROLE", "STATE", "SECOND FACTOR", "CREATED (UTC)"}}
 		for _, user := range users {
-			state := "enabled"
+			_, owes := db.FactorDueBy(&user)
+			listed = append(listed, listedUser{user, user.HasSecondFactor(), owes})
+			state, factor := "enabled", "none"
+			switch {
+			case owes:
+				factor = "required"
+			case user.HasSecondFactor():
+				factor = "yes"
+			}
 			switch {
 			case user.Disabled:
 				state = "disabled"
 			case !user.HasPassword():
 				state = "invited"
 			}
-			rows = append(rows, []string{user.Name, user.FullName, string(user.Role), state, user.Created.UTC().Format(time.DateTime)})
+			rows = append(rows, []string{user.Name, user.FullName, string(user.Role), state, factor, user.Created.UTC().Format(time.DateTime)})
+		}
+		if u.JSON {
+			return at.printJSON(listed)
 		}
 		return at.printTable(rows)
 	})
