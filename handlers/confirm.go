@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"crypto/rand"
 	"errors"
 	"net/url"
@@ -31,6 +32,7 @@ type ConfirmPage struct {
 	App      bool   // there is one
 	Passkey  string // what the browser needs to use one; empty: there is none
 	Stopped  bool   // codes count no more here
+	Wait     render.Wait
 	Fields   []render.Field
 }
 
@@ -157,6 +159,11 @@ func (a *App) confirm(c *fiber.Ctx) error {
 			page.Stopped = true
 			return a.renderConfirm(c, page, nil)
 		}
+		if throttled := new(models.ThrottledError); errors.As(err, &throttled) && throttled.Wrong == "passkeys" {
+			page.Problem, _ = mustWait(c, err)
+			page.Wait = waitOf(c)
+			return a.renderConfirm(c, page, nil)
+		}
 		if invalid, ok := passwordRefused(c, err); ok {
 			return a.renderConfirm(c, page, invalid)
 		}
@@ -240,7 +247,7 @@ func (a *App) renderConfirm(c *fiber.Ctx, page *ConfirmPage, invalid models.Vali
 		}
 		page.App = factors.App != nil
 		page.Recovery = page.Recovery || !page.App
-		page.Problem = invalid["passkey"]
+		page.Problem = cmp.Or(page.Problem, invalid["passkey"])
 		page.Fields = append(page.Fields, factorFields(page.Recovery, invalid)...)
 	}
 	for i := range page.Fields {
@@ -265,7 +272,7 @@ func passwordRefused(c *fiber.Ctx, err error) (models.ValidationError, bool) {
 		return nil, false
 	}
 	var throttled *models.ThrottledError
-	if errors.As(err, &throttled) && throttled.Codes {
+	if errors.As(err, &throttled) && throttled.Wrong != "" {
 		return models.ValidationError{factorField(c): wait}, true
 	}
 	return models.ValidationError{"current": wait}, true

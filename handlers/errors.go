@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -114,11 +115,11 @@ func (a *App) signInChallenge() string {
 }
 
 func throttledSentence(err *models.ThrottledError) string {
-	what := "passwords"
-	if err.Codes {
-		what = "codes"
-	}
-	return "Too many wrong " + what + ". " + waitSentence(web.HumanDuration(err.After))
+	return tooManyWrong(err) + " " + waitSentence(web.HumanDuration(err.After))
+}
+
+func tooManyWrong(err *models.ThrottledError) string {
+	return "Too many wrong " + cmp.Or(err.Wrong, "passwords") + "."
 }
 
 func waitSentence(span string) string { return "You can try again in " + span + "." }
@@ -131,10 +132,8 @@ func mustWait(c *fiber.Ctx, err error) (why string, ok bool) {
 	var throttled *models.ThrottledError
 	var busy *password.BusyError
 	switch {
-	case errors.As(err, &throttled) && throttled.Codes:
-		why = "Too many wrong codes."
 	case errors.As(err, &throttled):
-		why = "Too many wrong passwords."
+		why = tooManyWrong(throttled)
 	case errors.As(err, &busy):
 		why = "The server is busy."
 	default:

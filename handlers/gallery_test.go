@@ -192,6 +192,7 @@ var gallery = map[string]render.Framed{
 	"passkey: last":          &PasskeyPage{Page: protected("Phone", "A second factor is required here."), Passkey: models.Passkey{ID: "x", Name: "<Phone>", Added: someTime}, Last: true, Fields: someFields[:1]},
 	"login: passkeys":        &LoginPage{Page: render.Page{Title: "Sign in"}, Passkeys: true, Fields: someFields},
 	"second-factor: passkey": &SecondFactorPage{Page: render.Page{Title: "Second step"}, Recovery: true, Passkey: "{}", Fields: factorFields(true, nil)},
+	"confirm: must wait":     &ConfirmPage{Page: refused("Confirm it's you", "Too many wrong passkeys."), Form: waitingForm{ID: "x"}, Factor: true, Recovery: true, Passkey: "{}", Wait: render.Wait{Seconds: 8, Words: "8 seconds"}, Fields: factorFields(true, nil)},
 	"confirm: passkey":       &ConfirmPage{Page: signedIn("Confirm it's you"), Form: waitingForm{ID: "x"}, Factor: true, App: true, Passkey: "{}", Fields: factorFields(false, nil)},
 	"security: first":        &SecurityPage{Page: signedIn("Security")},
 	"security: app":          &SecurityPage{Page: protected("Security"), Factors: models.Factors{App: &models.Authenticator{Added: someTime, Used: someTime}, Codes: 10, CodesMade: someTime}, Drill: factorFields(true, nil)},

@@ -65,15 +65,19 @@ func (a *App) checkPasskeyAlone(c *fiber.Ctx) (*models.User, *models.Factor, err
 	return user, factor, err
 }
 
-// checkPasskey checks the answer of a passkey as the second factor of a user.
+// checkPasskey checks the answer of a passkey as the second factor of a user. It returns
+// what CheckCode returns but ErrCodesStopped.
 func (a *App) checkPasskey(c *fiber.Ctx, user *models.User, pending *models.PendingSignIn, purpose identity.Purpose, answer string, from models.ClientInfo) (*models.Factor, error) {
+	if err := a.db.CountPasskey(c.UserContext(), user, pending, from); err != nil {
+		return nil, err
+	}
 	err := models.ErrRefused
 	var factor *models.Factor
 	if a.passkeys != nil {
 		_, factor, err = a.passkeys.Check(c.UserContext(), purpose, user, answer)
 	}
 	if errors.Is(err, models.ErrRefused) {
-		err = a.db.RefusePasskey(c.UserContext(), user, pending, from)
+		err = a.db.RefusePasskey(c.UserContext(), user, from)
 	}
 	return factor, err
 }

@@ -58,17 +58,8 @@ func (db *DB) CheckCode(ctx context.Context, user *User, pending *PendingSignIn,
 	if err != nil {
 		return nil, err
 	}
-	device, counted := codeDevice(from), 0
-	err = db.Write(ctx, func(tx *sqlx.Tx) (err error) {
-		if err := lockUser(ctx, tx, user.ID); err != nil {
-			return err
-		}
-		if err := countTry(ctx, tx, pending, db.Time()); err != nil {
-			return err
-		}
-		counted, err = db.countCode(ctx, tx, user, device)
-		return err
-	})
+	device := codeDevice(from)
+	counted, err := db.countAnswer(ctx, user, pending, device, "codes")
 	if err != nil {
 		return nil, err
 	}
@@ -110,37 +101,50 @@ func codeDevice(from ClientInfo) string {
 	return ""
 }
 
-// countCode counts a code that is about to be looked at as a wrong one, and returns how
-// many there are in a row, in all browsers that the account knows or in all that it doesn't.
-// The right one deletes the count of its browser.
-func (db *DB) countCode(ctx context.Context, tx *sqlx.Tx, user *User, device string) (int, error) {
-	var before struct {
-		Count int
-		Last  Time
-	}
-	err := tx.GetContext(ctx, &before, `SELECT count, last FROM code_failures WHERE user_id = $1 AND device = $2`, user.ID, device)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return 0, fmt.Errorf("count a code: %w", err)
-	}
-	var all int
-	err = tx.GetContext(ctx, &all, `SELECT CAST(COALESCE(SUM(count), 0) AS BIGINT) FROM code_failures WHERE user_id = $1 AND (device = '') = $2`, user.ID, device == "")
-	if err != nil {
-		return 0, fmt.Errorf("count the codes: %w", err)
-	}
-	if all >= MaxWrongCodes {
-		return 0, ErrCodesStopped
-	}
-	now := db.Time()
-	if wait := db.Throttle.delay(before.Count, db.Throttle.Account) - db.Now().Sub(before.Last.Time); wait > 0 && !before.Last.After(now.Time) {
-		return 0, &ThrottledError{After: wait, Codes: true}
-	}
-	err = database.ExecOne(ctx, tx, `INSERT INTO code_failures (user_id, device, count, last) VALUES ($1, $2, 1, $3)
-		ON CONFLICT (user_id, device) DO UPDATE SET count = code_failures.count + 1, last = excluded.last WHERE code_failures.count = $4`,
-		user.ID, device, now, before.Count)
-	if errors.Is(err, ErrNotFound) { // another one was counted at the same time
-		return 0, &ThrottledError{After: time.Second, Codes: true}
-	}
-	return all + 1, err
+// countAnswer counts an answer that is about to be looked at as a wrong one: for the
+// pending sign-in, if there is one, and for the account. It returns how many codes there are
+// in a row, in all browsers that the account knows or in all that it doesn't. The right one
+// deletes the count of its browser. What they are, "codes" or "passkeys", the error says if
+// it is too early for another one.
+func (db *DB) countAnswer(ctx context.Context, user *User, pending *PendingSignIn, device, what string) (counted int, err error) {
+	err = db.Write(ctx, func(tx *sqlx.Tx) error {
+		if err := lockUser(ctx, tx, user.ID); err != nil {
+			return err
+		}
+		now := db.Time()
+		if err := countTry(ctx, tx, pending, now); err != nil {
+			return err
+		}
+		var before struct {
+			Count int
+			Last  Time
+		}
+		err := tx.GetContext(ctx, &before, `SELECT count, last FROM code_failures WHERE user_id = $1 AND device = $2`, user.ID, device)
+		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return fmt.Errorf("count a code: %w", err)
+		}
+		var all int
+		err = tx.GetContext(ctx, &all, `SELECT CAST(COALESCE(SUM(count), 0) AS BIGINT) FROM code_failures WHERE user_id = $1 AND (device = '') = $2 AND device NOT LIKE $3`,
+			user.ID, device == "", passkeyFailures+"%")
+		if err != nil {
+			return fmt.Errorf("count the codes: %w", err)
+		}
+		if all >= MaxWrongCodes && what == "codes" {
+			return ErrCodesStopped
+		}
+		if wait := db.Throttle.delay(before.Count, db.Throttle.Account) - db.Now().Sub(before.Last.Time); wait > 0 && !before.Last.After(now.Time) {
+			return &ThrottledError{After: wait, Wrong: what}
+		}
+		err = database.ExecOne(ctx, tx, `INSERT INTO code_failures (user_id, device, count, last) VALUES ($1, $2, 1, $3)
+			ON CONFLICT (user_id, device) DO UPDATE SET count = code_failures.count + 1, last = excluded.last WHERE code_failures.count = $4`,
+			user.ID, device, now, before.Count)
+		if errors.Is(err, ErrNotFound) { // another one was counted at the same time
+			return &ThrottledError{After: time.Second, Wrong: what}
+		}
+		counted = all + 1
+		return err
+	})
+	return counted, err
 }
 
 // refuseFactor records a wrong answer, and returns ErrRefused.
@@ -162,7 +166,7 @@ func (db *DB) refuseFactor(ctx context.Context, user *User, from ClientInfo, cou
 // CodesStopped tells whether codes of a user count no more, in the browsers that the account
 // knows or in those that it doesn't.
 func (db *DB) CodesStopped(ctx context.Context, user *User) (stopped bool, err error) {
-	err = db.SQL.GetContext(ctx, &stopped, `SELECT EXISTS (SELECT 1 FROM code_failures WHERE user_id = $1 GROUP BY device = '' HAVING SUM(count) >= $2)`, user.ID, MaxWrongCodes)
+	err = db.SQL.GetContext(ctx, &stopped, `SELECT EXISTS (SELECT 1 FROM code_failures WHERE user_id = $1 AND device NOT LIKE $2 GROUP BY device = '' HAVING SUM(count) >= $3)`, user.ID, passkeyFailures+"%", MaxWrongCodes)
 	return stopped, err
 }
 

@@ -119,14 +119,21 @@ func (db *DB) Factor(user *User, answer PasskeyAnswer) *Factor {
 	}}
 }
 
-// RefusePasskey counts and records an answer of a passkey that was wrong, as the second
-// factor of a pending sign-in or, without one, of a session. It returns ErrRefused, and
-// ErrNotFound if the pending sign-in has ended.
-func (db *DB) RefusePasskey(ctx context.Context, user *User, pending *PendingSignIn, from ClientInfo) error {
-	err := db.Write(ctx, func(tx *sqlx.Tx) error { return countTry(ctx, tx, pending, db.Time()) })
-	if err != nil {
-		return err
-	}
+// passkeyFailures is what the keys of wrong passkeys begin with, beside those of wrong
+// codes: neither makes the other one wait. Nobody guesses a passkey, so they never stop.
+const passkeyFailures = "passkey "
+
+// CountPasskey counts the answer of a passkey before it is looked at, as CheckCode counts a
+// code: as the second factor of a pending sign-in or, without one, of a session. It
+// returns a ThrottledError after too many wrong ones, and ErrNotFound if the pending
+// sign-in has ended.
+func (db *DB) CountPasskey(ctx context.Context, user *User, pending *PendingSignIn, from ClientInfo) error {
+	_, err := db.countAnswer(ctx, user, pending, passkeyFailures+codeDevice(from), "passkeys")
+	return err
+}
+
+// RefusePasskey records an answer of a passkey that was wrong, and returns ErrRefused.
+func (db *DB) RefusePasskey(ctx context.Context, user *User, from ClientInfo) error {
 	return db.refuseFactor(ctx, user, from, 0)
 }
 

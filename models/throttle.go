@@ -71,8 +71,8 @@ func (t Throttle) wait(f failures, free int, now time.Time) time.Duration {
 type ThrottledError struct {
 	// After is how long to wait before the next attempt.
 	After time.Duration
-	// Codes says that it was codes that were wrong, not passwords.
-	Codes bool
+	// Wrong says what was wrong: passwords, codes or passkeys. Empty: passwords.
+	Wrong string
 }
 
 func (*ThrottledError) Error() string { return "too many failed sign-ins" }

@@ -39,6 +39,7 @@ type Device struct {
 	ID     []byte
 	Handle string // of the user
 	Count  uint32 // of its uses
+	Listed *bool  // what the browser tells of whether it lists its passkey by itself; nil: nothing
 
 	key    crypto.Signer
 	public any // the public key as its answer has it
@@ -101,7 +102,7 @@ func (d *Device) Make(options string) string {
 	data = append(binary.BigEndian.AppendUint16(data, uint16(len(d.ID))), d.ID...)
 	attestation, err := webauthncbor.Marshal(map[string]any{"fmt": "none", "attStmt": map[string]any{}, "authData": append(data, d.PublicKey()...)})
 	Must(d.T, err)
-	return d.encode(map[string][]byte{"clientDataJSON": d.clientData("webauthn.create", options), "attestationObject": attestation})
+	return d.encode(map[string][]byte{"clientDataJSON": d.clientData("webauthn.create", options), "attestationObject": attestation}, d.Listed)
 }
 
 // Answer uses the passkey, and returns the answer to the options for that.
@@ -120,7 +121,7 @@ func (d *Device) Answer(options string) string {
 	}
 	signature, err := d.key.Sign(rand.Reader, signed, hash)
 	Must(d.T, err)
-	return d.encode(map[string][]byte{"clientDataJSON": client, "authenticatorData": data, "signature": signature, "userHandle": []byte(d.Handle)})
+	return d.encode(map[string][]byte{"clientDataJSON": client, "authenticatorData": data, "signature": signature, "userHandle": []byte(d.Handle)}, nil)
 }
 
 func (d *Device) clientData(kind, options string) []byte {
@@ -147,14 +148,18 @@ func (d *Device) authenticatorData(more byte) []byte {
 	return binary.BigEndian.AppendUint32(append(domain[:], d.Flags|more), d.Count)
 }
 
-func (d *Device) encode(response map[string][]byte) string {
+func (d *Device) encode(response map[string][]byte, listed *bool) string {
 	d.T.Helper()
 	encoded := make(map[string]string)
 	for name, value := range response {
 		encoded[name] = base64.RawURLEncoding.EncodeToString(value)
 	}
 	id := base64.RawURLEncoding.EncodeToString(d.ID)
-	text, err := json.Marshal(map[string]any{"id": id, "rawId": id, "type": "public-key", "response": encoded})
+	extensions := map[string]any{}
+	if listed != nil {
+		extensions["credProps"] = map[string]bool{"rk": *listed}
+	}
+	text, err := json.Marshal(map[string]any{"id": id, "rawId": id, "type": "public-key", "clientExtensionResults": extensions, "response": encoded})
 	Must(d.T, err)
 	return string(text)
 }
@@ -192,6 +197,12 @@ func (b *Browser) SetUpPasskey(name string) *Device {
 func (b *Browser) PasskeyOptions() string {
 	b.T.Helper()
 	return b.Get("/login/passkey").Answers(http.StatusOK).SetsNoCookie().Body
+}
+
+// SignInAlone signs in with a passkey alone.
+func (b *Browser) SignInAlone(d *Device) *Answer {
+	b.T.Helper()
+	return b.Post("/login/passkey", "passkey", d.Answer(b.PasskeyOptions()))
 }
 
 // ConfirmWithPasskey follows an answer to the page that asks for all factors, and answers
