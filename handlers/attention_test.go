@@ -138,7 +138,7 @@ func TestANewBrowserAlarmsTheOtherSessions(t *testing.T) {
 	t.Parallel()
 	site := sitetest.Start(t)
 	site.StopClock()
-	const alarm, id = "with a new browser", `name="sign-in" value="([^"]+)"`
+	const alarm, id = "with a new browser", `name="event" value="([^"]+)"`
 	home := site.SignIn("ada")
 	home.Get("/dashboard").SaysNot(alarm) // the first browser of all
 	site.Advance(time.Minute)
@@ -150,7 +150,7 @@ func TestANewBrowserAlarmsTheOtherSessions(t *testing.T) {
 	thief.Get("/dashboard").SaysNot(alarm)
 	thief.Get("/activity?kind=new+browser").Says("Firefox on Linux")
 
-	thief.Post("/activity/mine", "sign-in", first).LeadsTo("/dashboard")
+	thief.Post("/activity/mine", "event", first).LeadsTo("/dashboard")
 	thief.Get("/dashboard").Says("Please look again")
 	thief.Post("/logout")
 	site.Advance(time.Minute)
@@ -158,7 +158,7 @@ func TestANewBrowserAlarmsTheOtherSessions(t *testing.T) {
 	thief.Get("/dashboard").SaysNot(alarm)
 	accomplice := site.SignIn("ada")
 	accomplice.Get("/dashboard").SaysNot(alarm)
-	accomplice.Post("/activity/mine", "sign-in", first).LeadsTo("/dashboard")
+	accomplice.Post("/activity/mine", "event", first).LeadsTo("/dashboard")
 	accomplice.Get("/dashboard").Says("Please look again")
 
 	page := home.Get("/dashboard").Says("Firefox on Linux, signed in")
@@ -167,11 +167,11 @@ func TestANewBrowserAlarmsTheOtherSessions(t *testing.T) {
 		t.Fatalf("%d new browsers are told of, the latest as %s", all, second)
 	}
 	for _, answered := range []string{second, first} {
-		home.Post("/activity/mine", "sign-in", answered).LeadsTo("/dashboard")
+		home.Post("/activity/mine", "event", answered).LeadsTo("/dashboard")
 	}
 	home.Get("/dashboard").Says("reminded of that").SaysNot(alarm)
 	home.Get("/activity").Says("New browser marked as yours")
-	home.Post("/activity/mine", "sign-in", first).LeadsTo("/dashboard")
+	home.Post("/activity/mine", "event", first).LeadsTo("/dashboard")
 	home.Get("/dashboard").Says("Please look again")
 
 	// A browser that was vouched for vouches for others, and one that comes back is no new one.

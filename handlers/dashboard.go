@@ -28,6 +28,7 @@ type DashboardPage struct {
 	Others    []SessionRow
 	More      int // sessions that are not listed
 	Attention models.Attention
+	Alarms    []EventRow     // that the user is asked about
 	Due       *FactorDue     // until when a second factor that is required has to be there; nil: none is owed
 	Factors   models.Factors // what there is
 	Chart     render.Chart
@@ -60,6 +61,7 @@ func (a *App) dashboard(c *fiber.Ctx) error {
 	if page.Attention, err = a.db.NeedsAttention(c.UserContext(), session); err != nil {
 		return err
 	}
+	page.Alarms = rowsOfOneUser(page.Attention.Alarms)
 	page.Due = a.factorDue(&session.User)
 	if page.Factors, err = a.db.FactorsOf(c.UserContext(), &session.User); err != nil {
 		return err
@@ -73,12 +75,12 @@ func (a *App) dashboard(c *fiber.Ctx) error {
 }
 
 // acknowledge records that what the dashboard warns of was the user: a sign-in with a
-// new browser, or else the failed sign-ins.
+// new browser or a change to the second factors, or else the failed sign-ins.
 func (a *App) acknowledge(c *fiber.Ctx) error {
 	shown, _ := strconv.Atoi(web.Form(c, "shown"))
 	var err error
-	if signIn := web.Form(c, "sign-in"); signIn != "" {
-		err = a.db.ConfirmNewBrowser(c.UserContext(), sessionOf(c), signIn, a.TrustedProxies.Client(c))
+	if event := web.Form(c, "event"); event != "" {
+		err = a.db.AnswerAlarm(c.UserContext(), sessionOf(c), event, a.TrustedProxies.Client(c))
 	} else {
 		err = a.db.Acknowledge(c.UserContext(), sessionOf(c), shown, a.TrustedProxies.Client(c))
 	}

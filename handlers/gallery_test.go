@@ -113,6 +113,19 @@ var (
 	someCodes = strings.Fields(strings.Repeat("GEZD-GNBV-GY3T-QOJQ-GEZD-GNBV ", models.RecoveryCodes))
 )
 
+// withoutPassword is that for somebody whom passkeys sign in.
+func withoutPassword(title string) render.Page {
+	page := protected(title)
+	page.User.Password = password.Hash{}
+	return page
+}
+
+var someAlarms = newEventRows([]models.Event{
+	{ID: "e", Kind: models.NewBrowser, At: someTime, Address: "203.0.113.9", Browser: "Firefox on Linux"},
+	{ID: "f", Kind: models.PasskeyAdded, Detail: "<phone>", At: someTime, Address: "203.0.113.9", Browser: "Firefox on Linux"},
+	{ID: "g", Kind: models.RecoveryCodesMade, At: someTime, Address: "203.0.113.9", Browser: "Firefox on Linux"},
+})
+
 func flashed(title string) render.Page {
 	page := signedIn(title)
 	page.Flash = "It was done."
@@ -176,7 +189,7 @@ var gallery = map[string]render.Framed{
 	"sessions: several":     &SessionsPage{Page: flashed("Your sessions"), Others: true, More: 4, Sessions: []SessionRow{{Session: someSession, Icon: "monitor", End: "/sessions/s/end", Choose: true}}},
 	"admin-sessions: some":  &AdminSessionsPage{Page: signedIn("All sessions"), Sessions: []SessionRow{{Session: someSession, Icon: "monitor", Whose: &models.User{Name: "eve", FullName: "<Eve>"}, End: "/admin/sessions/s/end"}}, Table: someTable, Found: 3, Sort: "user"},
 	"dashboard: empty":      &DashboardPage{Page: signedIn("Dashboard"), Session: &someSession, Left: 100, Remaining: "24 h 0 min", Chart: someChart},
-	"dashboard: everything": &DashboardPage{Page: signedIn("Dashboard"), Session: &someSession, Left: 1, Remaining: "9 min", Chart: someChart, Attention: models.Attention{Failed: 3, NewBrowsers: allEvents()[:2]}, Others: []SessionRow{newSessionRow(someSession, &someSession)}, More: 4, Activity: newEventRows(allEvents())},
+	"dashboard: everything": &DashboardPage{Page: signedIn("Dashboard"), Session: &someSession, Left: 1, Remaining: "9 min", Chart: someChart, Attention: models.Attention{Failed: 3}, Alarms: someAlarms, Factors: models.Factors{Passkeys: []models.Passkey{{ID: "x", Name: "<phone>", Copied: true}}}, Others: []SessionRow{newSessionRow(someSession, &someSession)}, More: 4, Activity: newEventRows(allEvents())},
 	"setup: done":           &SetupPage{Page: render.Page{Title: "Already set up"}, Done: true},
 	"second-factor: code":   &SecondFactorPage{Page: render.Page{Title: "Second step"}, Fields: factorFields(false, nil)},
 	"second-factor: wrong":  &SecondFactorPage{Page: render.Page{Title: "Second step", Problem: "This code is wrong, or was used already."}, Wait: render.Wait{Seconds: 8, Words: "8 seconds"}, Fields: factorFields(false, models.ValidationError{"code": "Six digits."})},

@@ -87,6 +87,7 @@ var eventLabels = map[models.Kind]EventRow{
 	models.PasskeyRemoved:       {Icon: "key-round", Tone: "bad", Label: "Passkey removed"},
 	models.PasskeyCopied:        {Icon: "triangle-alert", Tone: "bad", Label: "Passkey may have been copied"},
 	models.SignInUnfinished:     {Icon: "triangle-alert", Tone: "bad", Label: "Sign-in without the second factor"},
+	models.FactorsConfirmed:     {Icon: "circle-check", Label: "Change of second factors marked as yours"},
 	models.FailuresAcknowledged: {Icon: "circle-check", Label: "Failed sign-ins marked as yours"},
 	models.NewBrowser:           {Icon: "monitor", Label: "New browser"},
 	models.NewBrowserConfirmed:  {Icon: "circle-check", Label: "New browser marked as yours"},

@@ -17,6 +17,7 @@ type ClientInfo struct {
 	Author    string // ID of the administrator who acts on another user, or byCommandLine; empty: the user
 	Device    string // identifies the browser, if this account has signed in with it before; it is not stored
 	NewDevice string // of a sign-in with a browser that this account has not used before: hash of the browser's ID
+	Changing  string // of a change to the second factors that the user's other sessions are warned of: hash of the browser's ID
 	Session   string // ID of the account's session that the request has, if any; it is not stored
 }
 

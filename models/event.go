@@ -46,6 +46,7 @@ const (
 	RecoveryCodesChecked Kind = "recovery codes checked"
 	RecoveryCodeUsed     Kind = "recovery code used"
 	SecondFactorReset    Kind = "second factor reset"
+	FactorsConfirmed     Kind = "change of second factors confirmed"
 	PasskeyAdded         Kind = "passkey added"
 	PasskeyRenamed       Kind = "passkey renamed"
 	PasskeyRemoved       Kind = "passkey removed"
@@ -69,7 +70,7 @@ type Event struct {
 	AuthorID string  `db:"author_id"` // who did it to the user; empty: the user
 	Author   string  `db:"author"`    // the author's username, or "removed user"
 	Known    bool    `db:"known"`     // no warning: a wrong password in a browser with which this account has signed in before, or what the user has vouched for
-	Device   string  `db:"device"`    // of a new browser: hash of its ID, as in sessions
+	Device   string  `db:"device"`    // of a new browser, or one that changed the second factors: hash of its ID, as in sessions
 	Count    int     `db:"count"`     // how many events within a minute this row counts
 	Detail   string  `db:"detail"`    // of a sign-in: how; of a factor: which
 	Name     string  `db:"name"`      // username of the user
@@ -152,6 +153,7 @@ func (db *DB) writeWithEvents(ctx context.Context, from ClientInfo, change func(
 		return change(tx, func(kind Kind, user *User, details ...string) error {
 			event := Event{Detail: strings.Join(details, ", "), ID: database.NewRowID(), Kind: kind, At: db.Time(), Address: from.Address, Browser: from.Browser, AuthorID: from.Author, Count: 1}
 			event.Known = kind.isFailure() && kind != SecondFactorRefused && from.Device != ""
+			event.Device = from.Changing
 			if kind == NewBrowser {
 				event.Device = from.NewDevice
 			}

@@ -174,8 +174,9 @@ const (
 	// a few after a delay.
 	mistypingWithin = 15 * time.Minute
 	maxMistyping    = 10
-	// newBrowsersShown is how many sign-ins with new browsers the user is asked about at once.
-	newBrowsersShown = 3
+	// alarmsShown is how many sign-ins with new browsers, and changes to the second
+	// factors, the user is asked about at once.
+	alarmsShown = 3
 	// eventsPerMinute is how many rows per minute the events of one kind get, by one
 	// author on one user, regardless of address and browser: clients choose the name
 	// of their browser freely.

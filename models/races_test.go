@@ -264,14 +264,14 @@ func TestATransactionLocksItsUserFirst(t *testing.T) {
 	db.Idle, db.SecondFactor.For = time.Hour, Everybody
 	asked := FactorChange{Session: session, NewID: func() (id, signer string, err error) { return "renamed", "", nil }}
 	for name, change := range map[string]func(context.Context) error{
-		"ConfirmNewBrowser": func(ctx context.Context) error { return db.ConfirmNewBrowser(ctx, session, "event", ClientInfo{}) },
-		"SetValue":          func(ctx context.Context) error { return db.SetValue(ctx, session, "name", "value") },
-		"TakeValue":         func(ctx context.Context) error { _, err := db.TakeValue(ctx, session, "name"); return err },
-		"NameDevice":        func(ctx context.Context) error { return db.NameDevice(ctx, ada, session.ID, "laptop") },
-		"SetSigner":         func(ctx context.Context) error { return db.SetSigner(ctx, session, "new") },
-		"Reauthenticate":    func(ctx context.Context) error { return db.Reauthenticate(ctx, asked, nil) },
-		"NewRecoveryCodes":  func(ctx context.Context) error { _, err := db.NewRecoveryCodes(ctx, session, ClientInfo{}); return err },
-		"RenamePasskey":     func(ctx context.Context) error { return db.RenamePasskey(ctx, ada, "one", "key", ClientInfo{}) },
+		"AnswerAlarm":      func(ctx context.Context) error { return db.AnswerAlarm(ctx, session, "event", ClientInfo{}) },
+		"SetValue":         func(ctx context.Context) error { return db.SetValue(ctx, session, "name", "value") },
+		"TakeValue":        func(ctx context.Context) error { _, err := db.TakeValue(ctx, session, "name"); return err },
+		"NameDevice":       func(ctx context.Context) error { return db.NameDevice(ctx, ada, session.ID, "laptop") },
+		"SetSigner":        func(ctx context.Context) error { return db.SetSigner(ctx, session, "new") },
+		"Reauthenticate":   func(ctx context.Context) error { return db.Reauthenticate(ctx, asked, nil) },
+		"NewRecoveryCodes": func(ctx context.Context) error { _, err := db.NewRecoveryCodes(ctx, session, ClientInfo{}); return err },
+		"RenamePasskey":    func(ctx context.Context) error { return db.RenamePasskey(ctx, ada, "one", "key", ClientInfo{}) },
 		"CheckCode": func(ctx context.Context) error {
 			_, err := db.CheckCode(ctx, ada, nil, "123456", ClientInfo{})
 			return err

@@ -150,6 +150,9 @@ func (db *DB) changeFactors(ctx context.Context, asked FactorChange, change func
 	if err != nil {
 		return err
 	}
+	if asked.Session.User.HasSecondFactor() { // the first one ends the other sessions
+		asked.From.Changing = asked.Session.Device
+	}
 	return db.writeWithEvents(ctx, asked.From, func(tx *sqlx.Tx, record record) error {
 		user := asked.Session.User
 		if err := lockUser(ctx, tx, user.ID); err != nil {
@@ -286,6 +289,7 @@ func (db *DB) NewRecoveryCodes(ctx context.Context, session *Session, from Clien
 		return nil, ErrNotFound
 	}
 	codes = newRecoveryCodes()
+	from.Changing = session.Device
 	err = db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, record record) error {
 		if err := lockUser(ctx, tx, session.User.ID); err != nil {
 			return err

@@ -61,7 +61,7 @@ type Attention struct {
 	// Failed sign-ins, and wrong passwords where a session asked again, since the
 	// previous sign-in, with browsers with which this account has not signed in.
 	Failed, Refused int
-	NewBrowsers     []Event // sign-ins with new browsers that the user has not vouched for, at most newBrowsersShown
+	Alarms          []Event // sign-ins with new browsers, and changes to the second factors, that the user has not vouched for, at most alarmsShown
 	Stopped         int     // sign-ins with the right password and no right code since then, from AlarmingCodes on
 	Resets          int     // how often somebody else has removed the second factor since then
 	since           Time    // the previous sign-in
@@ -125,7 +125,7 @@ func (db *DB) NeedsAttention(ctx context.Context, session *Session) (Attention, 
 	if err != nil {
 		return Attention{}, err
 	}
-	attention.NewBrowsers, err = newBrowsers(ctx, db.SQL, session)
+	attention.Alarms, err = alarms(ctx, db.SQL, session)
 	return attention, err
 }
 
