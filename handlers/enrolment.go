@@ -5,6 +5,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"daypass/handlers/identity"
 	"daypass/handlers/render"
 	"daypass/handlers/web"
 	"daypass/models"
@@ -12,13 +13,16 @@ import (
 
 // EnrolmentPage is where somebody sets up the second factor that is required, before the
 // session begins.
-type EnrolmentPage struct{ render.Page }
+type EnrolmentPage struct {
+	render.Page
+	Passkeys bool // browsers offer them at this URL
+}
 
 func (a *App) showEnrolment(c *fiber.Ctx) error {
 	if _, err := a.pending(c, models.OwesEnrolment); err != nil {
 		return a.signInAgain(c, err)
 	}
-	return a.render(c, "enrolment", &EnrolmentPage{render.Page{Title: "Set up a second factor"}})
+	return a.render(c, "enrolment", &EnrolmentPage{Page: render.Page{Title: "Set up a second factor"}, Passkeys: a.passkeys != nil})
 }
 
 // enrol shows the seed of a new app, as newApp does inside a session.
@@ -67,5 +71,44 @@ func (a *App) confirmEnrolment(c *fiber.Ctx) error {
 	if err != nil {
 		return a.signInAgain(c, err)
 	}
-	return a.renderCodes(c, &CodesPage{Page: render.Page{Title: "Your recovery codes"}, First: true, Next: to}, &sessionOf(c).User, codes)
+	return a.renderCodes(c, &CodesPage{Page: render.Page{Title: "Your recovery codes"}, First: "app", Next: to}, &sessionOf(c).User, codes)
+}
+
+func enrolmentPasskey() *NewPasskeyPage {
+	return &NewPasskeyPage{Page: render.Page{Title: "Create a passkey"}, Action: "/login/second-factor/new/passkey", Cancel: "/login/second-factor/new"}
+}
+
+func (a *App) showEnrolPasskey(c *fiber.Ctx) error {
+	pending, err := a.pending(c, models.OwesEnrolment)
+	if err != nil {
+		return a.signInAgain(c, err)
+	}
+	if a.passkeys == nil {
+		return c.Redirect("/login/second-factor/new", fiber.StatusSeeOther)
+	}
+	return a.renderNewPasskey(c, enrolmentPasskey(), &pending.User, identity.Enrolment(pending), nil)
+}
+
+// enrolPasskey adds the passkey that the browser has made, and starts the session.
+func (a *App) enrolPasskey(c *fiber.Ctx) error {
+	pending, err := a.pending(c, models.OwesEnrolment)
+	if err != nil {
+		return a.signInAgain(c, err)
+	}
+	if a.passkeys == nil {
+		return fiber.ErrNotFound
+	}
+	purpose := identity.Enrolment(pending)
+	factor, codes, err := a.createdPasskey(c, &pending.User, purpose)
+	to := ""
+	if err == nil {
+		to, err = a.finishSignIn(c, pending, factor)
+	}
+	if isNotFound(err) {
+		return a.signInAgain(c, err)
+	}
+	if err != nil {
+		return a.passkeyRefused(c, enrolmentPasskey(), &pending.User, purpose, err)
+	}
+	return a.renderCodes(c, &CodesPage{Page: render.Page{Title: "Your recovery codes"}, First: "passkey", Next: to}, &sessionOf(c).User, codes)
 }

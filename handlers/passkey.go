@@ -104,9 +104,15 @@ type PasskeyRow struct {
 // NewPasskeyPage asks the browser to make a passkey.
 type NewPasskeyPage struct {
 	render.Page
+	Action  string // where the form is sent to
+	Cancel  string
 	Options string // what the browser needs for that
 	Handle  string
 	Fields  []render.Field
+}
+
+func newPasskeyPage() *NewPasskeyPage {
+	return &NewPasskeyPage{Page: render.Page{Title: "Create a passkey"}, Action: "/account/security/passkeys/new", Cancel: "/account/security"}
 }
 
 // newPasskey leads to the page that makes a passkey, once the user has confirmed who they are.
@@ -122,45 +128,31 @@ func (a *App) showNewPasskey(c *fiber.Ctx) error {
 	if a.passkeys == nil || !recent {
 		return c.Redirect("/account/security", fiber.StatusSeeOther)
 	}
-	return a.renderNewPasskey(c, &NewPasskeyPage{}, "", nil)
+	session := sessionOf(c)
+	return a.renderNewPasskey(c, newPasskeyPage(), &session.User, identity.Creation(session), nil)
 }
 
-func (a *App) renderNewPasskey(c *fiber.Ctx, page *NewPasskeyPage, name string, invalid models.ValidationError) (err error) {
-	problem := page.Problem
-	page.Page = render.Page{Title: "Create a passkey"}
-	page.Problem = problem
-	page.Fields = render.FocusFirst([]render.Field{{Label: "Name", Name: "name", Type: "text", Value: web.Showable(name, models.MaxDeviceName), Autocomplete: "off", Error: invalid["name"], Hint: "Where you keep it, such as: phone, blue key."}})
-	if page.Options, page.Handle, err = a.passkeys.CreationOptions(c.UserContext(), sessionOf(c)); err != nil {
+func (a *App) renderNewPasskey(c *fiber.Ctx, page *NewPasskeyPage, user *models.User, purpose identity.Purpose, invalid models.ValidationError) (err error) {
+	page.Fields = render.FocusFirst([]render.Field{{Label: "Name", Name: "name", Type: "text", Value: web.Showable(web.Form(c, "name"), models.MaxDeviceName), Autocomplete: "off", Error: invalid["name"], Hint: "Where you keep it, such as: phone, blue key."}})
+	if page.Options, page.Handle, err = a.passkeys.CreationOptions(c.UserContext(), user, purpose); err != nil {
 		return err
 	}
 	return a.render(c, "new-passkey", page)
 }
 
-// addPasskey adds the passkey that the browser has made.
-func (a *App) addPasskey(c *fiber.Ctx) error {
-	if a.passkeys == nil {
-		return fiber.ErrNotFound
-	}
-	session, page := sessionOf(c), &NewPasskeyPage{}
+// createdPasskey checks the passkey that the browser has made, and returns what Create does.
+func (a *App) createdPasskey(c *fiber.Ctx, user *models.User, purpose identity.Purpose) (*models.Factor, []string, error) {
 	name, err := models.PasskeyName(web.Form(c, "name"))
-	var codes []string
-	if err == nil {
-		var factor *models.Factor
-		factor, codes, err = a.passkeys.Create(session, name, web.Form(c, "handle"), web.Form(c, "passkey"))
-		if err == nil {
-			err = a.sessions.Rotate(c, session, func(newID func() (id, signer string, err error)) error {
-				return a.db.AddFactor(c.UserContext(), models.FactorChange{Session: session, NewID: newID, From: a.TrustedProxies.Client(c)}, factor)
-			})
-		}
+	if err != nil {
+		return nil, nil, err
 	}
+	return a.passkeys.Create(user, purpose, name, web.Form(c, "handle"), web.Form(c, "passkey"))
+}
+
+// passkeyRefused shows the form of a new passkey again, if it was refused.
+func (a *App) passkeyRefused(c *fiber.Ctx, page *NewPasskeyPage, user *models.User, purpose identity.Purpose, err error) error {
 	var invalid models.ValidationError
 	switch {
-	case err == nil && codes == nil:
-		return a.redirectWithMessage(c, "Your passkey was added.", "/account/security")
-	case err == nil:
-		return a.renderCodes(c, &CodesPage{Page: securityPage("Your recovery codes", "Recovery codes"), First: true, Next: "/account/security"}, &session.User, codes)
-	case errors.Is(err, models.ErrTooManyPasskeys):
-		return a.redirectWithMessage(c, "You have too many passkeys. Remove one first.", "/account/security")
 	case errors.Is(err, models.ErrRefused):
 		page.Problem = "The passkey wasn't accepted, or too much time has passed. Please try again."
 	case errors.Is(err, identity.ErrUnfitKey):
@@ -169,7 +161,31 @@ func (a *App) addPasskey(c *fiber.Ctx) error {
 		return err
 	}
 	c.Status(fiber.StatusUnprocessableEntity)
-	return a.renderNewPasskey(c, page, web.Form(c, "name"), invalid)
+	return a.renderNewPasskey(c, page, user, purpose, invalid)
+}
+
+// addPasskey adds the passkey that the browser has made.
+func (a *App) addPasskey(c *fiber.Ctx) error {
+	if a.passkeys == nil {
+		return fiber.ErrNotFound
+	}
+	session := sessionOf(c)
+	purpose := identity.Creation(session)
+	factor, codes, err := a.createdPasskey(c, &session.User, purpose)
+	if err == nil {
+		err = a.sessions.Rotate(c, session, func(newID func() (id, signer string, err error)) error {
+			return a.db.AddFactor(c.UserContext(), models.FactorChange{Session: session, NewID: newID, From: a.TrustedProxies.Client(c)}, factor)
+		})
+	}
+	switch {
+	case errors.Is(err, models.ErrTooManyPasskeys):
+		return a.redirectWithMessage(c, "You have too many passkeys. Remove one first.", "/account/security")
+	case err != nil:
+		return a.passkeyRefused(c, newPasskeyPage(), &session.User, purpose, err)
+	case codes == nil:
+		return a.redirectWithMessage(c, "Your passkey was added.", "/account/security")
+	}
+	return a.renderCodes(c, &CodesPage{Page: securityPage("Your recovery codes", "Recovery codes"), First: "passkey", Next: "/account/security"}, &session.User, codes)
 }
 
 // PasskeyPage renames and removes a passkey.

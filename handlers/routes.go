@@ -33,6 +33,8 @@ func (a *App) routes() []route {
 		page("/login/second-factor/new", Anyone, a.showEnrolment),
 		post("/login/second-factor/new", Anyone, a.enrol),
 		post("/login/second-factor/new/confirm", Anyone, a.confirmEnrolment),
+		page("/login/second-factor/new/passkey", Anyone, a.showEnrolPasskey),
+		post("/login/second-factor/new/passkey", Anyone, a.enrolPasskey),
 		file("/login/passkey", Anyone, a.passkeyOptions),
 		post("/login/passkey", Anyone, a.signInWithPasskey),
 		file("/login/forget.svg", Anyone, a.clearCacheImage),

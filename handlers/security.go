@@ -149,7 +149,7 @@ func (a *App) confirmApp(c *fiber.Ctx) error {
 	case codes == nil:
 		return a.redirectWithMessage(c, "Your authenticator app was added.", "/account/security")
 	}
-	return a.renderCodes(c, &CodesPage{Page: securityPage("Your recovery codes", "Recovery codes"), First: true, Next: "/account/security"}, &session.User, codes)
+	return a.renderCodes(c, &CodesPage{Page: securityPage("Your recovery codes", "Recovery codes"), First: "app", Next: "/account/security"}, &session.User, codes)
 }
 
 func (a *App) removeApp(c *fiber.Ctx) error {
@@ -173,7 +173,7 @@ func (a *App) removeApp(c *fiber.Ctx) error {
 // CodesPage shows new recovery codes, once.
 type CodesPage struct {
 	render.Page
-	First bool // made with the first second factor
+	First string // the first second factor, with which they were made; empty: they replace others
 	Codes []string
 	File  template.URL // the same, to download
 	Next  string       // the page to continue with

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -17,19 +18,26 @@ import (
 // or nobody in particular. It counts for nothing else.
 type Purpose struct {
 	For    string
-	Holder string // ID of the session or the pending sign-in
+	Holder string // the session or the pending sign-in
 }
 
 // What passkeys are asked for.
 const (
 	forCreation     = "create"
+	forEnrolment    = "enrol"
 	forSignIn       = "sign in"
 	forSecondFactor = "second factor"
 	forConfirmation = "confirm"
 )
 
-// Creation is the purpose of making a passkey in a session.
-func Creation(session *models.Session) Purpose { return Purpose{forCreation, session.ID} }
+// Creation is the purpose of making a passkey in a session, also when that has another ID
+// since: what is sent may wait until its user has confirmed who they are.
+func Creation(session *models.Session) Purpose {
+	return Purpose{forCreation, session.User.ID + "\x00" + session.Device + "\x00" + strconv.FormatInt(session.Created.Unix(), 10)}
+}
+
+// Enrolment is the purpose of making a passkey to finish a pending sign-in.
+func Enrolment(pending *models.PendingSignIn) Purpose { return Purpose{forEnrolment, pending.ID} }
 
 // WithoutPassword is the purpose of signing in with a passkey alone.
 func WithoutPassword() Purpose { return Purpose{forSignIn, ""} }

@@ -26,7 +26,7 @@ func FuzzAnswer(f *testing.F) {
 		return options
 	}
 	making := func(t testing.TB) (options, handle string) {
-		options, handle, err := p.CreationOptions(t.Context(), session)
+		options, handle, err := p.CreationOptions(t.Context(), &session.User, identity.Creation(session))
 		sitetest.Must(t, err)
 		return options, handle
 	}
@@ -72,7 +72,7 @@ func FuzzAnswer(f *testing.F) {
 			}
 			return
 		}
-		if _, _, err := p.Create(session, "key", handle, string(text)); err != nil && !errors.Is(err, models.ErrRefused) && !errors.Is(err, identity.ErrUnfitKey) {
+		if _, _, err := p.Create(&session.User, identity.Creation(session), "key", handle, string(text)); err != nil && !errors.Is(err, models.ErrRefused) && !errors.Is(err, identity.ErrUnfitKey) {
 			t.Errorf("%s is answered %v", text, err)
 		}
 	})

@@ -104,57 +104,56 @@ const (
 	maxRSA = 8192
 )
 
-// CreationOptions is what the browser needs to make a passkey for the user of a session,
-// and the handle that it will know that user by.
-func (p *Passkeys) CreationOptions(ctx context.Context, session *models.Session) (text, handle string, err error) {
-	handle, err = p.db.Handle(ctx, &session.User)
+// CreationOptions is what the browser needs to make a passkey for a user, and the handle
+// that it will know that user by.
+func (p *Passkeys) CreationOptions(ctx context.Context, user *models.User, purpose Purpose) (text, handle string, err error) {
+	handle, err = p.db.Handle(ctx, user)
 	if err != nil {
 		return "", "", err
 	}
 	if handle == "" {
 		handle = rand.Text() + rand.Text() // until the passkey comes back with it, nobody knows it
 	}
-	all, err := p.passkeysOf(ctx, &session.User)
+	all, err := p.passkeysOf(ctx, user)
 	if err != nil {
 		return "", "", err
 	}
-	options, _, err := p.library.BeginRegistration(owner{user: &session.User, handle: handle},
+	options, _, err := p.library.BeginRegistration(owner{user: user, handle: handle},
 		webauthn.WithCredentialParameters(algorithms), webauthn.WithExclusions(descriptors(all)),
 		webauthn.WithAuthenticatorSelection(protocol.AuthenticatorSelection{ResidentKey: protocol.ResidentKeyRequirementPreferred, UserVerification: protocol.VerificationPreferred}))
 	if err != nil {
 		return "", "", fmt.Errorf("make the options of a new passkey: %w", err)
 	}
-	options.Response.Challenge = p.challenges.new(creationBy(session, handle), p.db.Now().Add(models.ChallengeFor))
+	options.Response.Challenge = p.challenges.new(purpose.withHandle(handle), p.db.Now().Add(models.ChallengeFor))
 	text, err = asJSON(options.Response)
 	return text, handle, err
 }
 
-// creationBy is Creation with the handle that the passkey gets: the answer brings it back.
-func creationBy(session *models.Session, handle string) Purpose {
-	purpose := Creation(session)
-	purpose.Holder += "\x00" + handle
-	return purpose
+// withHandle binds a challenge to the handle that a new passkey gets, too: the answer
+// brings it back.
+func (p Purpose) withHandle(handle string) Purpose {
+	return Purpose{p.For, p.Holder + "\x00" + handle}
 }
 
 // ErrUnfitKey says that a new passkey has a key of a kind, or of a length, that doesn't count.
 var ErrUnfitKey = errors.New("the key of the passkey doesn't count here")
 
-// Create checks the answer with a new passkey of the user of a session, and returns a
-// factor that adds it, with recovery codes if it is the first second factor. It returns
-// ErrRefused for an answer that doesn't count, and ErrUnfitKey.
-func (p *Passkeys) Create(session *models.Session, name, handle, answer string) (*models.Factor, []string, error) {
+// Create checks the answer with a new passkey of a user, and returns a factor that adds
+// it, with recovery codes if it is the first second factor. It returns ErrRefused for an
+// answer that doesn't count, and ErrUnfitKey.
+func (p *Passkeys) Create(user *models.User, purpose Purpose, name, handle, answer string) (*models.Factor, []string, error) {
 	parsed, err := protocol.ParseCredentialCreationResponseBytes([]byte(answer))
 	if err != nil {
 		return nil, nil, models.ErrRefused
 	}
-	challenge, ok := p.challenges.open(parsed.Response.CollectedClientData.Challenge, creationBy(session, handle), p.db.Now())
+	challenge, ok := p.challenges.open(parsed.Response.CollectedClientData.Challenge, purpose.withHandle(handle), p.db.Now())
 	if !ok {
 		return nil, nil, models.ErrRefused
 	}
 	if !fits(parsed.Response.AttestationObject.AuthData.AttData.CredentialPublicKey) {
 		return nil, nil, ErrUnfitKey
 	}
-	made, err := p.library.CreateCredential(owner{user: &session.User, handle: handle},
+	made, err := p.library.CreateCredential(owner{user: user, handle: handle},
 		webauthn.SessionData{Challenge: challenge.Text, UserID: []byte(handle), CredParams: algorithms, UserVerification: protocol.VerificationPreferred}, parsed)
 	if err != nil {
 		return nil, nil, models.ErrRefused
@@ -164,7 +163,7 @@ func (p *Passkeys) Create(session *models.Session, name, handle, answer string) 
 	if err != nil {
 		return nil, nil, err
 	}
-	factor, codes := p.db.NewPasskey(&session.User, handle, models.Passkey{
+	factor, codes := p.db.NewPasskey(user, handle, models.Passkey{
 		Name: name, Domain: p.Domain, Credential: base64.RawURLEncoding.EncodeToString(made.ID), Record: string(record),
 		Count: int64(made.Authenticator.SignCount), Verified: made.Flags.UserVerified, Synced: made.Flags.BackupEligible,
 	}, challenge)
