@@ -39,7 +39,7 @@ func (a *App) changeName(c *fiber.Ctx) error {
 
 func (a *App) changePassword(c *fiber.Ctx) error {
 	session := sessionOf(c)
-	err := a.sessions.Rotate(c, session, func(newID func() (id, signer string, err error)) error {
+	err := a.sessions.Rotate(c, session, func(newID func() (models.SessionID, error)) error {
 		return a.db.ChangePassword(c.UserContext(), models.PasswordChange{
 			Session: session, Current: web.Form(c, "current"), Password: web.Form(c, "password"), NewID: newID, From: a.sessionClient(c),
 		})

@@ -203,9 +203,7 @@ func (a *App) reauthenticate(c *fiber.Ctx) error {
 			return wrongFactor(c, err)
 		}
 	}
-	err := a.sessions.Rotate(c, session, func(newID func() (id, signer string, err error)) error {
-		return a.db.Reauthenticate(c.UserContext(), models.FactorChange{Session: session, NewID: newID, From: from}, factor)
-	})
+	err := a.changeFactors(c, func(asked models.FactorChange) error { return a.db.Reauthenticate(c.UserContext(), asked, factor) })
 	if err == nil && factor != nil {
 		a.sayCodesLeft(c, factor)
 	}

@@ -28,7 +28,7 @@ func protect(t testing.TB, app *App, user *models.User) (seed string, codes []st
 	fail(err)
 	factor, codes, err := app.db.NewApp(t.Context(), user, seed, 0)
 	fail(err)
-	fail(app.db.AddFactor(t.Context(), models.FactorChange{Session: session, NewID: func() (id, signer string, err error) { return rand.Text(), "", nil }}, factor))
+	fail(app.db.AddFactor(t.Context(), models.FactorChange{Session: session, NewID: func() (models.SessionID, error) { return models.SessionID{ID: rand.Text()}, nil }}, factor))
 	return seed, codes
 }
 

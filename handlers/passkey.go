@@ -173,9 +173,7 @@ func (a *App) addPasskey(c *fiber.Ctx) error {
 	purpose := identity.Creation(session)
 	factor, codes, err := a.createdPasskey(c, &session.User, purpose)
 	if err == nil {
-		err = a.sessions.Rotate(c, session, func(newID func() (id, signer string, err error)) error {
-			return a.db.AddFactor(c.UserContext(), models.FactorChange{Session: session, NewID: newID, From: a.TrustedProxies.Client(c)}, factor)
-		})
+		err = a.changeFactors(c, func(asked models.FactorChange) error { return a.db.AddFactor(c.UserContext(), asked, factor) })
 	}
 	switch {
 	case errors.Is(err, models.ErrTooManyPasskeys):
@@ -232,9 +230,8 @@ func (a *App) renamePasskey(c *fiber.Ctx) error {
 }
 
 func (a *App) removePasskey(c *fiber.Ctx) error {
-	session := sessionOf(c)
-	err := a.sessions.Rotate(c, session, func(newID func() (id, signer string, err error)) error {
-		return a.db.RemovePasskey(c.UserContext(), models.FactorChange{Session: session, NewID: newID, From: a.TrustedProxies.Client(c)}, c.Params("id"))
+	err := a.changeFactors(c, func(asked models.FactorChange) error {
+		return a.db.RemovePasskey(c.UserContext(), asked, c.Params("id"))
 	})
 	if errors.Is(err, models.ErrLastFactor) {
 		c.Status(fiber.StatusUnprocessableEntity)

@@ -120,9 +120,12 @@ func appAddress(title, name, seed string) string {
 // confirmApp adds the app whose code was entered.
 func (a *App) confirmApp(c *fiber.Ctx) error {
 	session := sessionOf(c)
+	startAgain := func() error {
+		return a.redirectWithMessage(c, "Too much time has passed since the QR code was shown. Please start again.", "/account/security")
+	}
 	seed, err := a.sessions.Secret(c, session, newAppValue)
 	if isNotFound(err) {
-		return a.redirectWithMessage(c, "Too much time has passed since the QR code was shown. Please start again.", "/account/security")
+		return startAgain()
 	}
 	if err != nil {
 		return err
@@ -133,13 +136,16 @@ func (a *App) confirmApp(c *fiber.Ctx) error {
 		page := &NewAppPage{Page: securityPage("Set up an authenticator app", "Authenticator app"), Action: "/account/security/app/confirm", Cancel: "/account/security"}
 		return a.renderNewApp(c, page, &session.User, "", invalid)
 	}
+	if _, err := a.db.TakeValue(c.UserContext(), session, newAppValue); isNotFound(err) { // sent twice at once
+		return startAgain()
+	} else if err != nil {
+		return err
+	}
 	factor, codes, err := a.db.NewApp(c.UserContext(), &session.User, seed, step)
 	if err != nil {
 		return err
 	}
-	err = a.sessions.Rotate(c, session, func(newID func() (id, signer string, err error)) error {
-		return a.db.AddFactor(c.UserContext(), models.FactorChange{Session: session, NewID: newID, From: a.TrustedProxies.Client(c)}, factor)
-	})
+	err = a.changeFactors(c, func(asked models.FactorChange) error { return a.db.AddFactor(c.UserContext(), asked, factor) })
 	if err != nil {
 		return err
 	}
@@ -152,11 +158,16 @@ func (a *App) confirmApp(c *fiber.Ctx) error {
 	return a.renderCodes(c, &CodesPage{Page: securityPage("Your recovery codes", "Recovery codes"), First: "app", Next: "/account/security"}, &session.User, codes)
 }
 
-func (a *App) removeApp(c *fiber.Ctx) error {
+// changeFactors makes a change to how the user of a request signs in. The session gets a new ID.
+func (a *App) changeFactors(c *fiber.Ctx, change func(asked models.FactorChange) error) error {
 	session := sessionOf(c)
-	err := a.sessions.Rotate(c, session, func(newID func() (id, signer string, err error)) error {
-		return a.db.RemoveApp(c.UserContext(), models.FactorChange{Session: session, NewID: newID, From: a.TrustedProxies.Client(c)})
+	return a.sessions.Rotate(c, session, func(newID func() (models.SessionID, error)) error {
+		return change(models.FactorChange{Session: session, NewID: newID, From: a.TrustedProxies.Client(c)})
 	})
+}
+
+func (a *App) removeApp(c *fiber.Ctx) error {
+	err := a.changeFactors(c, func(asked models.FactorChange) error { return a.db.RemoveApp(c.UserContext(), asked) })
 	if errors.Is(err, models.ErrLastFactor) {
 		c.Status(fiber.StatusUnprocessableEntity)
 		return a.renderSecurity(c, "A second factor is required here. Add another one first, then remove this one.", nil)

@@ -68,9 +68,8 @@ type PasswordChange struct {
 	Password string
 	From     ClientInfo
 	// NewID is called once the current password is verified, so that wrong ones write
-	// nothing. It makes the ID of the session from now on, and returns it with the
-	// fingerprint of the secret that signs its cookie.
-	NewID func() (id, signer string, err error)
+	// nothing. It makes the ID of the session from now on.
+	NewID func() (SessionID, error)
 }
 
 // ChangePassword gives a user who knows the current password, or has none, a new one. The other
@@ -100,7 +99,7 @@ func (db *DB) ChangePassword(ctx context.Context, asked PasswordChange) error {
 	if err := db.choosePassword(ctx, &user, asked.Password); err != nil {
 		return err
 	}
-	id, signer, err := asked.NewID()
+	id, err := asked.NewID()
 	if err != nil {
 		return err
 	}
@@ -108,10 +107,10 @@ func (db *DB) ChangePassword(ctx context.Context, asked PasswordChange) error {
 		if err := database.ExecOne(ctx, tx, `UPDATE users SET password = $1 WHERE id = $2 AND password = $3 AND NOT disabled`, password.PHC(user.Password), user.ID, before); err != nil {
 			return err
 		}
-		if err := renameSession(ctx, tx, asked.Session.ID, id, signer); err != nil {
+		if err := renameSession(ctx, tx, asked.Session.ID, id); err != nil {
 			return err
 		}
-		if _, err := endAccess(ctx, tx, &user, id); err != nil {
+		if _, err := endAccess(ctx, tx, &user, id.ID); err != nil {
 			return err
 		}
 		if err := answerNewBrowsers(ctx, tx, &user); err != nil {

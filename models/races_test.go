@@ -262,7 +262,7 @@ func TestATransactionLocksItsUserFirst(t *testing.T) {
 	}
 	session.User.Factors = "some"
 	db.Idle, db.SecondFactor.For = time.Hour, Everybody
-	asked := FactorChange{Session: session, NewID: func() (id, signer string, err error) { return "renamed", "", nil }}
+	asked := FactorChange{Session: session, NewID: func() (SessionID, error) { return SessionID{ID: "renamed"}, nil }}
 	for name, change := range map[string]func(context.Context) error{
 		"AnswerAlarm":      func(ctx context.Context) error { return db.AnswerAlarm(ctx, session, "event", ClientInfo{}) },
 		"SetValue":         func(ctx context.Context) error { return db.SetValue(ctx, session, "name", "value") },

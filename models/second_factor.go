@@ -136,7 +136,7 @@ func (db *DB) FactorsOf(ctx context.Context, user *User) (Factors, error) {
 // FactorChange is a change by the user of a session, which gives the session a new ID.
 type FactorChange struct {
 	Session *Session
-	NewID   func() (id, signer string, err error) // of the session, from then on
+	NewID   func() (SessionID, error) // of the session, from then on
 	From    ClientInfo
 }
 
@@ -146,7 +146,7 @@ var ErrLastFactor = errors.New("a second factor is required")
 // changeFactors makes a change to the second factors, and gives the session a new ID in
 // the same transaction. It returns ErrNotFound if the session has ended.
 func (db *DB) changeFactors(ctx context.Context, asked FactorChange, change func(tx *sqlx.Tx, record record, user *User, session string) error) error {
-	id, signer, err := asked.NewID()
+	id, err := asked.NewID()
 	if err != nil {
 		return err
 	}
@@ -158,10 +158,10 @@ func (db *DB) changeFactors(ctx context.Context, asked FactorChange, change func
 		if err := lockUser(ctx, tx, user.ID); err != nil {
 			return err
 		}
-		if err := renameSession(ctx, tx, asked.Session.ID, id, signer); err != nil {
+		if err := renameSession(ctx, tx, asked.Session.ID, id); err != nil {
 			return err
 		}
-		return change(tx, record, &user, id)
+		return change(tx, record, &user, id.ID)
 	})
 }
 
@@ -180,9 +180,7 @@ func (db *DB) Reauthenticate(ctx context.Context, asked FactorChange, factor *Fa
 		if err := factor.useUp(ctx, tx, record, user, session); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, `INSERT INTO session_values (session_id, name, value) VALUES ($1, $2, $3)
-			ON CONFLICT (session_id, name) DO UPDATE SET value = excluded.value`, session, confirmedValue, strconv.FormatInt(db.Now().Unix(), 10))
-		return err
+		return setValue(ctx, tx, session, confirmedValue, strconv.FormatInt(db.Now().Unix(), 10))
 	})
 }
 

@@ -493,10 +493,24 @@ func endSessions(ctx context.Context, tx *sqlx.Tx, condition string, args ...any
 	return result.RowsAffected()
 }
 
+// SessionID is another ID for a session.
+type SessionID struct {
+	ID     string // hash of the cookie's session ID
+	Signer string // fingerprint of the secret that signs the cookie
+	Root   string // becomes the value RootValue
+}
+
+// RootValue is the name of the value that keys of a session with another ID than at first
+// are derived from. It is encrypted with a key that only the cookie has.
+const RootValue = "root of keys"
+
 // renameSession gives a session another ID and deletes what the session store has
 // under the old one.
-func renameSession(ctx context.Context, tx *sqlx.Tx, from, to, signer string) error {
-	if err := database.ExecOne(ctx, tx, `UPDATE sessions SET id = $1, signer = $2 WHERE id = $3`, to, signer, from); err != nil {
+func renameSession(ctx context.Context, tx *sqlx.Tx, from string, to SessionID) error {
+	if err := database.ExecOne(ctx, tx, `UPDATE sessions SET id = $1, signer = $2 WHERE id = $3`, to.ID, to.Signer, from); err != nil {
+		return err
+	}
+	if err := setValue(ctx, tx, to.ID, RootValue, to.Root); err != nil {
 		return err
 	}
 	_, err := tx.ExecContext(ctx, `DELETE FROM `+database.PayloadTable+` WHERE k = $1`, from)

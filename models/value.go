@@ -36,10 +36,15 @@ func (db *DB) SetValue(ctx context.Context, session *Session, name, value string
 		if err := lockUser(ctx, tx, session.User.ID); err != nil {
 			return err
 		}
-		return database.ExecOne(ctx, tx, `INSERT INTO session_values (session_id, name, value)
-			SELECT id, CAST($1 AS TEXT), CAST($2 AS TEXT) FROM sessions WHERE id = $3
-			ON CONFLICT (session_id, name) DO UPDATE SET value = excluded.value`, name, value, session.ID)
+		return setValue(ctx, tx, session.ID, name, value)
 	})
+}
+
+// setValue stores a value in a session, whose user is locked.
+func setValue(ctx context.Context, tx *sqlx.Tx, session, name, value string) error {
+	return database.ExecOne(ctx, tx, `INSERT INTO session_values (session_id, name, value)
+		SELECT id, CAST($1 AS TEXT), CAST($2 AS TEXT) FROM sessions WHERE id = $3
+		ON CONFLICT (session_id, name) DO UPDATE SET value = excluded.value`, name, value, session)
 }
 
 // Value returns the value that a session has under a name, or ErrNotFound.

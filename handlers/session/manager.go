@@ -228,16 +228,22 @@ type writtenKey struct{}
 
 // Rotate gives a session a new ID, and the browser a new cookie. The change calls
 // newID before its transaction, since that stores a payload, and moves the session in
-// the database to that ID, with the fingerprint of the secret that signs the cookie. When
-// it fails, the payload is deleted again, and nothing has changed.
-func (m *Manager) Rotate(c *fiber.Ctx, session *models.Session, change func(newID func() (id, signer string, err error)) error) error {
+// the database to that ID. When it fails, the payload is deleted again, and nothing has
+// changed.
+func (m *Manager) Rotate(c *fiber.Ctx, session *models.Session, change func(newID func() (models.SessionID, error)) error) error {
 	var cookie, key string
-	err := change(func() (id, signer string, err error) {
-		if cookie, err = m.newPayload(c, session.User.ID, session.Expires.Sub(m.db.Now())); err != nil {
-			return "", "", err
+	err := change(func() (models.SessionID, error) {
+		root, err := m.root(c, session)
+		if err != nil {
+			return models.SessionID{}, err
 		}
-		key = m.keyOfSigned(cookie)
-		return key, m.keys.signer().names[0], nil
+		if cookie, err = m.newPayload(c, session.User.ID, session.Expires.Sub(m.db.Now())); err != nil {
+			return models.SessionID{}, err
+		}
+		id, _, _ := m.keys.signer().idIn(cookie)
+		sealed, err := sealRoot(root, id)
+		key = keyOf(id)
+		return models.SessionID{ID: key, Signer: m.keys.signer().names[0], Root: sealed}, err
 	})
 	if err == nil {
 		session.ID = key

@@ -1,6 +1,8 @@
 package session
 
 import (
+	"encoding/base64"
+	"errors"
 	"strconv"
 	"strings"
 	"time"
@@ -38,11 +40,13 @@ func (s sealer) open(sealed string, now time.Time, boundTo string) (text string,
 
 // A secret that the page after a redirect shows is stored in the session, encrypted
 // with a key derived from the session ID. Only the browser's cookie has that ID: the
-// database has its hash, so a copy of the database reveals no secret.
+// database has its hash, so a copy of the database reveals no secret. When the session
+// gets another ID, the root of that key is stored with it, encrypted in the same way with
+// a key derived from the new one: so secrets outlast the ID that they were stored under.
 
 // SetSecret stores a secret in the session of a request, under a name, for a while.
 func (m *Manager) SetSecret(c *fiber.Ctx, session *models.Session, name, secret string, lifetime time.Duration) error {
-	sealer, err := m.sealer(c)
+	sealer, err := m.sealer(c, session)
 	if err != nil {
 		return err
 	}
@@ -50,13 +54,13 @@ func (m *Manager) SetSecret(c *fiber.Ctx, session *models.Session, name, secret 
 }
 
 // Secret returns what SetSecret stored. It returns ErrNotFound when there is
-// nothing, it has expired, or the session has a new ID since.
+// nothing, or it has expired.
 func (m *Manager) Secret(c *fiber.Ctx, session *models.Session, name string) (string, error) {
 	value, err := m.db.Value(c.UserContext(), session, name)
 	if err != nil {
 		return "", err
 	}
-	sealer, err := m.sealer(c)
+	sealer, err := m.sealer(c, session)
 	if err != nil {
 		return "", err
 	}
@@ -67,11 +71,49 @@ func (m *Manager) Secret(c *fiber.Ctx, session *models.Session, name string) (st
 	return secret, nil
 }
 
-// sealer is that of the session ID in the cookie.
-func (m *Manager) sealer(c *fiber.Ctx) (sealer, error) {
+// sealer is that of the session of a request.
+func (m *Manager) sealer(c *fiber.Ctx, session *models.Session) (sealer, error) {
+	root, err := m.root(c, session)
+	if err != nil {
+		return sealer{}, err
+	}
+	return newSealer(root, "daypass secret in a session")
+}
+
+// root is what the keys of a session's secrets are derived from. It returns ErrNotFound
+// if the session has another ID since.
+func (m *Manager) root(c *fiber.Ctx, session *models.Session) (string, error) {
 	id, _, ok := m.keys.signer().idIn(c.Cookies(m.cookieName()))
 	if !ok {
-		return sealer{}, models.ErrNotFound
+		return "", models.ErrNotFound
 	}
-	return newSealer(id, "daypass secret in a session")
+	sealed, err := m.db.Value(c.UserContext(), session, models.RootValue)
+	if errors.Is(err, models.ErrNotFound) { // it has its first ID
+		return base64.RawStdEncoding.EncodeToString(encryption.DeriveKey(id, "daypass root of keys")), nil
+	}
+	if err != nil {
+		return "", err
+	}
+	key, err := rootKey(id)
+	if err != nil {
+		return "", err
+	}
+	root, ok := key.Decrypt(sealed, models.RootValue)
+	if !ok {
+		return "", models.ErrNotFound
+	}
+	return root, nil
+}
+
+// sealRoot encrypts the root of a session's keys for its next ID.
+func sealRoot(root, id string) (string, error) {
+	key, err := rootKey(id)
+	if err != nil {
+		return "", err
+	}
+	return key.Encrypt(root, models.RootValue), nil
+}
+
+func rootKey(id string) (encryption.Key, error) {
+	return encryption.NewKey(id, "daypass root of keys of another session ID")
 }
