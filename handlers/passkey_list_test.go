@@ -164,7 +164,7 @@ func TestTheBrowserIsToldWhichPasskeysCount(t *testing.T) {
 	}
 	passkeys, err := site.DB.PasskeysOf(t.Context(), user)
 	sitetest.Must(t, err)
-	site.Change(`INSERT INTO passkeys SELECT 'elsewhere', user_id, 'old', 'dash.example.org', 'AAAA', record, count, verified, synced, copied, added, used FROM passkeys`)
+	site.Change(`INSERT INTO passkeys SELECT 'elsewhere', user_id, 'old', 'dash.example.org', 'AAAA', record, count, verified, synced, copied, added, used, discoverable FROM passkeys`)
 	site.Change(`UPDATE users SET version = version + 1`)
 	w.Open(at + "/account/security")
 	tells(passkeys[0].Credential)

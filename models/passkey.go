@@ -25,17 +25,37 @@ type Passkey struct {
 	Count      int64  `db:"count"`      // of uses, as the device counts them; 0: it doesn't
 	Verified   bool   `db:"verified"`   // the device checked who uses it when the passkey was made
 	Synced     bool   `db:"synced"`     // it may be on several devices
-	Copied     bool   `db:"copied"`     // the count went back once
-	Added      Time   `db:"added"`
-	Used       Time   `db:"used"`
+	// Discoverable says whether its device lists it when no username was entered.
+	Discoverable Discoverable `db:"discoverable"`
+	Copied       bool         `db:"copied"` // the count went back once
+	Added        Time         `db:"added"`
+	Used         Time         `db:"used"`
 }
 
-// Alone tells whether the passkey can open the account without the password. One that
-// was made without a check of its user can't, unless it is synced: whoever has the
-// device could set a PIN for it later.
+// Discoverable says whether something is so, or that nobody knows.
+type Discoverable string
+
+// What is known. The zero value is that nobody knows.
+const (
+	IsDiscoverable  Discoverable = "yes"
+	NotDiscoverable Discoverable = "no"
+)
+
+// Alone tells whether the passkey can be both factors. One that was made without a check
+// of its user can't, unless it is synced: whoever has the device could set a PIN for it
+// later.
 func (p *Passkey) Alone() bool { return p.Verified || p.Synced }
 
-const passkeyColumns = `id, user_id, name, domain, credential, record, count, verified, synced, copied, added, used`
+// SignsInAlone tells whether the passkey opens the account without username and password.
+func (p *Passkey) SignsInAlone() bool { return p.Alone() && p.Discoverable == IsDiscoverable }
+
+// MaySignInAlone tells whether nobody knows if it does.
+func (p *Passkey) MaySignInAlone() bool { return p.Alone() && p.Discoverable == "" }
+
+// signsInAlone is SignsInAlone for a row of passkeys.
+const signsInAlone = `(verified OR synced) AND discoverable = '` + string(IsDiscoverable) + `'`
+
+const passkeyColumns = `id, user_id, name, domain, credential, record, count, verified, synced, discoverable, copied, added, used`
 
 // PasskeysOf returns the passkeys of a user, the oldest first.
 func (db *DB) PasskeysOf(ctx context.Context, user *User) ([]Passkey, error) {
@@ -89,6 +109,7 @@ type PasskeyAnswer struct {
 	Challenge Challenge
 	Count     int64 // of uses, as the device counts them
 	Verified  bool  // the device has just checked who uses it
+	Unnamed   bool  // the device has found it although nobody had entered a username
 }
 
 // Factor is the factor of an answer: both at once, or a second one.
@@ -107,7 +128,8 @@ func (db *DB) Factor(user *User, answer PasskeyAnswer) *Factor {
 			return err
 		}
 		copied := answer.Count <= before && (answer.Count != 0 || before != 0) // WebAuthn Level 3, section 6.1.1
-		_, err = tx.ExecContext(ctx, `UPDATE passkeys SET count = $1, copied = copied OR $2, used = $3 WHERE id = $4`, max(before, answer.Count), copied, now, answer.Passkey.ID)
+		_, err = tx.ExecContext(ctx, `UPDATE passkeys SET count = $1, copied = copied OR $2, discoverable = CASE WHEN $3 THEN $4 ELSE discoverable END, used = $5 WHERE id = $6`,
+			max(before, answer.Count), copied, answer.Unnamed, IsDiscoverable, now, answer.Passkey.ID)
 		if err != nil {
 			return err
 		}
@@ -159,9 +181,9 @@ func (db *DB) NewPasskey(user *User, handle string, passkey Passkey, challenge C
 		}
 		err := database.ExecOne(ctx, tx, `UPDATE users SET handle = $1 WHERE id = $2 AND handle IN ('', $1)`, handle, user.ID)
 		if err == nil {
-			err = database.ExecOne(ctx, tx, `INSERT INTO passkeys (id, user_id, name, domain, credential, record, count, verified, synced, copied, added, used)
-				VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11) ON CONFLICT DO NOTHING`,
-				database.NewRowID(), user.ID, passkey.Name, passkey.Domain, passkey.Credential, passkey.Record, passkey.Count, passkey.Verified, passkey.Synced, false, now)
+			err = database.ExecOne(ctx, tx, `INSERT INTO passkeys (id, user_id, name, domain, credential, record, count, verified, synced, discoverable, copied, added, used)
+				VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12) ON CONFLICT DO NOTHING`,
+				database.NewRowID(), user.ID, passkey.Name, passkey.Domain, passkey.Credential, passkey.Record, passkey.Count, passkey.Verified, passkey.Synced, passkey.Discoverable, false, now)
 		}
 		if errors.Is(err, ErrNotFound) {
 			return ErrRefused

@@ -14,8 +14,8 @@ const decoded = (options) => ({
 	excludeCredentials: options.excludeCredentials?.map((one) => ({ ...one, id: bytes(one.id) })),
 });
 
-const encoded = ({ id, rawId, type, response }) => JSON.stringify({
-	id, type, rawId: text(rawId), clientExtensionResults: {},
+const encoded = ({ id, rawId, type, response }, extensions) => JSON.stringify({
+	id, type, rawId: text(rawId), clientExtensionResults: { credProps: extensions?.credProps },
 	response: {
 		clientDataJSON: text(response.clientDataJSON),
 		attestationObject: text(response.attestationObject),
@@ -63,7 +63,7 @@ async function ask(button, mediation) {
 		const { from, passkey } = button.dataset;
 		const publicKey = decoded(from ? await (await fetch(from, { signal })).json() : await optionsOf(button, signal));
 		const answer = await navigator.credentials[passkey]({ publicKey, signal, mediation });
-		button.form.elements.passkey.value = encoded(answer);
+		button.form.elements.passkey.value = encoded(answer, answer.getClientExtensionResults?.());
 		button.form.noValidate = true; // a code need not be typed as well
 		button.form.requestSubmit();
 	} catch (error) {

@@ -102,7 +102,7 @@ func TestTheDoctorTellsWherePasskeysWereMade(t *testing.T) {
 	doctor("warning", "0 for dash.example.org, and 1 made for another domain, which no browser offers here", "set --passkey-domain to that domain", "--url", "https://dash.example.org")
 	doctor("warning", "1 passkey can't be used at http://dash.example.org", "set --url to the address that they were made at", "--url", "http://dash.example.org")
 	doctor("wrong", "--passkey-domain org doesn't fit https://dash.example.org", "correct --passkey-domain", "--url", "https://dash.example.org", "--passkey-domain", "org")
-	site.Change(`INSERT INTO passkeys SELECT 'other', user_id, name, 'example.org', 'AAAA', record, count, verified, synced, copied, added, used FROM passkeys`)
+	site.Change(`INSERT INTO passkeys SELECT 'other', user_id, name, 'example.org', 'AAAA', record, count, verified, synced, copied, added, used, discoverable FROM passkeys`)
 	doctor("warning", "1 for localhost, and 1 made for another domain", "have people create new ones", "--url", here)
 	doctor("warning", "1 for example.org, and 1 made for another domain", "", "--url", "https://dash.example.org", "--passkey-domain", "example.org")
 }

@@ -97,6 +97,9 @@ var algorithms = []protocol.CredentialParameter{
 	{Type: protocol.PublicKeyCredentialType, Algorithm: webauthncose.AlgRS256},
 }
 
+// extensions ask the browser whether the device lists the new passkey by itself.
+var extensions = protocol.AuthenticationExtensions{CredProps: true}
+
 // minRSA is how many bits an RSA key must have (NIST SP 800-131A), and maxRSA how many it
 // may have: with a longer one each sign-in would take seconds.
 const (
@@ -119,7 +122,7 @@ func (p *Passkeys) CreationOptions(ctx context.Context, user *models.User, purpo
 		return "", "", err
 	}
 	options, _, err := p.library.BeginRegistration(owner{user: user, handle: handle},
-		webauthn.WithCredentialParameters(algorithms), webauthn.WithExclusions(descriptors(all)),
+		webauthn.WithCredentialParameters(algorithms), webauthn.WithExclusions(descriptors(all)), webauthn.WithExtensions(webauthn.WithExtensionInputs(extensions)),
 		webauthn.WithAuthenticatorSelection(protocol.AuthenticatorSelection{ResidentKey: protocol.ResidentKeyRequirementPreferred, UserVerification: protocol.VerificationPreferred}))
 	if err != nil {
 		return "", "", fmt.Errorf("make the options of a new passkey: %w", err)
@@ -154,7 +157,7 @@ func (p *Passkeys) Create(user *models.User, purpose Purpose, name, handle, answ
 		return nil, nil, ErrUnfitKey
 	}
 	made, err := p.library.CreateCredential(owner{user: user, handle: handle},
-		webauthn.SessionData{Challenge: challenge.Text, UserID: []byte(handle), CredParams: algorithms, UserVerification: protocol.VerificationPreferred}, parsed)
+		webauthn.SessionData{Challenge: challenge.Text, UserID: []byte(handle), CredParams: algorithms, UserVerification: protocol.VerificationPreferred, Extensions: extensions.Session()}, parsed)
 	if err != nil {
 		return nil, nil, models.ErrRefused
 	}
@@ -165,9 +168,20 @@ func (p *Passkeys) Create(user *models.User, purpose Purpose, name, handle, answ
 	}
 	factor, codes := p.db.NewPasskey(user, handle, models.Passkey{
 		Name: name, Domain: p.Domain, Credential: base64.RawURLEncoding.EncodeToString(made.ID), Record: string(record),
-		Count: int64(made.Authenticator.SignCount), Verified: made.Flags.UserVerified, Synced: made.Flags.BackupEligible,
+		Count: int64(made.Authenticator.SignCount), Verified: made.Flags.UserVerified, Synced: made.Flags.BackupEligible, Discoverable: discoverable(parsed.ClientExtensionResults.CredProps),
 	}, challenge)
 	return factor, codes, nil
+}
+
+// discoverable is what the browser tells of a new passkey.
+func discoverable(properties *protocol.CredentialPropertiesOutput) models.Discoverable {
+	switch {
+	case properties == nil || properties.RK == nil:
+		return ""
+	case *properties.RK:
+		return models.IsDiscoverable
+	}
+	return models.NotDiscoverable
 }
 
 // fits tells whether a public key is of one of the algorithms, and long enough. One that
@@ -253,7 +267,7 @@ func (p *Passkeys) Check(ctx context.Context, purpose Purpose, user *models.User
 	for _, passkey := range all {
 		if string(passkey.credential.ID) == string(used.ID) {
 			data := parsed.Response.AuthenticatorData
-			return found, p.db.Factor(found, models.PasskeyAnswer{Passkey: passkey.Passkey, Challenge: challenge, Count: int64(data.Counter), Verified: data.Flags.HasUserVerified()}), nil
+			return found, p.db.Factor(found, models.PasskeyAnswer{Passkey: passkey.Passkey, Challenge: challenge, Count: int64(data.Counter), Verified: data.Flags.HasUserVerified(), Unnamed: user == nil}), nil
 		}
 	}
 	return nil, nil, models.ErrRefused
