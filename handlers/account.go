@@ -38,7 +38,10 @@ func (a *App) changeName(c *fiber.Ctx) error {
 }
 
 func (a *App) changePassword(c *fiber.Ctx) error {
-	session := sessionOf(c)
+	session, done := sessionOf(c), "changed"
+	if !session.User.HasPassword() {
+		done = "set"
+	}
 	err := a.sessions.Rotate(c, session, func(newID func() (models.SessionID, error)) error {
 		return a.db.ChangePassword(c.UserContext(), models.PasswordChange{
 			Session: session, Current: web.Form(c, "current"), Password: web.Form(c, "password"), NewID: newID, From: a.sessionClient(c),
@@ -50,7 +53,7 @@ func (a *App) changePassword(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	if err := a.setMessage(c, "Your password was changed, and your other sessions were ended."); err != nil {
+	if err := a.setMessage(c, "Your password was "+done+", and your other sessions were ended."); err != nil {
 		a.logFailure(c, err) // it was changed all the same
 	}
 	return c.Redirect("/account", fiber.StatusSeeOther)

@@ -234,6 +234,9 @@ func (a *App) changeUser(c *fiber.Ctx) error {
 		_, err = a.db.EndSessionsOf(ctx, user, from)
 	case "reset-second-factor":
 		done, err = "can sign in with the password alone, and is signed out everywhere.", a.db.ResetSecondFactor(ctx, user, from)
+		if !user.HasPassword() {
+			done = "is signed out everywhere, and has to set a password first: create a link."
+		}
 	case "allow-codes":
 		done, err = "can use codes again.", a.db.AllowCodes(ctx, user, from)
 	case "remove":

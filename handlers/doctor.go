@@ -88,10 +88,12 @@ func examinePasskeys(ctx context.Context, db *models.DB, config Config) []models
 	if err != nil && !errors.Is(err, identity.ErrNoPasskeys) {
 		return []models.Finding{{Level: models.Failed, About: about, Found: err.Error(), Fix: "correct --passkey-domain"}}
 	}
-	elsewhere, here, failed := db.PasskeysElsewhere(ctx, domain)
+	elsewhere, here, lockedOut, failed := db.PasskeysElsewhere(ctx, domain)
 	switch {
 	case failed != nil:
 		return []models.Finding{{Level: models.Failed, About: about, Found: failed.Error()}}
+	case lockedOut > 0:
+		return []models.Finding{{Level: models.Failed, About: about, Found: fmt.Sprintf("%s without a password can't sign in at %s: their passkeys were made for another domain", english.Plural(lockedOut, "user", ""), config.URL), Fix: "set --url and --passkey-domain to what they were made for, or give each of them a password link"}}
 	case elsewhere > 0 && err != nil:
 		return []models.Finding{{Level: models.Warning, About: about, Found: fmt.Sprintf("%s can't be used at %s: %v", english.Plural(elsewhere, "passkey", ""), config.URL, err), Fix: "set --url to the address that they were made at"}}
 	case elsewhere > 0:

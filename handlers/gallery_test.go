@@ -55,7 +55,7 @@ func newAppOn(t testing.TB, file string) *App {
 var (
 	someHash  = func() (hash password.Hash) { hash.Scan("x"); return hash }()
 	someTime  = models.Time{Time: time.Date(2026, 3, 14, 9, 26, 53, 0, time.UTC)}
-	someUser  = &models.User{ID: "u", Name: "ada", FullName: "Ada Lovelace", Role: models.Admin, Created: someTime}
+	someUser  = &models.User{ID: "u", Name: "ada", FullName: "Ada Lovelace", Role: models.Admin, Created: someTime, Password: someHash}
 	someUsers = []models.User{
 		{ID: "a", Name: "ada", FullName: "Ada Lovelace", Role: models.Admin, Created: someTime, Password: someHash},
 		{ID: "e", Name: "eve", Role: models.Member, Created: someTime},
@@ -101,7 +101,7 @@ var someTable = render.Table{Label: "Things", Columns: []render.Column{{Label: "
 func protected(title string, problem ...string) render.Page {
 	page := signedIn(title)
 	page.Problem = strings.Join(problem, " ")
-	page.User = &models.User{ID: "u", Name: "ada", Factors: "x"}
+	page.User = &models.User{ID: "u", Name: "ada", Factors: "x", Password: someHash}
 	return page
 }
 
@@ -195,13 +195,17 @@ var gallery = map[string]render.Framed{
 	"second-factor: wrong":  &SecondFactorPage{Page: render.Page{Title: "Second step", Problem: "This code is wrong, or was used already."}, Wait: render.Wait{Seconds: 8, Words: "8 seconds"}, Fields: factorFields(false, models.ValidationError{"code": "Six digits."})},
 	"second-factor: other":  &SecondFactorPage{Page: render.Page{Title: "Second step"}, Recovery: true, Fields: factorFields(true, nil)},
 	"second-factor: over":   &SecondFactorPage{Page: render.Page{Title: "Second step"}, Stopped: true, Fields: factorFields(false, nil)},
-	"security: passkeys": &SecurityPage{Page: protected("Security"), Offered: true, Factors: models.Factors{Codes: 10, CodesMade: someTime}, Passkeys: []PasskeyRow{
-		{Passkey: models.Passkey{ID: "x", Name: "<phone>", Verified: true, Added: someTime, Used: someTime}},
+	"security: passkeys": &SecurityPage{Page: protected("Security"), Offered: true, Needless: true, Factors: models.Factors{Codes: 10, CodesMade: someTime}, Passkeys: []PasskeyRow{
+		{Passkey: models.Passkey{ID: "x", Name: "<phone>", Verified: true, Discoverable: models.IsDiscoverable, Added: someTime, Used: someTime}},
+		{Passkey: models.Passkey{ID: "w", Name: "laptop", Verified: true, Added: someTime, Used: someTime}},
 		{Passkey: models.Passkey{ID: "y", Name: "blue key", Copied: true, Added: someTime, Used: someTime}},
 		{Passkey: models.Passkey{ID: "z", Name: "old", Domain: "dash.example.org", Added: someTime, Used: someTime}, Elsewhere: true}}},
+	"security: no password":  &SecurityPage{Page: withoutPassword("Security"), Factors: models.Factors{Codes: 10, CodesMade: someTime}},
+	"account: no password":   &AccountPage{Page: withoutPassword("Account"), Name: someFields[:1], Password: someFields[1:2]},
 	"new-passkey: first":     &NewPasskeyPage{Page: signedIn("Create a passkey"), Action: "/account/security/passkeys/new", Cancel: "/account/security", Options: "{}", Fields: someFields[:1]},
 	"new-passkey: refused":   &NewPasskeyPage{Page: protected("Create a passkey", "The passkey wasn't accepted."), Action: "/account/security/passkeys/new", Cancel: "/account/security", Options: "{}", Fields: someFields[:1]},
 	"new-passkey: owed":      &NewPasskeyPage{Page: render.Page{Title: "Create a passkey"}, Action: "/login/second-factor/new/passkey", Cancel: "/login/second-factor/new", Options: "{}", Fields: someFields[:1]},
+	"passkey: only":          &PasskeyPage{Page: withoutPassword("Phone"), Passkey: models.Passkey{ID: "x", Name: "<Phone>", Added: someTime}, Only: true, Fields: someFields[:1]},
 	"passkey: one":           &PasskeyPage{Page: protected("Phone"), Passkey: models.Passkey{ID: "x", Name: "Phone", Added: someTime}, Fields: someFields[:1]},
 	"passkey: last":          &PasskeyPage{Page: protected("Phone", "A second factor is required here."), Passkey: models.Passkey{ID: "x", Name: "<Phone>", Added: someTime}, Last: true, Fields: someFields[:1]},
 	"login: passkeys":        &LoginPage{Page: render.Page{Title: "Sign in"}, Passkeys: true, Fields: someFields},

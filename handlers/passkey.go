@@ -101,6 +101,23 @@ type PasskeyRow struct {
 	Elsewhere bool // no browser offers it at this address
 }
 
+// passkeyRows are the passkeys of a user, and whether one of them makes the password unnecessary.
+func (a *App) passkeyRows(passkeys []models.Passkey) (rows []PasskeyRow, alone bool) {
+	for _, passkey := range passkeys {
+		row := PasskeyRow{passkey, passkey.Domain != a.passkeyDomain()}
+		rows, alone = append(rows, row), alone || !row.Elsewhere && passkey.SignsInAlone()
+	}
+	return rows, alone
+}
+
+// passkeyDomain is what passkeys are made for here; empty: browsers offer none.
+func (a *App) passkeyDomain() string {
+	if a.passkeys == nil {
+		return ""
+	}
+	return a.passkeys.Domain
+}
+
 // NewPasskeyPage asks the browser to make a passkey.
 type NewPasskeyPage struct {
 	render.Page
@@ -191,6 +208,7 @@ type PasskeyPage struct {
 	render.Page
 	Passkey models.Passkey
 	Last    bool // the password alone signs in without it
+	Only    bool // nothing else signs in
 	Fields  []render.Field
 }
 
@@ -201,7 +219,7 @@ func (a *App) renderPasskey(c *fiber.Ctx, problem, name string, invalid models.V
 	if err != nil {
 		return err
 	}
-	for _, passkey := range factors.Passkeys {
+	for i, passkey := range factors.Passkeys {
 		if passkey.ID != c.Params("id") {
 			continue
 		}
@@ -209,6 +227,8 @@ func (a *App) renderPasskey(c *fiber.Ctx, problem, name string, invalid models.V
 			name = passkey.Name
 		}
 		page := &PasskeyPage{Page: render.Page{Title: passkey.Name}, Passkey: passkey, Last: factors.App == nil && len(factors.Passkeys) == 1}
+		_, alone := a.passkeyRows(slices.Delete(slices.Clone(factors.Passkeys), i, i+1))
+		page.Only = !sessionOf(c).User.HasPassword() && !alone
 		page.Problem = problem
 		page.Fields = []render.Field{{Label: "Name", Name: "name", Type: "text", Value: web.Showable(name, models.MaxDeviceName), Autocomplete: "off", Error: invalid["name"], Focus: invalid != nil}}
 		return a.render(c, "passkey", page)
@@ -233,9 +253,13 @@ func (a *App) removePasskey(c *fiber.Ctx) error {
 	err := a.changeFactors(c, func(asked models.FactorChange) error {
 		return a.db.RemovePasskey(c.UserContext(), asked, c.Params("id"))
 	})
-	if errors.Is(err, models.ErrLastFactor) {
+	switch {
+	case errors.Is(err, models.ErrLastFactor):
 		c.Status(fiber.StatusUnprocessableEntity)
 		return a.renderPasskey(c, "A second factor is required here. Add another one first, then remove this one.", "", nil)
+	case errors.Is(err, models.ErrLastWayIn):
+		c.Status(fiber.StatusUnprocessableEntity)
+		return a.renderPasskey(c, "Nothing else signs you in. Set a password first, or create another passkey that signs you in alone, then remove this one.", "", nil)
 	}
 	if err != nil {
 		return err

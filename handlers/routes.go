@@ -67,6 +67,7 @@ func (a *App) routes() []route {
 		post("/account/security/app", Members, a.newApp).confirmed(),
 		post("/account/security/app/confirm", Members, a.confirmApp).confirmed(),
 		post("/account/security/app/remove", Members, a.removeApp).confirmed(),
+		post("/account/security/password/remove", Members, a.removePassword).confirmed(),
 		post("/account/security/codes", Members, a.newRecoveryCodes).confirmed(),
 		post("/account/security/passkeys", Members, a.newPasskey).confirmed(),
 		page("/account/security/passkeys/new", Members, a.showNewPasskey),

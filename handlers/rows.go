@@ -95,6 +95,7 @@ var eventLabels = map[models.Kind]EventRow{
 	models.SessionEnded:         {Icon: "circle-x", Label: "Session ended"},
 	models.SessionDisplaced:     {Icon: "circle-x", Label: fmt.Sprintf("Session ended: more than %d", models.MaxSessions)},
 	models.PasswordChanged:      {Icon: "key-round", Label: "Password changed"},
+	models.PasswordRemoved:      {Icon: "key-round", Tone: "bad", Label: "Password removed"},
 	models.UserAdded:            {Icon: "user-plus", Tone: "good", Label: "Account created"},
 	models.UserDisabled:         {Icon: "ban", Tone: "bad", Label: "Account disabled"},
 	models.UserInvited:          {Icon: "user-plus", Label: "Invited"},

@@ -23,6 +23,7 @@ type SecurityPage struct {
 	Passkeys []PasskeyRow
 	Accepted string
 	Offered  bool // browsers offer passkeys at this URL
+	Needless bool // a passkey signs in alone, so the password can be removed
 }
 
 // WrongCodes is how many wrong codes in a row stop them.
@@ -52,9 +53,9 @@ func (a *App) renderSecurity(c *fiber.Ctx, problem string, invalid models.Valida
 		return err
 	}
 	page.Due = a.factorDue(&sessionOf(c).User)
-	for _, passkey := range page.Factors.Passkeys {
-		page.Passkeys = append(page.Passkeys, PasskeyRow{passkey, a.passkeys == nil || passkey.Domain != a.passkeys.Domain})
-	}
+	alone := false
+	page.Passkeys, alone = a.passkeyRows(page.Factors.Passkeys)
+	page.Needless = alone && sessionOf(c).User.HasPassword()
 	if page.Offered = a.passkeys != nil; page.Offered {
 		if page.Accepted, err = a.passkeys.Accepted(c.UserContext(), &sessionOf(c).User, page.Factors.Passkeys); err != nil {
 			return err
@@ -162,7 +163,7 @@ func (a *App) confirmApp(c *fiber.Ctx) error {
 func (a *App) changeFactors(c *fiber.Ctx, change func(asked models.FactorChange) error) error {
 	session := sessionOf(c)
 	return a.sessions.Rotate(c, session, func(newID func() (models.SessionID, error)) error {
-		return change(models.FactorChange{Session: session, NewID: newID, From: a.TrustedProxies.Client(c)})
+		return change(models.FactorChange{Session: session, NewID: newID, From: a.TrustedProxies.Client(c), Domain: a.passkeyDomain()})
 	})
 }
 
@@ -179,6 +180,21 @@ func (a *App) removeApp(c *fiber.Ctx) error {
 		return err
 	}
 	return a.redirectWithMessage(c, "Your authenticator app was removed, and your other sessions were ended.", "/account/security")
+}
+
+func (a *App) removePassword(c *fiber.Ctx) error {
+	err := a.changeFactors(c, func(asked models.FactorChange) error { return a.db.RemovePassword(c.UserContext(), asked) })
+	if errors.Is(err, models.ErrLastWayIn) {
+		c.Status(fiber.StatusUnprocessableEntity)
+		return a.renderSecurity(c, "Nothing else signs you in. First create a passkey that signs you in alone, or sign in with yours alone once.", nil)
+	}
+	if isNotFound(err) {
+		return a.redirectWithMessage(c, "You have no password.", "/account/security")
+	}
+	if err != nil {
+		return err
+	}
+	return a.redirectWithMessage(c, "Your password was removed, and your other sessions were ended.", "/account/security")
 }
 
 // CodesPage shows new recovery codes, once.

@@ -95,7 +95,7 @@ func (db *DB) verify(ctx context.Context, failure Kind, user *User, account, pla
 	stored := db.dummyHash
 	if user != nil {
 		if stored, err = password.Parse(user.Password); !user.HasPassword() {
-			stored = db.dummyHash // invited, and no password is set yet
+			stored = db.dummyHash // none is set yet, or it was removed
 		} else if err != nil {
 			db.Log.Error("a user's password hash is damaged; set a new password", "user", user.Name)
 			stored = db.dummyHash

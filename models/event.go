@@ -26,6 +26,7 @@ const (
 	SessionEnded         Kind = "session ended"
 	SessionDisplaced     Kind = "session displaced"
 	PasswordChanged      Kind = "password change"
+	PasswordRemoved      Kind = "password removed"
 	UserAdded            Kind = "user added"
 	UserDisabled         Kind = "user disabled"
 	UserEnabled          Kind = "user enabled"

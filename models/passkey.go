@@ -238,7 +238,8 @@ func (db *DB) RenamePasskey(ctx context.Context, user *User, id, name string, fr
 
 // RemovePasskey removes a passkey of the user of a session, and the recovery codes with
 // the last second factor. The other sessions end. It returns ErrLastFactor if one has to
-// stay, and ErrNotFound if there is no such passkey.
+// stay, ErrLastWayIn if nothing else signs the user in, and ErrNotFound if there is no
+// such passkey.
 func (db *DB) RemovePasskey(ctx context.Context, asked FactorChange, id string) error {
 	return db.changeFactors(ctx, asked, func(tx *sqlx.Tx, record record, user *User, session string) error {
 		var name string
@@ -249,16 +250,22 @@ func (db *DB) RemovePasskey(ctx context.Context, asked FactorChange, id string) 
 		if err != nil {
 			return err
 		}
+		if err := wayInLeft(ctx, tx, user, asked.Domain); err != nil {
+			return err
+		}
 		return db.afterRemoval(ctx, tx, record, user, session, PasskeyRemoved, name)
 	})
 }
 
 // PasskeysElsewhere counts the passkeys that were made for another domain, which no
-// browser offers at this one, and those that were made for this one.
-func (db *DB) PasskeysElsewhere(ctx context.Context, domain string) (elsewhere, here int, err error) {
-	err = db.SQL.QueryRowxContext(ctx, `SELECT COUNT(CASE WHEN domain <> $1 THEN 1 END), COUNT(CASE WHEN domain = $1 THEN 1 END) FROM passkeys`, domain).Scan(&elsewhere, &here)
+// browser offers at this one, those that were made for this one, and the users without a
+// password whom none of them signs in.
+func (db *DB) PasskeysElsewhere(ctx context.Context, domain string) (elsewhere, here, lockedOut int, err error) {
+	err = db.SQL.QueryRowxContext(ctx, `SELECT COUNT(CASE WHEN domain <> $1 THEN 1 END), COUNT(CASE WHEN domain = $1 THEN 1 END),
+		(SELECT COUNT(*) FROM users u WHERE NOT u.disabled AND u.password = '' AND u.factors <> ''
+			AND NOT EXISTS (SELECT 1 FROM passkeys WHERE user_id = u.id AND domain = $1 AND `+signsInAlone+`)) FROM passkeys`, domain).Scan(&elsewhere, &here, &lockedOut)
 	if err != nil {
 		err = fmt.Errorf("count the passkeys: %w", err)
 	}
-	return elsewhere, here, err
+	return elsewhere, here, lockedOut, err
 }

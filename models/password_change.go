@@ -119,3 +119,24 @@ func (db *DB) ChangePassword(ctx context.Context, asked PasswordChange) error {
 		return record(PasswordChanged, &user)
 	})
 }
+
+// RemovePassword removes the password of the user of a session, and ends what a change of
+// it ends. It returns ErrLastWayIn unless a passkey signs the user in alone, and
+// ErrNotFound if there is no password.
+func (db *DB) RemovePassword(ctx context.Context, asked FactorChange) error {
+	return db.changeFactors(ctx, asked, func(tx *sqlx.Tx, record record, user *User, session string) error {
+		if err := database.ExecOne(ctx, tx, `UPDATE users SET password = '' WHERE id = $1 AND password <> ''`, user.ID); err != nil {
+			return err
+		}
+		if err := wayInLeft(ctx, tx, user, asked.Domain); err != nil {
+			return err
+		}
+		if _, err := endAccess(ctx, tx, user, session); err != nil {
+			return err
+		}
+		if err := answerNewBrowsers(ctx, tx, user); err != nil {
+			return err
+		}
+		return record(PasswordRemoved, user)
+	})
+}

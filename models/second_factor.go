@@ -138,13 +138,30 @@ type FactorChange struct {
 	Session *Session
 	NewID   func() (SessionID, error) // of the session, from then on
 	From    ClientInfo
+	Domain  string // that passkeys are used for; empty: browsers offer none here
 }
 
 // ErrLastFactor says that a second factor can't be removed because it is required here.
 var ErrLastFactor = errors.New("a second factor is required")
 
-// changeFactors makes a change to the second factors, and gives the session a new ID in
-// the same transaction. It returns ErrNotFound if the session has ended.
+// ErrLastWayIn says that something can't be removed because nothing else signs the user in.
+var ErrLastWayIn = errors.New("nothing else signs the user in")
+
+// wayInLeft returns ErrLastWayIn if nothing is left that signs a user in: neither a
+// password nor a passkey which does so alone. The transaction has locked the user.
+func wayInLeft(ctx context.Context, tx *sqlx.Tx, user *User, domain string) error {
+	var left bool
+	err := tx.GetContext(ctx, &left, `SELECT EXISTS (SELECT 1 FROM users WHERE id = $1 AND password <> '')
+		OR EXISTS (SELECT 1 FROM passkeys WHERE user_id = $1 AND domain = $2 AND `+signsInAlone+`)`, user.ID, domain)
+	if err == nil && !left {
+		return ErrLastWayIn
+	}
+	return err
+}
+
+// changeFactors makes a change to how the user of a session signs in, and gives the
+// session a new ID in the same transaction, which has locked the user. It returns
+// ErrNotFound if the session has ended.
 func (db *DB) changeFactors(ctx context.Context, asked FactorChange, change func(tx *sqlx.Tx, record record, user *User, session string) error) error {
 	id, err := asked.NewID()
 	if err != nil {

@@ -44,8 +44,12 @@ type User struct {
 // IsAdmin tells whether the user administers the site.
 func (u *User) IsAdmin() bool { return u.Role == Admin }
 
-// HasPassword tells whether the user has set a password. Somebody who was invited has none at first.
+// HasPassword tells whether the user has a password. Somebody who was invited has none at
+// first, and somebody whom a passkey signs in may have removed it.
 func (u *User) HasPassword() bool { return password.PHC(u.Password) != "" }
+
+// IsInvited tells whether nothing signs the user in but a link that sets a password.
+func (u *User) IsInvited() bool { return !u.HasPassword() && !u.HasSecondFactor() }
 
 // HasSecondFactor tells whether a password alone doesn't sign the user in.
 func (u *User) HasSecondFactor() bool { return u.Factors != "" }
@@ -162,9 +166,9 @@ func (db *DB) userConditions(f UserFilter, where *database.Conditions) {
 		where.AddIf(db.SecondFactor.For != Admins, `FALSE`)
 		where.Add(true, `role = `, Admin)
 	}
-	where.AddIf(f.State == "enabled", `NOT disabled AND password <> ''`)
+	where.AddIf(f.State == "enabled", `NOT disabled AND (password <> '' OR factors <> '')`)
 	where.AddIf(f.State == "disabled", `disabled`)
-	where.AddIf(f.State == "invited", `NOT disabled AND password = ''`)
+	where.AddIf(f.State == "invited", `NOT disabled AND password = '' AND factors = ''`)
 	f.Added.addTo(where, `created`)
 	where.AddText(f.Text, `search_key`)
 }

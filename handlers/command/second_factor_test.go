@@ -65,3 +65,26 @@ func TestS34TheCommandLineResetsASecondFactor(t *testing.T) {
 	site.SignIn("ada").Get("/activity").Says("Second factor reset").Says("by command line")
 	run(2, "--second-factor must be one of", "serve", "--second-factor", "some")
 }
+
+// TestTheDoctorCountsThoseWhomNothingSignsIn: they have removed their passwords, and the
+// site has another domain since.
+func TestTheDoctorCountsThoseWhomNothingSignsIn(t *testing.T) {
+	t.Parallel()
+	site := sitetest.Start(t, sitetest.OnLocalhost)
+	ada := site.SignIn("ada")
+	phone, listed := ada.Device(), true
+	phone.Listed = &listed
+	ada.MakePasskey(phone, "phone").Answers(200)
+	ada.Post("/account/security/password/remove").LeadsTo("/account/security")
+	secret := filepath.Join(t.TempDir(), "secret")
+	sitetest.Must(t, os.WriteFile(secret, []byte(sitetest.SecretA+"\n"), 0o600))
+	for url, says := range map[string]string{
+		strings.Replace(site.URL, "127.0.0.1", "localhost", 1): "1 for localhost",
+		site.URL:                   "1 user without a password can't sign in at " + site.URL,
+		"https://dash.example.org": "1 user without a password can't sign in at https://dash.example.org",
+	} {
+		if _, out, errs := sitetest.Typed(t, "", "doctor", "--database", site.File, "--secret-file", secret, "--url", url); !strings.Contains(out+errs, says) {
+			t.Errorf("at %s the doctor does not say %q:\n%s%s", url, says, out, errs)
+		}
+	}
+}

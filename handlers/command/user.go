@@ -97,7 +97,7 @@ func (u *userList) Run(ctx context.Context, at console) error {
 			switch {
 			case user.Disabled:
 				state = "disabled"
-			case !user.HasPassword():
+			case user.IsInvited():
 				state = "invited"
 			}
 			rows = append(rows, []string{user.Name, user.FullName, string(user.Role), state, factor, user.Created.UTC().Format(time.DateTime)})
@@ -192,6 +192,9 @@ func (f *factorReset) Run(ctx context.Context, at console) error {
 			return err
 		}
 		fmt.Fprintf(at.out, "%s has no second factor any more and is signed out everywhere.\n", user.Name)
+		if !user.HasPassword() {
+			fmt.Fprintf(at.out, "There is no password either; set one with: daypass user password %s\n", user.Name)
+		}
 		return nil
 	})
 }
