@@ -413,7 +413,8 @@ func (db *DB) SetRole(ctx context.Context, user *User, role Role, from ClientInf
 // lockUser lets no other transaction change a user until this one ends, nor conclude
 // anything from what the user is now. A transaction locks its user before it touches
 // anything of that user, and several users in order of their IDs: transactions that
-// wait for each other in a circle have to be repeated.
+// wait for each other in a circle have to be repeated. Only what is about everybody, such
+// as Sweep and EndAllSessions, locks nobody first.
 func lockUser(ctx context.Context, tx *sqlx.Tx, id string) error {
 	_, err := tx.ExecContext(ctx, `UPDATE users SET version = version WHERE id = $1`, id)
 	return err
