@@ -127,6 +127,21 @@ func TestNobodySeesThePasswordOfTheDatabase(t *testing.T) {
 	}
 }
 
+// TestAMistypedURLIsNoFile that is created, served and named in the log.
+func TestAMistypedURLIsNoFile(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, address := range []string{"postgre://user:hunter22@db/daypass", "Postgres://user:hunter22@db/daypass", "host=db password=hunter22"} {
+		for _, args := range [][]string{{"user", "list", "--database", address}, {"serve", "--database", address}, {"copy", "--from", "x.db", "--to", address}} {
+			if status, out, errs := sitetest.Typed(t, "", args...); status != 2 || !strings.Contains(errs, "begins with postgres://") || strings.Contains(out+errs, "hunter22") {
+				t.Errorf("%v: status %d: %s%s", args, status, out, errs)
+			}
+		}
+	}
+	if found, err := os.ReadDir("."); err != nil || len(found) > 0 {
+		t.Errorf("there are %v, %v", found, err)
+	}
+}
+
 // TestManyConnectionsShutNobodyOut: a program that may open 300 files gets 2,000
 // connections, some of which begin a request. Who is signed in still gets through.
 func TestManyConnectionsShutNobodyOut(t *testing.T) {

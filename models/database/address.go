@@ -5,12 +5,25 @@ import (
 	"io/fs"
 	"net/url"
 	"os"
+	"regexp"
 	"strings"
 )
 
 // IsURL tells whether an address is that of a PostgreSQL database, and not a path.
 func IsURL(address string) bool {
 	return strings.HasPrefix(address, "postgres://") || strings.HasPrefix(address, "postgresql://")
+}
+
+// otherAddress begins what is neither a path nor an address that IsURL knows.
+var otherAddress = regexp.MustCompile(`^\s*([A-Za-z][\w+.-]*://|(host|hostaddr|port|user|password|dbname|service|sslmode)\s*=)`)
+
+// CheckAddress refuses what is meant as the address of a server and would be taken for a
+// path. The error does not repeat it: it may have a password.
+func CheckAddress(address string) error {
+	if !IsURL(address) && otherAddress.MatchString(address) {
+		return errors.New("the address of a database is the path of a file, or begins with postgres:// as in postgres://USER@HOST/DATABASE")
+	}
+	return nil
 }
 
 // HasPassword tells whether an address has a password in it.
