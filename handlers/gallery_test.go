@@ -192,7 +192,7 @@ var gallery = map[string]render.Framed{
 	"dashboard: everything": &DashboardPage{Page: signedIn("Dashboard"), Session: &someSession, Left: 1, Remaining: "9 min", Chart: someChart, Attention: models.Attention{Failed: 3}, Alarms: someAlarms, Factors: models.Factors{Passkeys: []models.Passkey{{ID: "x", Name: "<phone>", Copied: true}}}, Others: []SessionRow{newSessionRow(someSession, &someSession)}, More: 4, Activity: newEventRows(allEvents())},
 	"setup: done":           &SetupPage{Page: render.Page{Title: "Already set up"}, Done: true},
 	"second-factor: code":   &SecondFactorPage{Page: render.Page{Title: "Second step"}, Fields: factorFields(false, nil)},
-	"second-factor: wrong":  &SecondFactorPage{Page: render.Page{Title: "Second step", Problem: "This code is wrong, or was used already."}, Wait: render.Wait{Seconds: 8, Words: "8 seconds"}, Fields: factorFields(false, models.ValidationError{"code": "Six digits."})},
+	"second-factor: wrong":  &SecondFactorPage{Page: render.Page{Title: "Second step", Problem: "This code is wrong or has already been used."}, Wait: render.Wait{Seconds: 8, Words: "8 seconds"}, Fields: factorFields(false, models.ValidationError{"code": "Six digits."})},
 	"second-factor: other":  &SecondFactorPage{Page: render.Page{Title: "Second step"}, Recovery: true, Fields: factorFields(true, nil)},
 	"second-factor: over":   &SecondFactorPage{Page: render.Page{Title: "Second step"}, Stopped: true, Fields: factorFields(false, nil)},
 	"security: passkeys": &SecurityPage{Page: protected("Security"), Offered: true, Needless: true, Factors: models.Factors{Codes: 10, CodesMade: someTime}, Passkeys: []PasskeyRow{

@@ -91,9 +91,9 @@ func TestS30APasskeyIsRenamedAfterConfirming(t *testing.T) {
 	ada.Get("/activity").Answers(200).Says("Passkey renamed").Says("&lt;red&gt; key")
 }
 
-// TestS31ARemovedPasskeyOpensNothing from the next answer on. The other sessions end, and
+// TestS29S31ARemovedPasskeyOpensNothing from the next answer on. The other sessions end, and
 // so do sign-ins that wait for it; this session gets a new ID.
-func TestS31ARemovedPasskeyOpensNothing(t *testing.T) {
+func TestS29S31ARemovedPasskeyOpensNothing(t *testing.T) {
 	t.Parallel()
 	site := sitetest.Start(t, sitetest.OnLocalhost)
 	site.StopClock()

@@ -31,8 +31,8 @@ func passkeyed(t *testing.T, pin, synced bool) (*sitetest.Site, *sitetest.Window
 	return site, w, key, at
 }
 
-// TestAPasskeySignsInAlone by a button, and replaces password and code.
-func TestAPasskeySignsInAlone(t *testing.T) {
+// TestS25APasskeySignsInAlone by a button, and replaces password and code.
+func TestS25APasskeySignsInAlone(t *testing.T) {
 	t.Parallel()
 	site, w, key, at := passkeyed(t, true, false)
 	w.WaitFor(`document.body.innerText.includes("Signs you in alone")`)
@@ -51,8 +51,8 @@ func TestAPasskeySignsInAlone(t *testing.T) {
 	}
 }
 
-// TestTheBrowserOffersAPasskey where the username is typed, without a click.
-func TestTheBrowserOffersAPasskey(t *testing.T) {
+// TestS28TheBrowserOffersAPasskey where the username is typed, without a click.
+func TestS28TheBrowserOffersAPasskey(t *testing.T) {
 	t.Parallel()
 	_, w, key, at := passkeyed(t, true, false)
 	w.SignOut()
@@ -62,9 +62,9 @@ func TestTheBrowserOffersAPasskey(t *testing.T) {
 	w.WaitFor(`location.pathname == "/dashboard"`)
 }
 
-// TestAPasskeyIsASecondFactor: a key without a PIN opens nothing alone, and finishes a
+// TestS25APasskeyIsASecondFactor: a key without a PIN opens nothing alone, and finishes a
 // sign-in by password. So it stays when a thief gives the key a PIN later.
-func TestAPasskeyIsASecondFactor(t *testing.T) {
+func TestS25APasskeyIsASecondFactor(t *testing.T) {
 	t.Parallel()
 	site, w, key, at := passkeyed(t, false, false)
 	w.WaitFor(`document.body.innerText.includes("Signs you in with your password")`)
@@ -113,9 +113,9 @@ func TestTheSecondOfTwoClicksStaysAsked(t *testing.T) {
 	}
 }
 
-// TestAnAnswerOfAPasskeyCountsOnce, in time, for the purpose it was asked for, if all of
+// TestS23S27AnAnswerOfAPasskeyCountsOnce, in time, for the purpose it was asked for, if all of
 // it is right; each refusal is the same.
-func TestAnAnswerOfAPasskeyCountsOnce(t *testing.T) {
+func TestS23S27AnAnswerOfAPasskeyCountsOnce(t *testing.T) {
 	t.Parallel()
 	site, w, key, at := passkeyed(t, true, false)
 	w.SignOut()
@@ -229,5 +229,49 @@ func TestS28APasskeyThatCannotBeUsedIsNotAskedFor(t *testing.T) {
 	page := factor(site, "ada").Get("/login/second-factor").Answers(200).Says("<span hidden data-needs-passkeys>use your passkey, or</span>")
 	if shown := regexp.MustCompile(`<button[^>]*data-passkey[^>]*>`).FindString(page.Body); !strings.Contains(shown, " hidden ") {
 		t.Errorf("without the script there is %q", shown)
+	}
+}
+
+// TestS23AskingForAPasskeyWritesNothing, however often.
+func TestS23AskingForAPasskeyWritesNothing(t *testing.T) {
+	t.Parallel()
+	site := sitetest.Start(t, sitetest.OnLocalhost)
+	site.WroteNothing(func() {
+		if one, other := site.Visitor().PasskeyOptions(), site.Visitor().PasskeyOptions(); one == other {
+			t.Error("two visitors get the same challenge")
+		}
+	})
+}
+
+// TestS30EveryChangeOfPasskeysIsConfirmed once the sign-in is 15 minutes old.
+func TestS30EveryChangeOfPasskeysIsConfirmed(t *testing.T) {
+	t.Parallel()
+	site := sitetest.Start(t)
+	site.StopClock()
+	ada := site.SignIn("ada")
+	site.AddPasskey("ada")
+	site.Advance(models.ConfirmedFor)
+	for _, path := range []string{"/account/security/passkeys", "/account/security/passkeys/new", "/account/security/passkeys/pk", "/account/security/passkeys/pk/remove", "/account/security/app/confirm"} {
+		ada.Post(path, "name", "x").LeadsToConfirm()
+	}
+}
+
+// TestS33EachChangeIsAnEvent; and S31: the first passkey ends the other sessions.
+func TestS33EachChangeIsAnEvent(t *testing.T) {
+	t.Parallel()
+	site := sitetest.Start(t, sitetest.OnLocalhost)
+	ada, other := site.SignIn("ada"), site.SignIn("ada")
+	ada.SetUpPasskey("blue key")
+	other.Get("/dashboard").LeadsToSignIn()
+	ada.SetUpApp()
+	ada.Post("/account/security/codes").Answers(200)
+	at := ada.Get("/account/security").First(`href="(/account/security/passkeys/[^"]+)"`)
+	ada.Post(at, "name", "red key").LeadsTo("/account/security")
+	ada.Post(at + "/remove").LeadsTo("/account/security")
+	ada.Get("/account/security").Says("Your password alone will sign you in then")
+	ada.Post("/account/security/app/remove").LeadsTo("/account/security")
+	events := ada.Get("/activity").Answers(200).Says("blue key").Says("red key")
+	for _, label := range []string{"Passkey added", "Authenticator app added", "Recovery codes created", "Passkey renamed", "Passkey removed", "Authenticator app removed"} {
+		events.Says(label)
 	}
 }

@@ -24,9 +24,9 @@ func enrols(site *sitetest.Site, b *sitetest.Browser) {
 	}
 }
 
-// TestS35ASecondFactorCanBeRequired, with a time of grace for each user. After it the
+// TestS32S35ASecondFactorCanBeRequired, with a time of grace for each user. After it the
 // password leads to setting one up, and sessions that owe one end.
-func TestS35ASecondFactorCanBeRequired(t *testing.T) {
+func TestS32S35ASecondFactorCanBeRequired(t *testing.T) {
 	t.Parallel()
 	for whom, applies := range map[models.RequiredFor]map[string]bool{
 		models.NoOne: {}, models.Admins: {"ada": true}, models.Everybody: {"ada": true, "eve": true},
@@ -125,7 +125,7 @@ func TestS35AMadeAdministratorOwesAtOnce(t *testing.T) {
 	site.Visitor().Login("eve", sitetest.Password).LeadsTo("/login/second-factor/new")
 	eve.SetUpApp()
 	eve.Get("/admin/users").Answers(200).Says("codes never tested")
-	eve.Get("/admin").Says("1 of 2 users, 1 owed")
+	eve.Get("/admin").Says("1 of 2 users, 1 still without")
 }
 
 // TestS18WhoeverIsChangedMeanwhileSignsInAgain, while the required app is being added.
@@ -189,7 +189,7 @@ func TestS21TheOwnerIsToldThatSomebodyHasThePassword(t *testing.T) {
 	ada = factor(site, "ada")
 	ada.Post("/login/second-factor", "code", app.Code()).LeadsTo("/dashboard")
 	ada.Get("/dashboard").Says("Somebody knows your password: 10 sign-in attempts with it failed at the second step")
-	ada.Get("/activity").Says("Sign-in without the second factor")
+	ada.Get("/activity").Says("Sign-in not finished: no second factor")
 }
 
 // TestS21NobodyTriesAPasswordWithoutATrace, by signing in with nothing afterwards.

@@ -113,7 +113,7 @@ func factorRefused(c *fiber.Ctx) string {
 	if web.Form(c, "passkey") != "" {
 		return "This passkey wasn't accepted."
 	}
-	return "This code is wrong, or was used already."
+	return "This code is wrong or has already been used."
 }
 
 // usedCodeKey marks a request in which a recovery code was used.
@@ -158,7 +158,7 @@ func (a *App) renderSecondFactor(c *fiber.Ctx, pending *models.PendingSignIn, pa
 // factorFields are those of a second factor, for every form that asks for one.
 func factorFields(recovery bool, invalid models.ValidationError) []render.Field {
 	if recovery {
-		return []render.Field{{Label: "Recovery code", Name: "recovery_code", Type: "text", Autocomplete: "off", Error: invalid["recovery_code"], Hint: "One of those that you kept when you set up the app. Each works once."}}
+		return []render.Field{{Label: "Recovery code", Name: "recovery_code", Type: "text", Autocomplete: "off", Error: invalid["recovery_code"], Hint: "One of those that you saved when you set up your second factor. Each works once."}}
 	}
 	return []render.Field{{Label: "Code", Name: "code", Type: "code", Autocomplete: "one-time-code", Error: invalid["code"], Hint: "The 6 digits that your authenticator app shows."}}
 }

@@ -86,7 +86,7 @@ func TestS16APendingSignInEnds(t *testing.T) {
 			for try := 1; try <= models.MaxTries; try++ {
 				answer := b.Post("/login/second-factor", "recovery_code", strings.Repeat("A", 24))
 				if try < models.MaxTries {
-					answer.Answers(422).Says("wrong, or was used already")
+					answer.Answers(422).Says("wrong or has already been used")
 				} else {
 					answer.LeadsTo("/login?late=1")
 				}
@@ -240,13 +240,13 @@ func TestS21WrongCodesAreCounted(t *testing.T) {
 		t.Errorf("%d codes were tried within %s", tried, waited)
 	}
 	site.Advance(time.Hour)
-	wrong(0).Answers(429).Says("codes no longer count here")
+	wrong(0).Answers(429).Says("codes from the app aren't accepted here")
 	b := factor(site, "ada")
 	b.Post("/login/second-factor", "code", app.At(site)).Answers(429).Says("Use a recovery code")
 	b.Post("/login/second-factor", "recovery_code", app.Codes[0]).LeadsTo("/dashboard")
 	site.Advance(time.Minute)
 	factor(site, "ada").Post("/login/second-factor", "code", app.At(site)).LeadsTo("/dashboard") // they count again
-	b.Get("/activity").Says("Codes no longer accepted").Says("Wrong code entered").Says("Recovery code used")
+	b.Get("/activity").Says("Codes no longer accepted").Says("Second factor refused").Says("Recovery code used")
 }
 
 // TestS16ANewSignInEndsThePendingOne of the same browser, also one with a password link.
@@ -323,7 +323,7 @@ func TestS21KnownBrowsersAlarmTheOwner(t *testing.T) {
 	b.Get("/dashboard").Says("Somebody knows your password")
 	site.Change(`UPDATE code_failures SET count = 50`)
 	known[0].Login("ada", sitetest.Password).LeadsTo("/login/second-factor")
-	known[0].Post("/login/second-factor", "code", app.Code()).Answers(429).Says("codes no longer count here")
+	known[0].Post("/login/second-factor", "code", app.Code()).Answers(429).Says("codes from the app aren't accepted here")
 }
 
 // TestS21StoppedCodesAreAllowedAgain in known browsers, too: by a passkey and by an administrator.

@@ -233,5 +233,5 @@ func (a *App) drill(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	return a.redirectWithMessage(c, "That is one of your codes. It was not used up.", "/account/security")
+	return a.redirectWithMessage(c, "This code works. It wasn't used up.", "/account/security")
 }

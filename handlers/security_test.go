@@ -95,7 +95,7 @@ func TestS30ChangesAskForAllFactors(t *testing.T) {
 		site.Advance(16 * time.Minute)
 		answer := ada.Post(change[0], change[1:]...).LeadsToConfirm()
 		ada.Confirm(answer, sitetest.Password).Answers(422).Says("Enter the 6 digits")
-		ada.ConfirmWith(answer, sitetest.Password, "code", "000000").Answers(422).Says("wrong, or was used already")
+		ada.ConfirmWith(answer, sitetest.Password, "code", "000000").Answers(422).Says("wrong or has already been used")
 		ada.ConfirmWith(answer, "not the password", "code", app.Code()).Answers(422).Says("not your current password")
 	}
 	if site.User("eve").Disabled || !site.User("ada").HasSecondFactor() {
@@ -127,13 +127,13 @@ func TestS22TheDrillUsesNoCodeUp(t *testing.T) {
 	site := sitetest.Start(t)
 	ada := site.SignIn("ada")
 	app := ada.SetUpApp()
-	ada.Get("/account/security").Says("You have never tested that.")
+	ada.Get("/account/security").Says("Never tested.")
 	ada.Post("/account/security/drill", "recovery_code", strings.Repeat("A", 24)).Answers(422).Says("none of your codes")
 	ada.Post("/account/security/drill", "recovery_code", "x").Answers(422).Says("24 letters and digits")
 	for range 2 {
 		ada.Post("/account/security/drill", "recovery_code", app.Codes[0]).LeadsTo("/account/security")
 	}
-	ada.Get("/account/security").Says("It was not used up.").Says("<strong>10</strong> left").SaysNot("never tested")
+	ada.Get("/account/security").Says("wasn&#39;t used up.").Says("Last tested").SaysNot("Never tested")
 	page := ada.Post("/account/security/codes").Answers(200).Says("no longer work")
 	ada.Post("/account/security/drill", "recovery_code", app.Codes[0]).Answers(422)
 	ada.Post("/account/security/drill", "recovery_code", page.First(`<li><code>([A-Z2-7-]+)</code></li>`)).LeadsTo("/account/security")

@@ -62,6 +62,9 @@ func TestS34TheCommandLineResetsASecondFactor(t *testing.T) {
 
 	run(0, "ada has no second factor any more and is signed out everywhere.", "user", "second-factor", "reset", "ada")
 	ada.Get("/dashboard").LeadsToSignIn()
+	if passkeys := site.Count(`SELECT COUNT(*) FROM passkeys`); passkeys != 0 {
+		t.Errorf("%d passkeys are left", passkeys)
+	}
 	site.SignIn("ada").Get("/activity").Says("Second factor reset").Says("by command line")
 	run(2, "--second-factor must be one of", "serve", "--second-factor", "some")
 }
