@@ -19,7 +19,7 @@ import (
 const waitingValue = "waiting form"
 
 // errUnconfirmed is what a client that takes JSON gets instead of the page.
-var errUnconfirmed = fiber.NewError(fiber.StatusForbidden, "the password was not entered recently")
+var errUnconfirmed = fiber.NewError(fiber.StatusForbidden, "you have to confirm who you are first")
 
 // ConfirmPage asks for all that a user signs in with before a change. For a form that
 // continues after a sign-in, it shows what was sent instead, and has no fields.
@@ -112,7 +112,7 @@ func (a *App) waitingFor(c *fiber.Ctx, id string) (waitingForm, error) {
 	return form, nil
 }
 
-// showConfirm asks for the password. When the form waits no longer, such as for those
+// showConfirm asks for all factors. When the form waits no longer, such as for those
 // who go back afterwards, it leads to the page that the form was on.
 func (a *App) showConfirm(c *fiber.Ctx) error {
 	form, err := a.waitingFor(c, web.Query(c, "form"))
@@ -135,7 +135,7 @@ func (a *App) showConfirm(c *fiber.Ctx) error {
 func (a *App) confirm(c *fiber.Ctx) error {
 	ctx, session := c.UserContext(), sessionOf(c)
 	waitsNoLonger := func() error {
-		return a.redirectWithMessage(c, "This form no longer waits for your password: it was handled already, or too much time has passed. Check before you send it again.", orDashboard(a.nextOf(web.Form(c, "next"))))
+		return a.redirectWithMessage(c, "This form is no longer waiting for confirmation: it was handled already, or too much time has passed. Check before you send it again.", orDashboard(a.nextOf(web.Form(c, "next"))))
 	}
 	form, err := a.waitingFor(c, web.Form(c, "form"))
 	if isNotFound(err) {

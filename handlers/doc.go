@@ -39,7 +39,7 @@
 // path, stops the program at the start. menu puts the page into the menu,
 // accountMenu into that of the user's account, tab into the tabs of its part of
 // the site. A page below one of these gets breadcrumbs. Below Admins, every
-// change asks for the password again when it was last entered more than 15
+// change asks for all factors again when they were last given more than 15
 // minutes ago.
 //
 //	page("/notes", Members, a.cached(a.notes)).menu("Notes", "list"),

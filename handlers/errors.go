@@ -55,7 +55,7 @@ func (a *App) fail(c *fiber.Ctx, err error) error {
 		page.Sentence = throttledSentence(throttled)
 	}
 	if errors.Is(err, errUnconfirmed) {
-		page.Sentence = "This change needs the password again. Open the page here and use its form."
+		page.Sentence = "You have to confirm who you are first. Open the page here and use its form."
 	}
 	if errors.Is(err, errDownloads) {
 		page.Title, page.Sentence = "Too many downloads", "Other downloads are still under way. Wait until they are done, then try again."

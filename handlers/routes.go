@@ -110,7 +110,7 @@ const (
 	Public         // anyone, even before there is a user
 	Anyone         // anyone, once there is a user
 	Members        // signed-in users
-	Admins         // administrators, who confirm a change with their password
+	Admins         // administrators, who confirm who they are before a change
 )
 
 // route is a line of the table.

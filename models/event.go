@@ -55,7 +55,7 @@ const (
 	SignInUnfinished     Kind = "sign-in unfinished"    // the second factor was never given
 )
 
-// isFailure tells whether an event is a password that was wrong.
+// isFailure tells whether an event is a password or a second factor that was wrong.
 func (k Kind) isFailure() bool {
 	return k == SignInFailed || k == PasswordRefused || k == SecondFactorRefused
 }

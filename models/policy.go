@@ -115,8 +115,8 @@ const (
 )
 
 const (
-	// ConfirmedFor is how long an entered password counts for sensitive changes
-	// (ASVS 5.0, 7.5.3), and how long a form waits for it.
+	// ConfirmedFor is how long the factors that were given count for sensitive changes
+	// (ASVS 5.0, 7.5.3), and how long a form waits for them.
 	ConfirmedFor = 15 * time.Minute
 	// CarriedFor is how long a form whose session has ended is carried by the sign-in page.
 	CarriedFor = time.Hour

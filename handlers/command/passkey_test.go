@@ -28,9 +28,9 @@ func TestTheDomainOfPasskeys(t *testing.T) {
 		{"https://dash.github.io", "github.io", "it must be dash.github.io"},
 		{"http://localhost:3000", "example.org", "it must be localhost"},
 		{"https://dash.localhost", "localhost", "it must be dash.localhost"},
-		{"http://dash.example.org", "example.org", "browsers offer passkeys under https with a domain name, and at http://localhost, alone"},
-		{"https://192.0.2.1", "example.org", "browsers offer passkeys under https"},
-		{"https://[2001:db8::1]", "2001:db8::1", "browsers offer passkeys under https"},
+		{"http://dash.example.org", "example.org", "browsers offer passkeys only under https with a domain name, or at http://localhost"},
+		{"https://192.0.2.1", "example.org", "browsers offer passkeys only under https"},
+		{"https://[2001:db8::1]", "2001:db8::1", "browsers offer passkeys only under https"},
 	} {
 		status, _, errs := sitetest.Typed(t, "", "--database", filepath.Join(t.TempDir(), "daypass.db"), "--listen", "127.0.0.1:0", "--url", it.url, "--passkey-domain", it.set)
 		if status == 0 || !strings.Contains(errs, "--passkey-domain "+it.set+" doesn't fit "+it.url+": ") || !strings.Contains(errs, it.says) {

@@ -31,7 +31,7 @@ type Passkeys struct {
 }
 
 // ErrNoPasskeys says that browsers offer no passkeys at the public URL.
-var ErrNoPasskeys = errors.New("browsers offer passkeys under https with a domain name, and at http://localhost, alone")
+var ErrNoPasskeys = errors.New("browsers offer passkeys only under https with a domain name, or at http://localhost")
 
 // PasskeyDomain is the domain that passkeys are made for at a public URL: its host, or the
 // one that was set, which has to be that host or a domain above it that somebody has
