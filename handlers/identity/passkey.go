@@ -17,7 +17,6 @@ import (
 	"github.com/go-webauthn/webauthn/protocol"
 	"github.com/go-webauthn/webauthn/protocol/webauthncose"
 	"github.com/go-webauthn/webauthn/webauthn"
-	"golang.org/x/net/publicsuffix"
 
 	"daypass/models"
 )
@@ -34,15 +33,15 @@ type Passkeys struct {
 var ErrNoPasskeys = errors.New("browsers offer passkeys only under https with a domain name, or at http://localhost")
 
 // PasskeyDomain is the domain that passkeys are made for at a public URL: its host, or the
-// one that was set, which has to be that host or a domain above it that somebody has
-// registered: browsers make none for all sites under org or co.uk (WebAuthn Level 3,
-// section 5.1.3). It returns ErrNoPasskeys where there can be none.
+// one that was set, which has to be that host or a domain above it. Browsers make none for
+// all sites under org or co.uk (WebAuthn Level 3, section 5.1.3): the first is refused here,
+// the second takes a list of 100 kB to know, and by the browser alone. It returns
+// ErrNoPasskeys where there can be none.
 func PasskeyDomain(public *url.URL, set string) (string, error) {
 	host := public.Hostname()
 	_, err := netip.ParseAddr(host)
 	none := err == nil || public.Scheme != "https" && host != "localhost"
 	set = strings.ToLower(set)
-	suffix, _ := publicsuffix.PublicSuffix(set)
 	switch {
 	case none && set == "":
 		return "", ErrNoPasskeys
@@ -50,7 +49,7 @@ func PasskeyDomain(public *url.URL, set string) (string, error) {
 		return "", fmt.Errorf("--passkey-domain %s doesn't fit %s: %v", set, public, ErrNoPasskeys)
 	case set == "" || set == host:
 		return host, nil
-	case !strings.HasSuffix(host, "."+set) || set == suffix:
+	case !strings.HasSuffix(host, "."+set) || !strings.Contains(set, "."):
 		return "", fmt.Errorf("--passkey-domain %s doesn't fit %s: it must be %s, or a registered domain above that", set, public, host)
 	}
 	return set, nil
