@@ -87,7 +87,7 @@ func (a *App) login(c *fiber.Ctx) error {
 	continues := a.openCarried(c, page, credential)
 	user, err := a.db.Authenticate(c.UserContext(), name, web.Form(c, "password"), from)
 	if err == nil {
-		in := signIn{user: user, method: models.ByPassword, next: page.Next, mistyped: page.Mistyped}
+		in := authenticated{user: user, method: models.ByPassword, next: page.Next, mistyped: page.Mistyped}
 		if continues {
 			in.form = page.Carried
 		} else if page.Carried != "" { // whoever sent the form is somebody else

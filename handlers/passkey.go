@@ -34,7 +34,7 @@ func (a *App) signInWithPasskey(c *fiber.Ctx) error {
 	page := &LoginPage{Next: a.nextOf(web.Form(c, "next")), Carried: web.Form(c, "form")}
 	user, factor, err := a.checkPasskeyAlone(c)
 	if err == nil {
-		in := signIn{user: user, method: models.ByPasskey, factor: factor, next: page.Next}
+		in := authenticated{user: user, method: models.ByPasskey, factor: factor, next: page.Next}
 		if a.openCarried(c, page, user.Credential()) {
 			in.form = page.Carried
 		} else if page.Carried != "" { // whoever sent the form is somebody else

@@ -39,7 +39,7 @@ func (a *App) setPassword(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	return a.signInAgain(c, a.signIn(c, signIn{user: user, method: models.ByPasswordLink}))
+	return a.signInAgain(c, a.signIn(c, authenticated{user: user, method: models.ByPasswordLink}))
 }
 
 // renderSetPassword shows the form, or says that the link no longer works.

@@ -38,7 +38,7 @@ func (a *App) setUp(c *fiber.Ctx) error {
 		if err != nil {
 			return err
 		}
-		return a.signInAgain(c, a.signIn(c, signIn{user: user, method: models.ByPassword}))
+		return a.signInAgain(c, a.signIn(c, authenticated{user: user, method: models.ByPassword}))
 	})
 }
 

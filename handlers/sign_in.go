@@ -6,8 +6,8 @@ import (
 	"daypass/models"
 )
 
-// signIn is somebody who has just proved to be a user, by one factor or by all.
-type signIn struct {
+// authenticated is somebody who has just proved to be a user, by one factor or by all.
+type authenticated struct {
 	user     *models.User
 	method   models.Method  // the first factor
 	factor   *models.Factor // a passkey that is both; else nil
@@ -16,16 +16,16 @@ type signIn struct {
 	mistyped int            // wrong passwords just before, in the same form
 }
 
-// signIn is the one door: whatever proves who somebody is ends here. It decides what is
+// signIn is where every way to sign in ends. It decides what is
 // still owed. Then it starts the session, or leads to the next step. It returns
 // ErrRefused if the user was changed since the first factor was verified.
-func (a *App) signIn(c *fiber.Ctx, in signIn) error {
+func (a *App) signIn(c *fiber.Ctx, in authenticated) error {
 	if owed := a.db.Owes(in.user); owed != models.OwesNothing && !in.factor.Alone() {
 		err := a.sessions.Suspend(c, &models.PendingSignIn{Kind: owed, Method: in.method, Next: in.next, Form: in.form, Mistyped: in.mistyped, User: *in.user})
 		if err != nil {
 			return err
 		}
-		return c.Redirect(stepOf(owed), fiber.StatusSeeOther)
+		return c.Redirect(pageOfOwed(owed), fiber.StatusSeeOther)
 	}
 	if err := a.sessions.EndPending(c); err != nil {
 		return err
@@ -37,8 +37,8 @@ func (a *App) signIn(c *fiber.Ctx, in signIn) error {
 	return c.Redirect(to, fiber.StatusSeeOther)
 }
 
-// stepOf is the page of what is owed.
-func stepOf(owed models.Owed) string {
+// pageOfOwed is the page of what is owed.
+func pageOfOwed(owed models.Owed) string {
 	if owed == models.OwesEnrolment {
 		return "/login/second-factor/new"
 	}

@@ -46,9 +46,9 @@ func callers(t *testing.T, method string) (found []string) {
 	return slices.Compact(found)
 }
 
-// TestS17ThereIsOneDoor: whatever proves who somebody is ends in one function, and no
+// TestS17AllSignInsEndInOneFunction: whatever proves who somebody is ends in one function, and no
 // handler makes a session by itself. A line is added here on purpose.
-func TestS17ThereIsOneDoor(t *testing.T) {
+func TestS17AllSignInsEndInOneFunction(t *testing.T) {
 	t.Parallel()
 	for method, want := range map[string][]string{
 		"AddSession":   {"../handlers/session/manager.go: SignIn"},
