@@ -83,7 +83,7 @@ func FuzzFactor(f *testing.F) {
 		{"/account/security/passkeys/new", session, "passkey={}&name"},
 		{"/account/security/passkeys/ada", session, "name"},
 		{"/account/security/app/confirm", session, "code"},
-		{"/account/security/drill", session, "recovery_code"},
+		{"/account/security/codes/test", session, "recovery_code"},
 	}
 	const using = `{"id":"QUFB","rawId":"QUFB","type":"public-key","response":{"clientDataJSON":"e30","authenticatorData":"SZYN5YgOjGh0NBcPZHZgW4_krrmihjLHmVzzuoMdl2MFAAAAAA","signature":"AA","userHandle":"_w"}}`
 	const making = `{"id":"QUFB","rawId":"QUFB","type":"public-key","response":{"clientDataJSON":"e30","attestationObject":"o2NmbXRkbm9uZWdhdHRTdG10oGhhdXRoRGF0YUA"}}`

@@ -75,7 +75,7 @@ func (a *App) routes() []route {
 		page("/account/security/passkeys/:id", Members, a.showPasskey),
 		post("/account/security/passkeys/:id", Members, a.renamePasskey).confirmed(),
 		post("/account/security/passkeys/:id/remove", Members, a.removePasskey).confirmed(),
-		post("/account/security/drill", Members, a.drill),
+		post("/account/security/codes/test", Members, a.testRecoveryCode),
 		post("/logout", Members, a.logout),
 
 		page("/admin", Admins, a.system).menu("Administration", "shield").tab("System", "gauge"),

@@ -16,9 +16,9 @@ import (
 // SecurityPage shows how the user signs in, and changes that.
 type SecurityPage struct {
 	render.Page
-	Factors models.Factors
-	Due     *FactorDue // until when one has to be there that is required; nil: none is owed
-	Drill   []render.Field
+	Factors  models.Factors
+	Due      *FactorDue // until when one has to be there that is required; nil: none is owed
+	CodeTest []render.Field
 	// Passkeys are those of the user, and Accepted tells the browser which of them count.
 	Passkeys []PasskeyRow
 	Accepted string
@@ -61,7 +61,7 @@ func (a *App) renderSecurity(c *fiber.Ctx, problem string, invalid models.Valida
 			return err
 		}
 	}
-	page.Drill = []render.Field{{Label: "One of your recovery codes", Name: "recovery_code", Type: "text", Autocomplete: "off", Error: invalid["recovery_code"], Focus: invalid != nil}}
+	page.CodeTest = []render.Field{{Label: "One of your recovery codes", Name: "recovery_code", Type: "text", Autocomplete: "off", Error: invalid["recovery_code"], Focus: invalid != nil}}
 	return a.render(c, "security", page)
 }
 
@@ -223,9 +223,9 @@ func (a *App) renderCodes(c *fiber.Ctx, page *CodesPage, user *models.User, code
 	return a.render(c, "codes", page)
 }
 
-// drill checks that the user has the recovery codes at hand.
-func (a *App) drill(c *fiber.Ctx) error {
-	err := a.db.DrillRecoveryCode(c.UserContext(), &sessionOf(c).User, web.Form(c, "recovery_code"), a.TrustedProxies.Client(c))
+// testRecoveryCode checks that the user has the recovery codes at hand.
+func (a *App) testRecoveryCode(c *fiber.Ctx) error {
+	err := a.db.VerifyRecoveryCode(c.UserContext(), &sessionOf(c).User, web.Form(c, "recovery_code"), a.TrustedProxies.Client(c))
 	if invalid := (models.ValidationError{}); errors.As(err, &invalid) {
 		c.Status(fiber.StatusUnprocessableEntity)
 		return a.renderSecurity(c, "", invalid)

@@ -121,22 +121,22 @@ func TestS30ChangesAskForAllFactors(t *testing.T) {
 	}
 }
 
-// TestS22TheDrillUsesNoCodeUp, and says who has never done it.
-func TestS22TheDrillUsesNoCodeUp(t *testing.T) {
+// TestS22TestingUsesNoCodeUp, and says who has never done it.
+func TestS22TestingUsesNoCodeUp(t *testing.T) {
 	t.Parallel()
 	site := sitetest.Start(t)
 	ada := site.SignIn("ada")
 	app := ada.SetUpApp()
 	ada.Get("/account/security").Says("Never tested.")
-	ada.Post("/account/security/drill", "recovery_code", strings.Repeat("A", 24)).Answers(422).Says("none of your codes")
-	ada.Post("/account/security/drill", "recovery_code", "x").Answers(422).Says("24 letters and digits")
+	ada.Post("/account/security/codes/test", "recovery_code", strings.Repeat("A", 24)).Answers(422).Says("none of your codes")
+	ada.Post("/account/security/codes/test", "recovery_code", "x").Answers(422).Says("24 letters and digits")
 	for range 2 {
-		ada.Post("/account/security/drill", "recovery_code", app.Codes[0]).LeadsTo("/account/security")
+		ada.Post("/account/security/codes/test", "recovery_code", app.Codes[0]).LeadsTo("/account/security")
 	}
 	ada.Get("/account/security").Says("wasn&#39;t used up.").Says("Last tested").SaysNot("Never tested")
 	page := ada.Post("/account/security/codes").Answers(200).Says("no longer work")
-	ada.Post("/account/security/drill", "recovery_code", app.Codes[0]).Answers(422)
-	ada.Post("/account/security/drill", "recovery_code", page.First(`<li><code>([A-Z2-7-]+)</code></li>`)).LeadsTo("/account/security")
+	ada.Post("/account/security/codes/test", "recovery_code", app.Codes[0]).Answers(422)
+	ada.Post("/account/security/codes/test", "recovery_code", page.First(`<li><code>([A-Z2-7-]+)</code></li>`)).LeadsTo("/account/security")
 	ada.Get("/activity").Says("Recovery code tested")
 }
 

@@ -101,10 +101,10 @@ func (db *DB) hasRecoveryCode(ctx context.Context, user *User, code string) (has
 	return has, err
 }
 
-// DrillRecoveryCode checks a recovery code without using it up, so that its user knows
+// VerifyRecoveryCode checks a recovery code without using it up, so that its user knows
 // that the codes are at hand. It returns a ValidationError for the field "recovery_code"
 // if it is none of them.
-func (db *DB) DrillRecoveryCode(ctx context.Context, user *User, typed string, from ClientInfo) error {
+func (db *DB) VerifyRecoveryCode(ctx context.Context, user *User, typed string, from ClientInfo) error {
 	code, ok := typedRecoveryCode(typed)
 	if !ok {
 		return ValidationError{"recovery_code": fmt.Sprintf("A recovery code has %d letters and digits.", RecoveryCodeLength)}
