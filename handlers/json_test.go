@@ -68,8 +68,8 @@ func TestClientsThatTakeJSONGetErrorsAsJSON(t *testing.T) {
 	visitor.Post("/account/data.json").LeadsToSignIn()
 
 	site.Advance(16 * time.Minute)
-	if found := asks(ada.Post("/admin/users/"+site.User("eve").ID+"/disable"), 403); !strings.Contains(found.Detail, "password") {
-		t.Errorf("a change that needs the password is answered %+v", found)
+	if found := asks(ada.Post("/admin/users/"+site.User("eve").ID+"/disable"), 403); !strings.Contains(found.Detail, "confirm who you are") {
+		t.Errorf("a change that has to be confirmed is answered %+v", found)
 	}
 	site.Broken.Store(true)
 	broken := ada.Get("/dashboard")

@@ -140,7 +140,7 @@ func TestS18WhoeverIsChangedMeanwhileSignsInAgain(t *testing.T) {
 	seed := strings.ReplaceAll(eve.Post("/login/second-factor/new").First(`Key: <code>([A-Z2-7 ]+)</code>`), " ", "")
 	site.WhileWriting(`UPDATE users SET role = 'admin' WHERE name = 'eve'`, func() *sitetest.Answer {
 		return eve.Post("/login/second-factor/new/confirm", "code", models.Code(seed, site.DB.Now()))
-	}, "newPayload").LeadsTo("/login?late=1")
+	}, "CheckEnrolment").LeadsTo("/login?late=1")
 }
 
 // TestS34AnAdministratorResetsASecondFactor, but not the own one; all sessions end, the

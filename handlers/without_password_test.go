@@ -80,7 +80,7 @@ func TestWhoHasNoPasswordCanDoEverything(t *testing.T) {
 	site := sitetest.Start(t, sitetest.OnLocalhost)
 	site.StopClock()
 	ada, key := site.SignIn("ada"), aDevice(site, true, true)
-	ada.MakePasskey(key, "phone").Answers(200).Says("The passkey was added").Says("If your passkey is lost")
+	ada.MakePasskey(key, "phone").Answers(200).Says("The passkey was added").Says("If you lose your passkey")
 	ada.Post("/account/security/password/remove").LeadsTo("/account/security")
 	at := "/account/security/passkeys/" + passkeyID(site, "phone")
 	ada.Get(at).Says("Nothing else signs you in").SaysNot("Remove passkey")
