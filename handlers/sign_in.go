@@ -16,9 +16,9 @@ type authenticated struct {
 	mistyped int            // wrong passwords just before, in the same form
 }
 
-// signIn is where every way to sign in ends. It decides what is
-// still owed. Then it starts the session, or leads to the next step. It returns
-// ErrRefused if the user was changed since the first factor was verified.
+// signIn is where every way to sign in ends. It decides what is still owed, and starts the
+// session or leads to the next step. It returns ErrRefused if the user was changed since
+// the first factor was verified.
 func (a *App) signIn(c *fiber.Ctx, in authenticated) error {
 	if owed := a.db.Owes(in.user); owed != models.OwesNothing && !in.factor.Alone() {
 		err := a.sessions.Suspend(c, &models.PendingSignIn{Kind: owed, Method: in.method, Next: in.next, Form: in.form, Mistyped: in.mistyped, User: *in.user})

@@ -48,6 +48,7 @@ type DB struct {
 	watchers  *watchers
 	lastSeen  *lastSeen
 	ready     ready
+	tables    []string // all that there are, also those of pages
 	seedKeys  atomic.Pointer[[]SeedKey]
 
 	hasUsers  atomic.Bool  // once true, it stays true: the last administrator can't be removed
@@ -76,7 +77,11 @@ func OpenAs(ctx context.Context, address, server string) (*DB, error) {
 		lastSeen:   newLastSeen(),
 	}
 	db.attempts = newAttempts(opened, &db.Throttle, db.limiter)
-	for _, step := range []func(context.Context) error{db.fillSearchKeys, db.CreateVersionTriggers, db.readIdle} {
+	readTables := func(ctx context.Context) (err error) {
+		db.tables, err = opened.Tables(ctx)
+		return err
+	}
+	for _, step := range []func(context.Context) error{db.fillSearchKeys, db.CreateVersionTriggers, db.readIdle, readTables} {
 		if err := step(ctx); err != nil {
 			opened.Close()
 			return nil, database.Explain(address, err)
@@ -193,8 +198,8 @@ func (db *DB) readEveryTable(ctx context.Context) error {
 	if err != nil && !errors.Is(err, sql.ErrNoRows) && !errors.Is(err, ErrNotFound) {
 		return err
 	}
-	for _, table := range []string{"users", "sessions", database.PayloadTable, "session_values", "events", "failures", "attempts", "links", "devices", "pending_sign_ins", "authenticators", "recovery_codes", "code_failures", "passkeys", "spent", "settings", "secrets", "installation", "goose_db_version"} {
-		rows, err := db.SQL.QueryxContext(ctx, `SELECT * FROM `+table+` LIMIT 1`)
+	for _, table := range db.tables {
+		rows, err := db.SQL.QueryxContext(ctx, `SELECT * FROM "`+table+`" LIMIT 1`)
 		if err != nil {
 			return err
 		}

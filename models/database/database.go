@@ -60,6 +60,15 @@ func (db *DB) Close() error { return db.engine.close() }
 // Address is where the database is, for people: it has no password.
 func (db *DB) Address() string { return db.engine.redactedAddress() }
 
+// Tables returns the names of all tables.
+func (db *DB) Tables(ctx context.Context) (names []string, err error) {
+	tables, err := db.engine.tables(ctx)
+	for _, table := range tables {
+		names = append(names, table.name)
+	}
+	return names, err
+}
+
 // Present returns ErrReplaced if this is no longer the database that was opened.
 func (db *DB) Present() error { return db.engine.present() }
 

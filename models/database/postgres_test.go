@@ -59,7 +59,7 @@ func TestKeysAreComparedByteByByte(t *testing.T) {
 	address := databasetest.NewPostgres(t)
 	db, err := Open(t.Context(), address)
 	check(t, err)
-	_, err = db.SQL.Exec(`CREATE TABLE notes (id VARCHAR(40) PRIMARY KEY, user_id TEXT NOT NULL REFERENCES users (id), title TEXT COLLATE "POSIX" UNIQUE)`)
+	_, err = db.SQL.Exec(`CREATE TABLE added_by_hand (id VARCHAR(40) PRIMARY KEY, user_id TEXT NOT NULL REFERENCES users (id), title TEXT COLLATE "POSIX" UNIQUE)`)
 	check(t, err)
 	check(t, db.Close())
 	db, err = Open(t.Context(), address)
@@ -69,7 +69,7 @@ func TestKeysAreComparedByteByByte(t *testing.T) {
 	check(t, db.SQL.Select(&others, `SELECT DISTINCT t.relname || '.' || a.attname FROM pg_index i JOIN pg_class t ON t.oid = i.indrelid
 		JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = ANY (i.indkey)
 		WHERE t.relnamespace = CAST(current_schema() AS TEXT)::regnamespace AND a.attcollation NOT IN (0, '"C"'::regcollation) ORDER BY 1`))
-	if !slices.Equal(others, []string{"notes.title"}) {
+	if !slices.Equal(others, []string{"added_by_hand.title"}) {
 		t.Errorf("the collation of %v is not C", others)
 	}
 }
