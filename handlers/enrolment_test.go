@@ -73,10 +73,10 @@ func TestAPasskeyIsOfferedOnTheWayIn(t *testing.T) {
 	for _, script := range []bool{true, false} {
 		t.Run(fmt.Sprintf("script=%t", script), func(t *testing.T) {
 			t.Parallel()
-			w := sitetest.Chromium(t, 390, 800, false)
-			sitetest.Call(w, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: !script})
 			site := sitetest.Start(t, sitetest.OnLocalhost)
 			site.DB.SecondFactor = models.SecondFactorRule{For: models.Everybody}
+			w := sitetest.Chromium(t, 390, 800, false) // after the site, so that it ends before
+			sitetest.Call(w, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: !script})
 			at := strings.Replace(site.URL, "127.0.0.1", "localhost", 1)
 			w.SignIn(at)
 			w.Shows(at+"/login/second-factor/new", "")

@@ -39,9 +39,7 @@ func TestS25APasskeySignsInAlone(t *testing.T) {
 	w.SignOut()
 	w.Open(at + "/login?next=/sessions")
 	w.WaitFor(`!document.querySelector("[data-passkey]").hidden`)
-	w.Click("[data-passkey]", false)
-	key.Touch(true)
-	w.WaitFor(`location.pathname == "/sessions"`)
+	key.Use(`location.pathname == "/sessions"`)
 	w.WaitFor(`document.body.innerText.includes("with passkey")`)
 	if got := site.Count(`SELECT COUNT(*) FROM sessions WHERE method = 'passkey'`); got != 1 {
 		t.Errorf("%d sessions were opened by the passkey", got)
@@ -86,9 +84,7 @@ func TestS25APasskeyIsASecondFactor(t *testing.T) {
 	key.Moves(thief, handle)
 	w.Open(at + "/login")
 	w.WaitFor(`!document.querySelector("[data-passkey]").hidden`)
-	w.Click("[data-passkey]", false) // what the browser offers by itself ends with it
-	thief.Touch(true)
-	w.WaitFor(`document.body.innerText.includes("This passkey wasn't accepted")`)
+	thief.Use(`document.body.innerText.includes("This passkey wasn't accepted")`)
 	if got := site.Count(`SELECT COUNT(*) FROM sessions`); got != 0 {
 		t.Errorf("%d sessions are open", got)
 	}

@@ -2,6 +2,7 @@ package sitetest
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -254,9 +255,16 @@ func (w *Window) OpenAll() {
 func (w *Window) Click(selector string, leads bool) {
 	w.t.Helper()
 	if leads {
-		_, err := chromedp.RunResponse(w.Ctx, chromedp.Click(selector))
-		Must(w.t, err)
-		return
+		for range 5 { // a click that comes while a page gives way to another is lost
+			ctx, cancel := context.WithTimeout(w.Ctx, 20*time.Second)
+			_, err := chromedp.RunResponse(ctx, chromedp.Click(selector))
+			cancel()
+			if !errors.Is(err, context.DeadlineExceeded) {
+				Must(w.t, err)
+				return
+			}
+		}
+		w.t.Fatalf("a click on %s leads nowhere", selector)
 	}
 	Must(w.t, chromedp.Do(w.Ctx, chromedp.Click(selector)))
 }
@@ -270,7 +278,7 @@ func (w *Window) Into(selector, text string) {
 // WaitFor waits until an expression holds, while one page may give way to another.
 func (w *Window) WaitFor(expression string) {
 	w.t.Helper()
-	for w.Ctx.Err() == nil {
+	for began := time.Now(); w.Ctx.Err() == nil && time.Since(began) < 2*time.Minute; {
 		if holds, err := chromedp.Run(w.Ctx, chromedp.Evaluate[bool](expression)); err == nil && holds {
 			return
 		}

@@ -94,6 +94,17 @@ func (k *Key) Moves(to *Key, handle string) {
 	Call(k.w, webauthn.RemoveVirtualAuthenticator, webauthn.RemoveVirtualAuthenticatorParams{AuthenticatorID: k.id})
 }
 
+// Use clicks the button of a passkey and touches the device until an expression holds: at
+// first the browser may still be busy with what it offers by itself.
+func (k *Key) Use(until string) {
+	k.w.t.Helper()
+	for done := false; !done; done = Evaluate[bool](k.w, until) {
+		k.w.Click("[data-passkey]", false)
+		k.Touch(true)
+		k.w.WaitFor(`(` + until + `) || !!document.querySelector("[data-cancelled]")?.textContent`)
+	}
+}
+
 // Answer clicks the button of a passkey, touches the device, and returns what the form
 // would send. The click comes first: it ends what the browser offers by itself.
 func (k *Key) Answer() string {
