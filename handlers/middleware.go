@@ -64,11 +64,6 @@ func (a *App) requireUsers(c *fiber.Ctx) error {
 // and from there back to the page they asked for.
 func (a *App) requireSession(c *fiber.Ctx) error {
 	session, err := a.sessions.Load(c)
-	if isNotFound(err) {
-		if err := a.db.Present(); err != nil {
-			return err
-		}
-	}
 	if isNotFound(err) && web.PrefersJSON(c) {
 		return fiber.ErrUnauthorized
 	}

@@ -111,12 +111,9 @@ func (m *Manager) sessionKey(c *fiber.Ctx) (key string, secret int, ok bool) {
 // since they were last read. A HEAD request changes nothing: it doesn't count as activity,
 // renews no signature and ends no session.
 func (m *Manager) Load(c *fiber.Ctx) (*models.Session, error) {
-	key, secret, ok := m.sessionKey(c)
-	if !ok {
-		return nil, models.ErrNotFound
-	}
+	key, secret, signed := m.sessionKey(c)
 	changes := c.Method() != fiber.MethodHead
-	if session, ok := m.cache.Get(key); ok && secret == 0 && m.db.Valid(session) {
+	if session, ok := m.cache.Get(key); signed && ok && secret == 0 && m.db.Valid(session) {
 		switch version, err := m.db.UserVersion(c.UserContext(), session.User.ID); {
 		case err != nil && !errors.Is(err, models.ErrNotFound):
 			return nil, err
@@ -129,6 +126,9 @@ func (m *Manager) Load(c *fiber.Ctx) (*models.Session, error) {
 	}
 	if err := m.db.Present(); err != nil {
 		return nil, err
+	}
+	if !signed {
+		return nil, models.ErrNotFound
 	}
 	session, err := m.db.Session(c.UserContext(), key)
 	if errors.Is(err, models.ErrIdle) && changes {
