@@ -4,9 +4,9 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"go/build"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path"
 	"path/filepath"
 	"regexp"
@@ -84,8 +84,12 @@ func (a App) Write(checkout Checkout) (folder string, err error) {
 
 // inStandardLibrary reports whether Go has a package or a folder of packages of this name.
 func inStandardLibrary(path string) bool {
-	found, err := build.Import(path, "", build.FindOnly)
-	return err == nil && found.Goroot
+	root, err := exec.Command("go", "env", "GOROOT").Output()
+	if err != nil {
+		return false // it shows when the copy is built
+	}
+	_, err = os.Stat(filepath.Join(strings.TrimSpace(string(root)), "src", path))
+	return err == nil
 }
 
 // Copy copies the files that belong to the source of the checkout to a folder,

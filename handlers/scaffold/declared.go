@@ -3,26 +3,26 @@ package scaffold
 import (
 	"fmt"
 	"go/ast"
-	"go/build"
 	"go/parser"
 	"go/token"
-	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 )
 
 // reserved are names that mean something in the code that is written.
 var reserved = []string{"init", "main", "a", "c", "all", "chart", "err", "errors", "fiber", "filter", "invalid", "models", "nil", "page", "render", "string", "true", "false", "web"}
 
-// isPlainFile tells whether Go builds a file of this name everywhere: one that
-// ends in _test or _linux has a meaning of its own.
-func isPlainFile(name string) bool {
-	nowhere := build.Context{GOOS: "none", GOARCH: "none", OpenFile: func(string) (io.ReadCloser, error) {
-		return io.NopCloser(strings.NewReader("package p")), nil
-	}}
-	plain, err := nowhere.MatchFile("", name)
-	return err == nil && plain && !strings.HasSuffix(name, "_test.go")
+// systems are the words after the last dash of a name that have a meaning in the name of
+// a file: Go builds it for tests alone, or for one system (internal/syslist of Go).
+var systems = strings.Fields(`test 386 aix amd64 amd64p32 android arm arm64 arm64be armbe darwin dragonfly freebsd hurd illumos ios js linux loong64 mips mips64 mips64le mips64p32 mips64p32le mipsle nacl netbsd
+	openbsd plan9 ppc ppc64 ppc64le riscv riscv64 s390 s390x solaris sparc sparc64 wasip1 wasm windows zos`)
+
+// hasPlainFile tells whether Go builds the file of a page everywhere.
+func hasPlainFile(page string) bool {
+	dash := strings.LastIndex(page, "-")
+	return dash < 0 || !slices.Contains(systems, page[dash+1:])
 }
 
 // namesAreFree refuses a page whose Go names are taken, which the compiler

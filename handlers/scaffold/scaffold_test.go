@@ -282,3 +282,16 @@ func TestANewAppIsItsOwn(t *testing.T) {
 		}
 	}
 }
+
+// TestEverySystemOfGoIsKnown, so that no page has a file that some of them leave out.
+func TestEverySystemOfGoIsKnown(t *testing.T) {
+	t.Parallel()
+	for _, system := range strings.FieldsFunc(run(t, ".", "go", "tool", "dist", "list"), func(r rune) bool { return r == '/' || r == '\n' }) {
+		if hasPlainFile("my-" + system) {
+			t.Errorf("a file whose name ends in _%s is taken for one of all systems", system)
+		}
+	}
+	if !hasPlainFile("linux") || !hasPlainFile("my-list") {
+		t.Error("a file of all systems is taken for one of a single one")
+	}
+}

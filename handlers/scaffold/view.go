@@ -51,7 +51,7 @@ func (v View) Write(checkout Checkout) (Files, error) {
 			return Files{}, fmt.Errorf("the page %s can't have that name, since %s means something else in Go code; choose another one, such as my-%s", v.Name, name, v.Name)
 		}
 	}
-	if !isPlainFile(strings.ReplaceAll(v.Name, "-", "_") + ".go") {
+	if !hasPlainFile(v.Name) {
 		return Files{}, fmt.Errorf("to Go the end of %s means a test or a system; choose another name", v.Name)
 	}
 	if err := w.namesAreFree(checkout); err != nil {
