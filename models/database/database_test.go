@@ -1,7 +1,10 @@
 package database
 
 import (
+	"bytes"
+	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -9,6 +12,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"daypass/models/database/databasetest"
 )
 
 // open opens a new database.
@@ -138,4 +143,96 @@ func check(t *testing.T, err error) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// TestACopyWrittenOverTheFileIsNoticed, also when all that SQLite reads of the lineage is
+// in memory or in the log, and newer.
+func TestACopyWrittenOverTheFileIsNoticed(t *testing.T) {
+	t.Parallel()
+	for _, way := range []string{"quiet after a checkpoint", "busy after a checkpoint", "busy, beside a newer log"} {
+		t.Run(way, func(t *testing.T) {
+			t.Parallel()
+			db := open(t)
+			check(t, db.CheckRestored(t.Context(), nil))
+			write := func() error {
+				_, err := db.Exec(t.Context(), `INSERT INTO settings (name, value) VALUES ('test', 0) ON CONFLICT (name) DO UPDATE SET value = settings.value + 1`)
+				return err
+			}
+			other := databasetest.Open(t, db.Address())
+			defer other.Close()
+			checkpoint := func() {
+				t.Helper()
+				var result [3]int
+				check(t, other.QueryRow(`PRAGMA wal_checkpoint(TRUNCATE)`).Scan(&result[0], &result[1], &result[2]))
+				if result[0] != 0 {
+					t.Fatal("the log is in use")
+				}
+			}
+			check(t, write())
+			checkpoint()
+			saved, err := os.ReadFile(db.Address())
+			check(t, err)
+			check(t, write())
+			checkpoint()
+			if way == "busy, beside a newer log" {
+				check(t, write())
+			}
+			check(t, db.Check(t.Context()))
+			check(t, os.WriteFile(db.Address(), saved, 0))
+			if strings.HasPrefix(way, "busy") { // SQLite notices nothing
+				for range 3 {
+					check(t, write())
+				}
+			}
+			for range 2 {
+				if err := db.Check(t.Context()); !errors.Is(err, ErrReplaced) {
+					t.Errorf("checked, it is %v", err)
+				}
+				if err := write(); !errors.Is(err, ErrReplaced) {
+					t.Errorf("written to, it is %v", err)
+				}
+			}
+			if now, err := os.ReadFile(db.Address()); err != nil || !bytes.Equal(now, saved) {
+				t.Errorf("something was written into the copy: %v", err)
+			}
+		})
+	}
+}
+
+// TestACheckpointIsNoCopy, whoever makes it, and whatever is written meanwhile.
+func TestACheckpointIsNoCopy(t *testing.T) {
+	t.Parallel()
+	db := open(t)
+	check(t, db.CheckRestored(t.Context(), nil))
+	other := databasetest.Open(t, db.Address())
+	defer other.Close()
+	var work sync.WaitGroup
+	ctx, stop := context.WithCancel(t.Context())
+	for _, repeated := range []func() error{
+		func() error {
+			_, err := db.Exec(t.Context(), `UPDATE settings SET value = value`)
+			return err
+		},
+		func() error {
+			_, err := other.Exec(`PRAGMA wal_checkpoint(RESTART)`)
+			return err
+		},
+	} {
+		work.Go(func() {
+			for ctx.Err() == nil {
+				if err := repeated(); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	for i := range 200 {
+		if i%20 == 0 {
+			_, err := other.Exec(`VACUUM`)
+			check(t, err)
+		}
+		check(t, db.Check(t.Context()))
+	}
+	stop()
+	work.Wait()
 }

@@ -139,7 +139,7 @@ func (db *sqliteEngine) takeTurn(ctx context.Context, write func() error) error 
 		return fmt.Errorf("wait to write: %w", err)
 	}
 	defer db.writer.Release(1)
-	if err := db.check(ctx); err != nil {
+	if err := db.checkBeforeWriting(ctx); err != nil {
 		return err
 	}
 	return write()

@@ -70,6 +70,13 @@ func (db *sqliteEngine) present() error { return db.stillThere(db.files.path, db
 // check does what present does for the log and its index as well, and notices a
 // copy that was written over the file or restored into it.
 func (db *sqliteEngine) check(ctx context.Context) error {
+	if err := db.checkBeforeWriting(ctx); err != nil {
+		return err
+	}
+	return db.checkWithoutLog()
+}
+
+func (db *sqliteEngine) checkBeforeWriting(ctx context.Context) error {
 	if err := db.checkFiles(); err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync/atomic"
+	"time"
 
 	"github.com/jmoiron/sqlx"
 	sqlite "github.com/mattn/go-sqlite3"
@@ -85,8 +86,12 @@ type lineage struct {
 	base     int64   // as in the mark
 	logBegan [8]byte // logBegan of the present log
 
-	marked atomic.Pointer[lineageRow] // what the mark says; nil until it was written
+	marked  atomic.Pointer[lineageRow] // what the mark says; nil until it was written
+	checked atomic.Pointer[fileState]  // which file was found not to be older than the log
 }
+
+// fileState is when the database file was last written, and the base of the mark then.
+type fileState struct{ written, base int64 }
 
 // lineageRow is the row that the mark is compared with.
 type lineageRow struct {
@@ -102,7 +107,7 @@ const tampered = "copy"
 // is about, or older content of it.
 func (db *sqliteEngine) readLineage(ctx context.Context) error {
 	l := &db.lineage
-	l.logBegan = logBegan(db.files.path)
+	l.logBegan, _ = logBegan(db.files.path)
 	m := readMark(db.files.path)
 	var row lineageRow
 	err := db.SQL.GetContext(ctx, &row, `SELECT id, sequence FROM lineage`)
@@ -162,7 +167,7 @@ func (db *sqliteEngine) checkRestored(ctx context.Context, end func(adopt func(*
 	if written.Log == written.Checkpointed {
 		l.base = row.Sequence
 	}
-	l.logBegan = logBegan(db.files.path)
+	l.logBegan, _ = logBegan(db.files.path)
 	if err := db.writeMark(row); err != nil {
 		return err
 	}
@@ -218,6 +223,39 @@ func (db *sqliteEngine) checkContent(ctx context.Context, from interface {
 	return nil
 }
 
+// checkWithoutLog returns ErrReplaced if a copy was written over the file that is older
+// than the log. What SQLite reads may not tell: it has the lineage in memory, or a newer
+// one in the log, where it was written since.
+func (db *sqliteEngine) checkWithoutLog() error {
+	marked := db.lineage.marked.Load() // first, as above
+	m := readMark(db.files.path)
+	if marked == nil || m == nil || m.lineage != marked.ID {
+		return nil
+	}
+	if began, err := logBegan(db.files.path); err == nil && began == [8]byte{} { // it is empty: all is in the file
+		m.base = max(m.base, marked.Sequence)
+	}
+	info, err := db.files.content.Stat()
+	if err != nil {
+		return err
+	}
+	now := fileState{info.ModTime().UnixNano(), m.base}
+	if last := db.lineage.checked.Load(); m.base == 0 || last != nil && *last == now {
+		return nil
+	}
+	for range 2 {
+		row, err := readWithoutLog(db.files.path)
+		if err == nil && len(row.ID) == len(m.lineage) && m.isAfter(row) {
+			continue
+		}
+		if err == nil && time.Since(info.ModTime()) > time.Second { // else it may change again at what is the same time for the disk
+			db.lineage.checked.Store(&now)
+		}
+		return nil // SQLite may be writing the file just now
+	}
+	return db.stopRestored()
+}
+
 // stopRestored stops all work, because a copy was restored into the open file.
 func (db *sqliteEngine) stopRestored() error {
 	db.files.restored.Store(true)
@@ -248,7 +286,7 @@ func (db *sqliteEngine) advanceMark(row lineageRow) error {
 	}
 	l := &db.lineage
 	// SQLite begins a new log once all of the old one is in the database file.
-	if began := logBegan(db.files.path); began != l.logBegan {
+	if began, err := logBegan(db.files.path); err == nil && began != l.logBegan {
 		l.logBegan = began
 		if marked := l.marked.Load(); marked != nil {
 			l.base = marked.Sequence
@@ -271,40 +309,50 @@ func (db *sqliteEngine) advanceMark(row lineageRow) error {
 	return err
 }
 
-// logBegan returns the salts in the header of the write-ahead log, which change
-// when SQLite begins a new one (SQLite's file format, 4.1).
-func logBegan(database string) (salts [8]byte) {
-	if file, err := os.Open(database + logSuffix); err == nil {
-		defer file.Close()
-		file.ReadAt(salts[:], 16)
+// logBegan returns the salts in the header of the write-ahead log, which change when
+// SQLite begins a new one (SQLite's file format, 4.1), or zeros if the log is empty.
+func logBegan(database string) (salts [8]byte, err error) {
+	file, err := os.Open(database + logSuffix)
+	if err != nil {
+		return salts, err
 	}
-	return salts
+	defer file.Close()
+	if _, err = file.ReadAt(salts[:], 16); errors.Is(err, io.EOF) {
+		err = nil
+	}
+	return salts, err
 }
 
 // isBehind tells whether the database file, without its log, is older than it was
 // when the log that the mark names began: then the log belongs to other content. It
 // is called before the database is opened.
 func (m *mark) isBehind(database string) (bool, error) {
+	row, err := readWithoutLog(database)
+	return err == nil && m.isAfter(row), err
+}
+
+// isAfter tells whether a file with that row is older than when the log began.
+func (m *mark) isAfter(row lineageRow) bool { return row.ID != m.lineage || row.Sequence < m.base }
+
+// readWithoutLog returns what the database file says without its log: nothing if it has
+// no such row.
+func readWithoutLog(database string) (row lineageRow, err error) {
 	absolute, err := filepath.Abs(database)
 	if err != nil {
-		return false, err
+		return row, err
 	}
 	name := url.URL{Scheme: "file", Path: absolute, RawQuery: "mode=ro&immutable=1"}
 	db, err := sqlx.Open("sqlite3", name.String())
 	if err != nil {
-		return false, err
+		return row, err
 	}
 	defer db.Close()
 	var tables int
-	if err := db.Get(&tables, `SELECT COUNT(*) FROM sqlite_schema WHERE name = 'lineage'`); err != nil {
-		return false, err
+	if err := db.Get(&tables, `SELECT COUNT(*) FROM sqlite_schema WHERE name = 'lineage'`); err != nil || tables == 0 {
+		return row, err
 	}
-	if tables == 0 {
-		return true, nil
+	if err := db.Get(&row, `SELECT id, sequence FROM lineage`); !errors.Is(err, sql.ErrNoRows) {
+		return row, err
 	}
-	var row lineageRow
-	if err := db.Get(&row, `SELECT id, sequence FROM lineage`); err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return false, err
-	}
-	return row.ID != m.lineage || row.Sequence < m.base, nil
+	return row, nil
 }
