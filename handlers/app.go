@@ -35,6 +35,8 @@ type Config struct {
 	ReadSecrets func(context.Context) ([]string, error)
 	// Lifetime is how long a session lasts, regardless of activity.
 	Lifetime time.Duration
+	// SecondFactor says who has to have a second factor.
+	SecondFactor models.SecondFactorRule
 	// PasskeyDomain is what passkeys are made for: empty for the host of URL.
 	PasskeyDomain string
 	// TrustedProxies are the peers whose X-Forwarded-For counts.
@@ -94,6 +96,7 @@ func New(db *models.DB, config Config) (*App, error) {
 		return nil, errors.New("no secret to sign session cookies with")
 	}
 	config.Title = cmp.Or(config.Title, "Daypass")
+	db.SecondFactor = config.SecondFactor
 	a := &App{
 		Config:      config,
 		db:          db,

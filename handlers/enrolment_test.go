@@ -15,8 +15,7 @@ import (
 // owing signs in after the time of grace is over.
 func owing(t *testing.T, set ...func(*handlers.Config)) (*sitetest.Site, *sitetest.Browser) {
 	t.Helper()
-	site := sitetest.Start(t, set...)
-	site.DB.SecondFactor = models.SecondFactorRule{For: models.Everybody}
+	site := sitetest.Start(t, append(set, requiredFor(models.Everybody, 0))...)
 	b := site.Visitor()
 	b.Post("/login", "username", "ada", "password", sitetest.Password, "next", "/sessions").LeadsTo("/login/second-factor/new")
 	return site, b
@@ -73,8 +72,7 @@ func TestAPasskeyIsOfferedOnTheWayIn(t *testing.T) {
 	for _, script := range []bool{true, false} {
 		t.Run(fmt.Sprintf("script=%t", script), func(t *testing.T) {
 			t.Parallel()
-			site := sitetest.Start(t, sitetest.OnLocalhost)
-			site.DB.SecondFactor = models.SecondFactorRule{For: models.Everybody}
+			site := sitetest.Start(t, sitetest.OnLocalhost, requiredFor(models.Everybody, 0))
 			w := sitetest.Chromium(t, 390, 800, false) // after the site, so that it ends before
 			sitetest.Call(w, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: !script})
 			at := strings.Replace(site.URL, "127.0.0.1", "localhost", 1)

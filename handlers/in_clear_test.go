@@ -42,7 +42,7 @@ func numbers(bytes []byte) string { return strings.Trim(fmt.Sprint(bytes), "[]")
 // the challenge of a passkey in clear, in the middle of all that can be done with them.
 func TestS20NothingTellsASecretOfTheSecondFactor(t *testing.T) {
 	t.Parallel()
-	site := sitetest.Start(t, sitetest.OnLocalhost)
+	site := sitetest.Start(t, sitetest.OnLocalhost, requiredFor(models.Everybody, time.Hour))
 	site.StopClock()
 	secrets := make(map[string]string)
 	shown := func(what string, page *sitetest.Answer) {
@@ -96,8 +96,8 @@ func TestS20NothingTellsASecretOfTheSecondFactor(t *testing.T) {
 	// A sign-in that waits for the second factor, and one that has to set one up.
 	second := factor(site, "ada")
 	asked("a sign-in that waits", second.Get("/login/second-factor").Options())
-	site.DB.SecondFactor = models.SecondFactorRule{For: models.Everybody}
 	site.AddUser("eve", models.Member)
+	site.Change(`UPDATE users SET factor_due = 2 WHERE name = 'eve'`) // the time of grace is over
 	eve := site.Visitor()
 	eve.Login("eve", sitetest.Password).LeadsTo("/login/second-factor/new")
 	shown("the seed of eve", eve.Post("/login/second-factor/new"))

@@ -121,18 +121,24 @@ func TestS29S31ARemovedPasskeyOpensNothing(t *testing.T) {
 	again := factor(site, "ada")
 	again.Post("/login/second-factor", "passkey", key.Answer(again.Get("/login/second-factor").Options())).Answers(422).Says("This passkey wasn&#39;t accepted.")
 
-	// With the last one the second factor is gone, unless one is required.
-	site.DB.SecondFactor = models.SecondFactorRule{For: models.Everybody, Grace: time.Hour}
+	// With the last one the second factor is gone.
 	at := passkeyPage(site, "ada")
 	ada.Get(at).Says("Your password alone will sign you in then, and your recovery codes stop working.")
-	ada.Post(at + "/remove").Answers(422).Says("A second factor is required here.")
-	signsInAlone(site, red)
-	site.DB.SecondFactor = models.SecondFactorRule{}
 	ada.Post(at + "/remove").LeadsTo("/account/security")
 	if rows := site.Count(`SELECT COUNT(*) FROM recovery_codes`); rows != 0 {
 		t.Errorf("%d recovery codes are left", rows)
 	}
 	site.SignIn("ada")
+}
+
+// TestS32TheLastPasskeyStays where a second factor is required.
+func TestS32TheLastPasskeyStays(t *testing.T) {
+	t.Parallel()
+	site := sitetest.Start(t, sitetest.OnLocalhost, requiredFor(models.Everybody, time.Hour))
+	ada := site.SignIn("ada")
+	key := ada.SetUpPasskey("blue key")
+	ada.Post(passkeyPage(site, "ada") + "/remove").Answers(422).Says("A second factor is required here.")
+	signsInAlone(site, key)
 }
 
 // TestTheBrowserIsToldWhichPasskeysCount after one was removed, so that it offers that one

@@ -5,9 +5,15 @@ import (
 	"testing"
 	"time"
 
+	"daypass/handlers"
 	"daypass/handlers/sitetest"
 	"daypass/models"
 )
+
+// requiredFor requires a second factor of some, with a time of grace.
+func requiredFor(whom models.RequiredFor, grace time.Duration) func(*handlers.Config) {
+	return func(c *handlers.Config) { c.SecondFactor = models.SecondFactorRule{For: whom, Grace: grace} }
+}
 
 // enrols sets up the app that is owed, on the way in, and continues from the recovery codes.
 func enrols(site *sitetest.Site, b *sitetest.Browser) {
@@ -33,9 +39,8 @@ func TestS32S35ASecondFactorCanBeRequired(t *testing.T) {
 	} {
 		t.Run(string(whom), func(t *testing.T) {
 			t.Parallel()
-			site := sitetest.Start(t)
+			site := sitetest.Start(t, requiredFor(whom, 10*time.Hour))
 			site.StopClock()
-			site.DB.SecondFactor = models.SecondFactorRule{For: whom, Grace: 10 * time.Hour}
 			site.AddUser("eve", models.Member)
 			for _, name := range []string{"ada", "eve"} {
 				b := site.SignIn(name)
@@ -77,9 +82,8 @@ func TestS32S35ASecondFactorCanBeRequired(t *testing.T) {
 // TestS16EnrolmentEndsLikeEveryPendingSignIn: after 5 minutes, and after 5 wrong codes.
 func TestS16EnrolmentEndsLikeEveryPendingSignIn(t *testing.T) {
 	t.Parallel()
-	site := sitetest.Start(t)
+	site := sitetest.Start(t, requiredFor(models.Everybody, 0))
 	site.StopClock()
-	site.DB.SecondFactor = models.SecondFactorRule{For: models.Everybody}
 	site.AddUser("eve", models.Member)
 	b := site.Visitor()
 	set := b.Login("eve", sitetest.Password).LeadsTo("/login/second-factor/new").Response.Header.Get("Set-Cookie")
@@ -99,9 +103,8 @@ func TestS16EnrolmentEndsLikeEveryPendingSignIn(t *testing.T) {
 // TestS35TheFirstAdministratorHasGrace, from the setup on.
 func TestS35TheFirstAdministratorHasGrace(t *testing.T) {
 	t.Parallel()
-	site := sitetest.StartEmpty(t)
+	site := sitetest.StartEmpty(t, requiredFor(models.Everybody, 10*time.Hour))
 	site.StopClock()
-	site.DB.SecondFactor = models.SecondFactorRule{For: models.Everybody, Grace: 10 * time.Hour}
 	site.Visitor().Post("/setup", "token", "the link of the terminal", "username", "ada", "password", sitetest.Password).LeadsTo("/dashboard")
 	if due := site.User("ada").FactorDue; !due.Equal(site.DB.Time().Add(10 * time.Hour)) {
 		t.Errorf("it is due at %s", due)
@@ -111,9 +114,8 @@ func TestS35TheFirstAdministratorHasGrace(t *testing.T) {
 // TestS35AMadeAdministratorOwesAtOnce for the administration.
 func TestS35AMadeAdministratorOwesAtOnce(t *testing.T) {
 	t.Parallel()
-	site := sitetest.Start(t)
+	site := sitetest.Start(t, requiredFor(models.Admins, 10*time.Hour))
 	site.StopClock()
-	site.DB.SecondFactor = models.SecondFactorRule{For: models.Admins, Grace: 10 * time.Hour}
 	ada, eve := site.SignIn("ada"), site.SignedIn("eve", models.Member)
 	ada.Get("/admin/users").Answers(200).Says("Required")
 	ada.Post("/admin/users/" + site.User("eve").ID + "/make-admin").LeadsTo("/admin/users/" + site.User("eve").ID)
@@ -130,9 +132,8 @@ func TestS35AMadeAdministratorOwesAtOnce(t *testing.T) {
 
 // TestS18WhoeverIsChangedMeanwhileSignsInAgain, while the required app is being added.
 func TestS18WhoeverIsChangedMeanwhileSignsInAgain(t *testing.T) {
-	site := sitetest.Start(t)
+	site := sitetest.Start(t, requiredFor(models.Everybody, 0))
 	site.StopClock()
-	site.DB.SecondFactor = models.SecondFactorRule{For: models.Everybody}
 	site.AddUser("root", models.Admin)
 	site.AddUser("eve", models.Member)
 	eve := site.Visitor()

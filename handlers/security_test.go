@@ -266,8 +266,7 @@ func TestS21ThrottledCodesAreSaidWhereTheCodeIsTyped(t *testing.T) {
 // TestS35WithoutGrace the setup of a site leads to the second factor, too.
 func TestS35WithoutGrace(t *testing.T) {
 	t.Parallel()
-	site := sitetest.StartEmpty(t)
-	site.DB.SecondFactor = models.SecondFactorRule{For: models.Everybody}
+	site := sitetest.StartEmpty(t, requiredFor(models.Everybody, 0))
 	ada := site.Visitor()
 	ada.Post("/setup", "token", "the link of the terminal", "username", "ada", "password", sitetest.Password).LeadsTo("/login/second-factor/new")
 	ada.Get("/dashboard").LeadsToSignIn()

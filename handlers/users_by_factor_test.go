@@ -20,8 +20,7 @@ func TestUsersByTheirSecondFactor(t *testing.T) {
 	ada.SetUpApp()
 	cookie := ada.Cookie()
 	for whom, owing := range map[models.RequiredFor][]string{models.NoOne: nil, models.Admins: {"root"}, models.Everybody: {"bob", "root"}} {
-		site = site.Restart()
-		site.DB.SecondFactor.For = whom
+		site = site.Restart(requiredFor(whom, 0))
 		ada := site.WithCookie(cookie)
 		for factor, want := range map[string][]string{"": {"ada", "bob", "eve", "root"}, "none": {"bob", "root"}, "owed": owing} {
 			page := ada.Get("/admin/users?factor=" + factor).Answers(200)

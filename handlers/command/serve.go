@@ -79,7 +79,6 @@ func (s *serve) Run(ctx context.Context, at console) error {
 	}
 	defer db.Close()
 	db.Log, db.KeepEvents = at.log, s.KeepActivity
-	db.SecondFactor = models.SecondFactorRule{For: s.SecondFactor, Grace: s.SecondFactorGrace}
 	db.Throttle = models.Throttle{Account: s.ThrottleAccount, Address: s.ThrottleAddress, Delay: s.ThrottleDelay, Longest: s.ThrottleLongest}
 
 	if err := refuseMoved(ctx, db); err != nil {
@@ -120,7 +119,7 @@ func (s *serve) Run(ctx context.Context, at console) error {
 		return err
 	}
 	site, err := handlers.New(db, handlers.Config{
-		URL: public, PasskeyDomain: s.PasskeyDomain, Secrets: secrets, ReadSecrets: readSecrets, Lifetime: s.Lifetime, TrustedProxies: s.TrustedProxy, Title: s.Title, Icon: icon, Forgotten: s.Forgotten, Drain: s.Drain, Node: node, SetupToken: token, AddAdmin: s.addAdmin(at.db), Log: at.log, Version: Version, Dev: checkout, DevProblem: problem,
+		URL: public, SecondFactor: models.SecondFactorRule{For: s.SecondFactor, Grace: s.SecondFactorGrace}, PasskeyDomain: s.PasskeyDomain, Secrets: secrets, ReadSecrets: readSecrets, Lifetime: s.Lifetime, TrustedProxies: s.TrustedProxy, Title: s.Title, Icon: icon, Forgotten: s.Forgotten, Drain: s.Drain, Node: node, SetupToken: token, AddAdmin: s.addAdmin(at.db), Log: at.log, Version: Version, Dev: checkout, DevProblem: problem,
 	})
 	if err != nil {
 		return err
