@@ -21,10 +21,11 @@ import (
 	"github.com/go-webauthn/webauthn/protocol/webauthncose"
 )
 
-// What a device says of its user.
+// What a device says of its user, and of its passkey.
 const (
 	Present  = 1 // touched it
 	Verified = 4 // and it checked who that is
+	Synced   = 8 // it may be on several devices
 	made     = 64
 )
 
@@ -34,7 +35,7 @@ type Device struct {
 	T      testing.TB
 	Origin string         // that it says it is at
 	Domain string         // that it makes and uses its passkey for, whatever it is asked
-	Flags  byte           // Present, Verified
+	Flags  byte           // Present, Verified, Synced
 	Client map[string]any // of the client data, what is to be different
 	ID     []byte
 	Handle string // of the user
