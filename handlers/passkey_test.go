@@ -2,6 +2,7 @@ package handlers_test
 
 import (
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -226,6 +227,40 @@ func TestS28APasskeyThatCannotBeUsedIsNotAskedFor(t *testing.T) {
 	if shown := regexp.MustCompile(`<button[^>]*data-passkey[^>]*>`).FindString(page.Body); !strings.Contains(shown, " hidden ") {
 		t.Errorf("without the script there is %q", shown)
 	}
+}
+
+// TestS28WithoutTheScript the sign-in page shows username and password, also where passkeys
+// are offered and the user has one, and the second step the code. Nothing of passkeys shows.
+func TestS28WithoutTheScript(t *testing.T) {
+	t.Parallel()
+	site := sitetest.Start(t, sitetest.OnLocalhost)
+	site.StopClock()
+	owner := site.SignIn("ada")
+	app := owner.SetUpApp()
+	owner.SetUpPasskey("key")
+	shows := func(page *sitetest.Answer, fields ...string) {
+		t.Helper()
+		if hidden := regexp.MustCompile(`<(?:main|article|form|div)[^>]* hidden`).FindString(page.Answers(200).Body); hidden != "" {
+			t.Errorf("%s hides %s", page.To, hidden)
+		}
+		var shown []string
+		for _, tag := range regexp.MustCompile(`<(?:input|button)[^>]*>`).FindAllString(page.Body, -1) {
+			if !regexp.MustCompile(` hidden\b|"hidden"`).MatchString(tag) {
+				shown = append(shown, regexp.MustCompile(` name="([^"]*)"`).FindStringSubmatch(tag)[1])
+			}
+		}
+		if !slices.Equal(shown, fields) {
+			t.Errorf("%s shows %q", page.To, shown)
+		}
+	}
+	b := site.Visitor()
+	shows(b.Get("/login"), "username", "password", "do")
+	b.Login("ada", sitetest.Password).LeadsTo("/login/second-factor")
+	shows(b.Get("/login/second-factor"), "code", "do")
+	shows(b.Get("/login/second-factor?with=recovery"), "recovery_code", "do")
+	site.Advance(time.Minute)
+	b.Post("/login/second-factor", "code", app.Code()).LeadsTo("/dashboard")
+	b.Get("/dashboard").Answers(200)
 }
 
 // TestS23AskingForAPasskeyWritesNothing, however often.
