@@ -93,8 +93,6 @@ func Run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 	switch {
 	case err != nil:
 		err = usageError{plainly(unknownCommand(err, args))}
-	case database.CheckAddress(line.Database) != nil:
-		err = usageError{database.CheckAddress(line.Database)}
 	case database.HasPassword(line.Database) && os.Getenv(databaseVariable) != line.Database:
 		err = usageError{fmt.Errorf("--database has a password, which everyone can see who lists the processes; put the URL into %s, or the password into PGPASSWORD or ~/.pgpass", databaseVariable)}
 	case misspelt != nil && command.Selected().Name != "doctor" && command.Selected().Name != "help": // the doctor has a line for it
@@ -125,7 +123,7 @@ func Run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 			return ended.ExitCode()
 		}
 		return 1
-	case errors.As(err, &wrong):
+	case errors.As(err, &wrong), errors.Is(err, database.ErrAddress):
 		fmt.Fprintf(errs, "daypass: %v; see daypass --help\n", err)
 		return 2
 	}

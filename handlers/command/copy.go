@@ -25,9 +25,6 @@ func (c *copyCommand) Run(ctx context.Context, at console) error {
 		return usageError{errors.New("--to says where to copy to")}
 	}
 	for _, address := range []string{c.From, c.To} {
-		if err := database.CheckAddress(address); err != nil {
-			return usageError{err}
-		}
 		if database.HasPassword(address) {
 			return usageError{errors.New("others can see the flags of a process: give the password in PGPASSWORD or in ~/.pgpass")}
 		}

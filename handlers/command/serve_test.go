@@ -131,11 +131,14 @@ func TestNobodySeesThePasswordOfTheDatabase(t *testing.T) {
 func TestAMistypedURLIsNoFile(t *testing.T) {
 	t.Chdir(t.TempDir())
 	for _, address := range []string{"postgre://user:hunter22@db/daypass", "Postgres://user:hunter22@db/daypass", "host=db password=hunter22"} {
-		for _, args := range [][]string{{"user", "list", "--database", address}, {"serve", "--database", address}, {"copy", "--from", "x.db", "--to", address}} {
+		for _, args := range [][]string{{"user", "list", "--database", address}, {"serve", "--database", address}, {"copy", "--from", address, "--to", "x.db"}} {
 			if status, out, errs := sitetest.Typed(t, "", args...); status != 2 || !strings.Contains(errs, "begins with postgres://") || strings.Contains(out+errs, "hunter22") {
 				t.Errorf("%v: status %d: %s%s", args, status, out, errs)
 			}
 		}
+	}
+	if status, out, errs := sitetest.Typed(t, "", "doctor", "--database", "postgre://user:hunter22@db/daypass"); status != 1 || !regexp.MustCompile(`(?m)^wrong +start +.* begins with postgres://`).MatchString(out) || strings.Contains(out+errs, "hunter22") {
+		t.Errorf("status %d: %s%s", status, out, errs)
 	}
 	if found, err := os.ReadDir("."); err != nil || len(found) > 0 {
 		t.Errorf("there are %v, %v", found, err)

@@ -9,25 +9,23 @@ import (
 	"strings"
 )
 
-// IsURL tells whether an address is that of a PostgreSQL database, and not a path.
-func IsURL(address string) bool {
+// ErrAddress says that an address is neither a path nor that of a PostgreSQL database. It
+// does not repeat the address, which may have a password.
+var ErrAddress = errors.New("the address of a database is the path of a file, or begins with postgres:// as in postgres://USER@HOST/DATABASE")
+
+// IsURL tells whether an address is that of a PostgreSQL database or meant as such, and
+// not a path.
+func IsURL(address string) bool { return isPostgres(address) || otherAddress.MatchString(address) }
+
+func isPostgres(address string) bool {
 	return strings.HasPrefix(address, "postgres://") || strings.HasPrefix(address, "postgresql://")
 }
 
-// otherAddress begins what is neither a path nor an address that IsURL knows.
+// otherAddress begins what is meant as the address of a server, and is none that Open knows.
 var otherAddress = regexp.MustCompile(`^\s*([A-Za-z][\w+.-]*://|(host|hostaddr|port|user|password|dbname|service|sslmode)\s*=)`)
 
-// CheckAddress refuses what is meant as the address of a server and would be taken for a
-// path. The error does not repeat it: it may have a password.
-func CheckAddress(address string) error {
-	if !IsURL(address) && otherAddress.MatchString(address) {
-		return errors.New("the address of a database is the path of a file, or begins with postgres:// as in postgres://USER@HOST/DATABASE")
-	}
-	return nil
-}
-
-// HasPassword tells whether an address has a password in it.
-func HasPassword(address string) bool { return IsURL(address) && Redacted(address) != address }
+// HasPassword tells whether an address that can be opened has a password in it.
+func HasPassword(address string) bool { return isPostgres(address) && Redacted(address) != address }
 
 // Redacted is an address without its password, for logs and sentences.
 func Redacted(address string) string {

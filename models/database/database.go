@@ -36,15 +36,18 @@ type DB struct {
 
 // Open opens a database and brings its schema up to date: at a postgres:// URL, or
 // else the SQLite database at a path, which is created if it is missing. Errors about
-// the address are one sentence for the person who runs the program.
+// the address are one sentence for the person who runs the program; ErrAddress is one.
 func Open(ctx context.Context, address string) (*DB, error) { return OpenAs(ctx, address, "") }
 
 // OpenAs is Open for a server with a name, which the doctor lists while it is connected.
 func OpenAs(ctx context.Context, address, server string) (*DB, error) {
 	db := &DB{Now: time.Now, Log: slog.New(slog.DiscardHandler), server: server}
 	open := openSQLite
-	if IsURL(address) {
+	switch {
+	case isPostgres(address):
 		open = openPostgres
+	case IsURL(address):
+		return nil, ErrAddress
 	}
 	var err error
 	if db.engine, err = open(ctx, db, address); err != nil {
