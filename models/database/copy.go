@@ -71,20 +71,25 @@ func Copy(ctx context.Context, from, to *DB, moves bool, report func(CopiedTable
 	if err != nil {
 		return err
 	}
-	held, err := from.engine.lockForCopy(ctx, tables)
+	err = from.engine.lockForCopy(ctx, tables, func(held *sqlx.Tx) error {
+		return copier{from, to, held}.run(ctx, tables, installation, moves, report, complete)
+	})
 	if err != nil {
-		return fmt.Errorf("keep others from writing: %w", err)
+		return err
 	}
-	defer held.Rollback() // does nothing after Commit
-	if same, err := to.engine.holds(ctx, from.engine, held); err != nil {
+	return to.engine.write(ctx, func(tx *sqlx.Tx) error { return setMovedTo(ctx, tx, "") })
+}
+
+// run copies all tables, while nobody can write to the source.
+func (c copier) run(ctx context.Context, tables []table, installation string, moves bool, report func(CopiedTable), complete func() error) error {
+	if same, err := c.to.engine.holds(ctx, c.from.engine, c.held); err != nil {
 		return err
 	} else if same {
-		return fmt.Errorf("%s and %s are the same database", from.Address(), to.Address())
+		return fmt.Errorf("%s and %s are the same database", c.from.Address(), c.to.Address())
 	}
-	if err := to.claim(ctx, installation); err != nil {
+	if err := c.to.claim(ctx, installation); err != nil {
 		return err
 	}
-	c := copier{from, to, held}
 	tables = byReferences(slices.DeleteFunc(tables, func(t table) bool { return slices.Contains(ownTables, t.name) }))
 	for _, t := range slices.Backward(tables) {
 		if err := c.deleteSurplus(ctx, t); err != nil {
@@ -98,21 +103,16 @@ func Copy(ctx context.Context, from, to *DB, moves bool, report func(CopiedTable
 			}
 		}
 	}
-	if err := to.engine.analyze(ctx, tables); err != nil {
+	if err := c.to.engine.analyze(ctx, tables); err != nil {
 		return fmt.Errorf("analyze the copy: %w", err)
 	}
 	if err := complete(); err != nil {
 		return err
 	}
 	if moves {
-		if _, err := held.ExecContext(ctx, `UPDATE installation SET moved_to = $1`, to.Address()); err != nil {
-			return err
-		}
+		return setMovedTo(ctx, c.held, c.to.Address())
 	}
-	if err := held.Commit(); err != nil {
-		return err
-	}
-	return to.engine.write(ctx, func(tx *sqlx.Tx) error { return setMovedTo(ctx, tx, "") })
+	return nil
 }
 
 // claim makes an empty database one of an installation.
@@ -172,7 +172,7 @@ type copiedRow struct {
 
 // read returns the rows of a table in the range after one key, up to another: nil keys are
 // the ends of the table.
-func (c *copier) read(ctx context.Context, db *DB, from sqlx.QueryerContext, t table, after, upTo []any) (rows []copiedRow, err error) {
+func (c copier) read(ctx context.Context, db *DB, from sqlx.QueryerContext, t table, after, upTo []any) (rows []copiedRow, err error) {
 	var where Conditions
 	key := make([]string, len(t.key))
 	for i, column := range t.key {
@@ -257,7 +257,7 @@ func (t table) keyOf(row copiedRow) (values []any) {
 }
 
 // deleteSurplus deletes the rows that the source does not have.
-func (c *copier) deleteSurplus(ctx context.Context, t table) error {
+func (c copier) deleteSurplus(ctx context.Context, t table) error {
 	var after []any
 	for {
 		theirs, err := c.read(ctx, c.to, c.to.SQL, t, after, nil)
@@ -302,7 +302,7 @@ func byKey(rows []copiedRow) map[string]string {
 
 // copy writes the rows that are missing or different, or returns an error if it is to
 // verify that there is none.
-func (c *copier) copy(ctx context.Context, t table, verify bool, report func(CopiedTable)) error {
+func (c copier) copy(ctx context.Context, t table, verify bool, report func(CopiedTable)) error {
 	if len(t.key) == 0 {
 		return errors.New("it has no primary key")
 	}
@@ -357,7 +357,7 @@ func (c *copier) copy(ctx context.Context, t table, verify bool, report func(Cop
 }
 
 // write writes rows in one transaction.
-func (c *copier) write(ctx context.Context, t table, rows []copiedRow) error {
+func (c copier) write(ctx context.Context, t table, rows []copiedRow) error {
 	if len(rows) == 0 {
 		return nil
 	}

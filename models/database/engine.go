@@ -44,8 +44,9 @@ type engine interface {
 
 	// tables are those of the schema, with their columns in order.
 	tables(ctx context.Context) ([]table, error)
-	// lockForCopy begins a transaction that nobody else can write beside, however long it takes.
-	lockForCopy(ctx context.Context, tables []table) (*sqlx.Tx, error)
+	// lockForCopy runs copy once, in a transaction that nobody else can write beside,
+	// however long it takes.
+	lockForCopy(ctx context.Context, tables []table, copy func(*sqlx.Tx) error) error
 	// holds tells whether this is the database in which hold has begun a transaction.
 	holds(ctx context.Context, other engine, held *sqlx.Tx) (bool, error)
 	// analyze lets the planner know tables that were just filled.

@@ -434,18 +434,15 @@ func (db *postgresEngine) tables(ctx context.Context) ([]table, error) {
 		WHERE c.contype = 'f' AND t.relnamespace = CAST(current_schema() AS TEXT)::regnamespace`)
 }
 
-func (db *postgresEngine) lockForCopy(ctx context.Context, tables []table) (*sqlx.Tx, error) {
-	tx, err := db.SQL.BeginTxx(ctx, nil)
-	if err != nil {
-		return nil, err
-	}
-	for _, statement := range []string{`SET LOCAL idle_in_transaction_session_timeout = 0`, `SET LOCAL statement_timeout = 0`, `LOCK TABLE ` + quotedList(namesOf(tables)) + ` IN SHARE MODE`} {
-		if _, err := tx.ExecContext(ctx, statement); err != nil {
-			tx.Rollback()
-			return nil, err
+func (db *postgresEngine) lockForCopy(ctx context.Context, tables []table, copy func(*sqlx.Tx) error) error {
+	return db.transact(ctx, func(tx *sqlx.Tx) error {
+		for _, statement := range []string{`SET LOCAL idle_in_transaction_session_timeout = 0`, `SET LOCAL statement_timeout = 0`, `LOCK TABLE ` + quotedList(namesOf(tables)) + ` IN SHARE MODE`} {
+			if _, err := tx.ExecContext(ctx, statement); err != nil {
+				return fmt.Errorf("keep others from writing: %w", err)
+			}
 		}
-	}
-	return tx, nil
+		return copy(tx)
+	})
 }
 
 // holds can't go by addresses: a server may have many.

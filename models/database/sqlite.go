@@ -218,8 +218,8 @@ func (db *sqliteEngine) tables(ctx context.Context) ([]table, error) {
 		`SELECT m.name AS "table", f."table" AS other FROM sqlite_schema m JOIN pragma_foreign_key_list(m.name) f WHERE m.type = 'table'`)
 }
 
-func (db *sqliteEngine) lockForCopy(ctx context.Context, _ []table) (*sqlx.Tx, error) {
-	return db.SQL.BeginTxx(ctx, nil) // with the write lock
+func (db *sqliteEngine) lockForCopy(ctx context.Context, _ []table, copy func(*sqlx.Tx) error) error {
+	return db.write(ctx, copy)
 }
 
 func (db *sqliteEngine) holds(_ context.Context, other engine, _ *sqlx.Tx) (bool, error) {
