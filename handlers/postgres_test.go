@@ -15,6 +15,7 @@ import (
 // postgresServer starts a server that a test may crash.
 func postgresServer(t *testing.T) *databasetest.Server {
 	t.Helper()
+	databasetest.NeedsPostgres(t)
 	server, err := databasetest.Create("synchronous_commit=on") // or it would forget what it acknowledged
 	if errors.Is(err, databasetest.ErrMissing) && os.Getenv("CI") != "true" {
 		t.Skip(err)

@@ -257,8 +257,8 @@ func shape(r route) string {
 // first that matches.
 func bySpecificity(routes []route) []route {
 	sorted := slices.Clone(routes)
+	last := strings.NewReplacer(":", "\x7f", "*", "\x7f\x7f")
 	slices.SortStableFunc(sorted, func(one, other route) int {
-		last := strings.NewReplacer(":", "\x7f", "*", "\x7f\x7f")
 		return strings.Compare(last.Replace(shape(one)), last.Replace(shape(other)))
 	})
 	return sorted

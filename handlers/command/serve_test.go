@@ -203,6 +203,9 @@ func TestManyConnectionsShutNobodyOut(t *testing.T) {
 // connections, so that all of them are in use, while those of others wait for a request.
 func TestAClientThatReadsNothingShutsNobodyOut(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("it opens 800 connections")
+	}
 	if sitetest.OpenFiles(3000) < 3000 {
 		t.Skip("too few files may be open here")
 	}

@@ -38,7 +38,6 @@ type Limiter struct {
 	cores   int64
 	permits *semaphore.Weighted
 	waiting atomic.Int64
-	idle    *time.Timer // returns the memory when nobody has signed in for a while
 
 	pages   atomic.Int64 // requested since the rate was measured
 	sampled atomic.Int64 // when the rate was measured, in Unix nanoseconds
@@ -55,12 +54,14 @@ const (
 	samplePages = 100 * time.Millisecond
 )
 
+// idle returns the memory of the process to the system when nobody has signed in for a
+// while.
+var idle = time.AfterFunc(idleAfter, debug.FreeOSMemory)
+
 // NewLimiter returns a limiter for all cores.
 func NewLimiter() *Limiter {
 	cores := int64(runtime.GOMAXPROCS(0))
-	idle := time.AfterFunc(idleAfter, debug.FreeOSMemory)
-	idle.Stop()
-	return &Limiter{Capacity: 128 * cores, cores: cores, permits: semaphore.NewWeighted(cores), idle: idle}
+	return &Limiter{Capacity: 128 * cores, cores: cores, permits: semaphore.NewWeighted(cores)}
 }
 
 // Run runs work when its turn comes. It returns a BusyError at once if the queue
@@ -74,7 +75,7 @@ func (l *Limiter) Run(ctx context.Context, work func() error) error {
 	err := l.permits.Acquire(ctx, permits)
 	if err == nil {
 		defer l.permits.Release(permits)
-		defer l.idle.Reset(idleAfter)
+		defer idle.Reset(idleAfter)
 	}
 	l.waiting.Add(-1)
 	if err != nil {
