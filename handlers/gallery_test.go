@@ -391,6 +391,28 @@ func TestEveryButtonThatPostsHasANameAndAValue(t *testing.T) {
 	}
 }
 
+// TestPasswordFormsNameTheirUser, so that password managers know whose password it is.
+func TestPasswordFormsNameTheirUser(t *testing.T) {
+	t.Parallel()
+	forms := regexp.MustCompile(`(?s)<form.*?</form>`)
+	found := 0
+	for name, page := range GalleryPages(t) {
+		for _, form := range forms.FindAllString(page, -1) {
+			before, _, isOne := strings.Cut(form, ` type="password"`)
+			if !isOne {
+				continue
+			}
+			found++
+			if !strings.Contains(before, ` name="username"`) || !strings.Contains(before, ` autocomplete="username`) {
+				t.Errorf("%s: no field for the username before the password in\n%s", name, form)
+			}
+		}
+	}
+	if found < 10 {
+		t.Errorf("only %d forms were found", found)
+	}
+}
+
 // TestNoPageDefinesATemplate: all files share one namespace, and the last
 // definition of a name would show on every page.
 func TestNoPageDefinesATemplate(t *testing.T) {

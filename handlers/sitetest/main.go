@@ -38,7 +38,7 @@ func Main(m *testing.M) {
 	}
 	flag.Parse()
 	flag.Set("test.parallel", strconv.Itoa(testsPerCore*runtime.GOMAXPROCS(0)))
-	databasetest.Main(m)
+	databasetest.Main(m, func() { stopBrowser() })
 }
 
 // RealHashes makes a test hash passwords as the product does, for tests of what

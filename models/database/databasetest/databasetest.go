@@ -45,8 +45,9 @@ func Postgres() bool {
 	return engine == "postgres"
 }
 
-// Main runs the tests of a package. TestMain of every package that uses databases calls it.
-func Main(m *testing.M) {
+// Main runs the tests of a package, and then cleanup. TestMain of every package that uses
+// databases calls it.
+func Main(m *testing.M, cleanup ...func()) {
 	if !slices.Contains([]string{"", "sqlite", "postgres"}, engine) {
 		fmt.Fprintf(os.Stderr, "%s is sqlite or postgres, not %q\n", variable, engine)
 		os.Exit(2)
@@ -58,6 +59,9 @@ func Main(m *testing.M) {
 	status := m.Run()
 	if server := running.Load(); server != nil {
 		server.Stop()
+	}
+	for _, clean := range cleanup {
+		clean()
 	}
 	os.Exit(status)
 }
