@@ -114,7 +114,10 @@ func New(db *models.DB, config Config) (*App, error) {
 	if a.renderer, err = render.New(config.Dev, config.DevProblem, render.Brand{Title: a.Title, Icon: a.Icon}); err != nil {
 		return nil, err
 	}
-	if err := encryptSeeds(context.Background(), db, config.Secrets); err != nil {
+	if err := setSeedKeys(db, config.Secrets); err != nil {
+		return nil, err
+	}
+	if err := db.EncryptSeeds(context.Background()); err != nil {
 		return nil, err
 	}
 	a.sessions = session.New(db, session.Config{
@@ -186,22 +189,26 @@ func (a *App) Serve(ctx context.Context, on net.Listener) error {
 	return nil
 }
 
-// encryptSeeds lets the seeds of authenticator apps be encrypted with the first secret.
-func encryptSeeds(ctx context.Context, db *models.DB, secrets []string) error {
+// setSeedKeys lets the seeds of authenticator apps be encrypted with the first secret.
+func setSeedKeys(db *models.DB, secrets []string) error {
 	keys, err := session.SeedKeys(secrets)
-	if err != nil {
-		return err
+	if err == nil {
+		db.SetSeedKeys(keys)
 	}
-	return db.SetSeedKeys(ctx, keys)
+	return err
 }
 
-// followSecrets lets all that is not a cookie follow secrets that have changed.
-func (a *App) followSecrets(ctx context.Context, secrets []string) {
+// followSecrets lets all that is not a cookie follow secrets that have changed. It returns
+// what takes longer.
+func (a *App) followSecrets(ctx context.Context, secrets []string) (slowly func()) {
 	if a.passkeys != nil {
 		a.passkeys.SetSecrets(secrets)
 	}
-	if err := encryptSeeds(ctx, a.db, secrets); err != nil {
-		a.Log.Error("not all authenticator apps follow the changed secrets", "error", err)
+	err := setSeedKeys(a.db, secrets)
+	return func() {
+		if err := errors.Join(err, a.db.EncryptSeeds(ctx)); err != nil {
+			a.Log.Error("not all authenticator apps follow the changed secrets", "error", err)
+		}
 	}
 }
 

@@ -57,6 +57,9 @@ func (a *App) fail(c *fiber.Ctx, err error) error {
 	if errors.Is(err, errUnconfirmed) {
 		page.Sentence = "You have to confirm who you are first. Open the page here and use its form."
 	}
+	if errors.Is(err, models.ErrUnknownSecret) {
+		page.Sentence = "Your code can't be checked at the moment. Try again in a few seconds, or use a recovery code or a passkey."
+	}
 	if errors.Is(err, errDownloads) {
 		page.Title, page.Sentence = "Too many downloads", "Other downloads are still under way. Wait until they are done, then try again."
 	}

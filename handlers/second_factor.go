@@ -105,7 +105,12 @@ func (a *App) checkFactor(c *fiber.Ctx, user *models.User, pending *models.Pendi
 	if c.Request().PostArgs().Has("recovery_code") {
 		return a.db.CheckRecoveryCode(c.UserContext(), user, pending, web.Form(c, "recovery_code"), from)
 	}
-	return a.db.CheckCode(c.UserContext(), user, pending, web.Form(c, "code"), from)
+	factor, err := a.db.CheckCode(c.UserContext(), user, pending, web.Form(c, "code"), from)
+	if errors.Is(err, models.ErrUnknownSecret) {
+		a.sessions.LookForSecrets(c.UserContext())
+		factor, err = a.db.CheckCode(c.UserContext(), user, pending, web.Form(c, "code"), from)
+	}
+	return factor, err
 }
 
 // factorRefused says of a second factor in a form that it was wrong.

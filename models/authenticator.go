@@ -47,8 +47,8 @@ func (db *DB) Authenticator(ctx context.Context, user *User) (*Authenticator, er
 // it looks at the code, so that no number of requests at once gets more attempts than one
 // after the other. It returns a ValidationError for the field "code" that can be none;
 // ErrRefused if it is wrong, or was used already; a ThrottledError or ErrCodesStopped
-// after too many wrong ones; and ErrNotFound if the pending sign-in has ended, which is
-// nil inside a session, or the user has no app.
+// after too many wrong ones; ErrUnknownSecret; and ErrNotFound if the pending sign-in has
+// ended, which is nil inside a session, or the user has no app.
 func (db *DB) CheckCode(ctx context.Context, user *User, pending *PendingSignIn, code string, from ClientInfo) (*Factor, error) {
 	code, ok := typedCode(code)
 	if !ok {
@@ -58,12 +58,12 @@ func (db *DB) CheckCode(ctx context.Context, user *User, pending *PendingSignIn,
 	if err != nil {
 		return nil, err
 	}
-	device := codeDevice(from)
-	counted, err := db.countAnswer(ctx, user, pending, device, "codes")
+	seed, err := db.decryptSeed(app)
 	if err != nil {
 		return nil, err
 	}
-	seed, err := db.decryptSeed(app)
+	device := codeDevice(from)
+	counted, err := db.countAnswer(ctx, user, pending, device, "codes")
 	if err != nil {
 		return nil, err
 	}
@@ -285,10 +285,8 @@ type SeedKey struct {
 func seedOf(user string) string { return "authenticator\x00" + user }
 
 // SetSeedKeys sets the keys of seeds: the first encrypts, all decrypt, and so do those
-// that were set before, because their secrets may be gone by now. Seeds that were
-// encrypted with another one than the first are encrypted anew. It returns an error that
-// says how many can't be decrypted.
-func (db *DB) SetSeedKeys(ctx context.Context, keys []SeedKey) error {
+// that were set before, because their secrets may be gone by now.
+func (db *DB) SetSeedKeys(keys []SeedKey) {
 	if before := db.seedKeys.Load(); before != nil {
 		keys = slices.Clone(keys)
 		for _, key := range *before {
@@ -298,6 +296,12 @@ func (db *DB) SetSeedKeys(ctx context.Context, keys []SeedKey) error {
 		}
 	}
 	db.seedKeys.Store(&keys)
+}
+
+// EncryptSeeds encrypts the seeds anew that were encrypted with another key than the first.
+// It returns an error that says how many can't be decrypted.
+func (db *DB) EncryptSeeds(ctx context.Context) error {
+	keys := *db.seedKeys.Load()
 	var old []Authenticator
 	if err := db.SQL.SelectContext(ctx, &old, `SELECT user_id, seed, signer, step, added, used FROM authenticators WHERE signer <> $1 ORDER BY user_id`, keys[0].Name); err != nil {
 		return fmt.Errorf("read the authenticator apps: %w", err)
@@ -334,6 +338,10 @@ func (db *DB) SetSeedKeys(ctx context.Context, keys []SeedKey) error {
 	return nil
 }
 
+// ErrUnknownSecret says that a seed was encrypted with a secret that is not known here: it
+// was lost, or another server knows it already.
+var ErrUnknownSecret = errors.New("the seed of an authenticator app can't be decrypted")
+
 func (db *DB) decryptSeed(app *Authenticator) (string, error) {
 	if keys := db.seedKeys.Load(); keys != nil {
 		for _, key := range *keys {
@@ -342,5 +350,5 @@ func (db *DB) decryptSeed(app *Authenticator) (string, error) {
 			}
 		}
 	}
-	return "", errors.New("the seed of an authenticator app can't be decrypted")
+	return "", ErrUnknownSecret
 }

@@ -201,5 +201,6 @@ func encryptSeedsWithout(ctx context.Context, db *models.DB, secrets []string, p
 	if err != nil {
 		return err
 	}
-	return db.SetSeedKeys(ctx, keys)
+	db.SetSeedKeys(keys)
+	return db.EncryptSeeds(ctx)
 }

@@ -17,7 +17,7 @@ import (
 type keyring struct {
 	present atomic.Pointer[signer]
 	read    func(context.Context) ([]string, error) // nil: they never change
-	changed func(context.Context, []string)         // nil: nothing else follows them
+	changed func(context.Context, []string) func()  // nil: nothing else follows them
 	log     *slog.Logger
 
 	sync.Mutex
@@ -38,7 +38,7 @@ func (k *keyring) signer() *signer { return k.present.Load() }
 
 // refresh reads the secrets anew, unless that was done within an interval, and tells
 // whether there are others now. It waits for models.SecretsReadWithin at most, and not
-// for what else follows them. When they can't be read, the present ones stay.
+// for what follows them slowly. When they can't be read, the present ones stay.
 func (k *keyring) refresh(ctx context.Context, unlessWithin time.Duration) (changed bool) {
 	if k.read == nil {
 		return false
@@ -73,16 +73,17 @@ func (k *keyring) readAnew(ctx context.Context, read chan struct{}) {
 	if err != nil && ctx.Err() == nil {
 		k.log.Warn("the secrets can't be read anew; those that are known stay in use", "error", err)
 	}
-	changed := err == nil && !slices.Equal(secrets, k.secrets)
-	if changed {
+	slowly := func() {}
+	if err == nil && !slices.Equal(secrets, k.secrets) {
 		k.secrets = secrets
 		k.present.Store(newSigner(secrets))
+		if k.changed != nil {
+			slowly = k.changed(ctx, secrets)
+		}
 		k.log.Info("the secrets have changed", "signs", Fingerprint(secrets[0]), "count", len(secrets))
 	}
 	close(read)
-	if changed && k.changed != nil {
-		k.changed(ctx, secrets)
-	}
+	slowly()
 	k.Lock()
 	defer k.Unlock()
 	k.last, k.reading = time.Now(), nil
@@ -97,6 +98,9 @@ func (k *keyring) idIn(ctx context.Context, cookie string) (id string, secret in
 	}
 	return id, secret, ok
 }
+
+// LookForSecrets reads the secrets anew when one is unknown, as an unknown signature does.
+func (m *Manager) LookForSecrets(ctx context.Context) { m.keys.refresh(ctx, models.SecretsReadAtMost) }
 
 // RefreshSecrets reads the secrets anew every so often, until ctx ends.
 func (m *Manager) RefreshSecrets(ctx context.Context) {

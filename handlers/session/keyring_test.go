@@ -7,16 +7,18 @@ import (
 	"time"
 )
 
-// TestUnknownSignaturesWaitForNoStuckRead of the secrets, nor for what else follows those
-// that have changed.
+// TestUnknownSignaturesWaitForNoStuckRead of the secrets, nor for what follows those that
+// have changed slowly.
 func TestUnknownSignaturesWaitForNoStuckRead(t *testing.T) {
 	t.Parallel()
 	read, follow, following := make(chan []string), make(chan bool), make(chan bool)
 	k := newKeyring(Config{Secrets: []string{"old"}, Log: slog.New(slog.DiscardHandler),
 		ReadSecrets: func(context.Context) ([]string, error) { return <-read, nil },
-		SecretsChanged: func(context.Context, []string) {
-			following <- true
-			<-follow
+		SecretsChanged: func(context.Context, []string) func() {
+			return func() {
+				following <- true
+				<-follow
+			}
 		}})
 	k.last = time.Time{}
 	cookie := newSigner([]string{"new"}).cookie("x")

@@ -38,9 +38,9 @@ type Config struct {
 	Secrets []string
 	// ReadSecrets reads them anew; nil if they never change.
 	ReadSecrets func(context.Context) ([]string, error)
-	// SecretsChanged is called with others before they sign cookies; nil if nothing else
-	// depends on them.
-	SecretsChanged func(ctx context.Context, secrets []string)
+	// SecretsChanged is called with others when they begin to sign cookies, and returns
+	// what nobody has to wait for; nil if nothing else depends on them.
+	SecretsChanged func(ctx context.Context, secrets []string) (slowly func())
 	// Secure says that people reach the site by https.
 	Secure bool
 	// Lifetime is how long a session lasts, regardless of activity.

@@ -29,7 +29,7 @@ func StatusOf(err error) int {
 		return fiber.StatusConflict
 	case errors.Is(err, ErrCrossOrigin), errors.Is(err, models.ErrNotAdmin):
 		return fiber.StatusForbidden
-	case errors.As(err, &busy), database.Unavailable(err):
+	case errors.As(err, &busy), errors.Is(err, models.ErrUnknownSecret), database.Unavailable(err):
 		return fiber.StatusServiceUnavailable
 	case errors.As(err, &known):
 		return known.Code
