@@ -1,11 +1,10 @@
 package models
 
 import (
-	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
-	"slices"
 	"sync"
 
 	"github.com/jmoiron/sqlx"
@@ -84,29 +83,43 @@ func setLastActive(ctx context.Context, tx *sqlx.Tx, user string, at Time) error
 	return err
 }
 
-// writeLastSeen writes when sessions were last seen, all in one transaction, user by
-// user in the order that lockUser asks for. It is an UPDATE: a session that has ended
-// meanwhile stays ended.
+// writeLastSeen writes when sessions were last seen, all in one transaction, which locks
+// their users first, in the order that lockUser asks for. It is an UPDATE: a session that
+// has ended meanwhile stays ended.
 func (db *DB) writeLastSeen(ctx context.Context) error {
-	seen := db.lastSeen.unwritten()
-	if len(seen) == 0 {
+	unwritten := db.lastSeen.unwritten()
+	if len(unwritten) == 0 {
 		return nil
 	}
-	ids := slices.SortedFunc(maps.Keys(seen), func(a, b string) int { return cmp.Or(cmp.Compare(seen[a].user, seen[b].user), cmp.Compare(a, b)) })
-	err := db.Write(ctx, func(tx *sqlx.Tx) error {
-		for _, id := range ids {
-			if err := setLastActive(ctx, tx, seen[id].user, seen[id].at); err != nil {
-				return err
-			}
-			if _, err := tx.ExecContext(ctx, `UPDATE sessions SET seen = $1 WHERE id = $2 AND seen < $1`, seen[id].at, id); err != nil {
+	sessions, users := make(map[string]int64), make(map[string]int64)
+	for id, seen := range unwritten {
+		sessions[id] = seen.at.Unix()
+		users[seen.user] = max(users[seen.user], seen.at.Unix())
+	}
+	ofSessions, err := json.Marshal(sessions)
+	if err != nil {
+		return err
+	}
+	ofUsers, err := json.Marshal(users)
+	if err != nil {
+		return err
+	}
+	err = db.Write(ctx, func(tx *sqlx.Tx) error {
+		if lock := db.LockRows(); lock != "" {
+			if _, err := tx.ExecContext(ctx, `SELECT 1 FROM users WHERE id IN (SELECT key FROM json_each($1)) ORDER BY id`+lock, string(ofUsers)); err != nil {
 				return err
 			}
 		}
-		return nil
+		const times = ` FROM (SELECT key AS id, CAST(CAST(value AS TEXT) AS BIGINT) AS at FROM json_each($1)) latest WHERE `
+		if _, err := tx.ExecContext(ctx, `UPDATE users SET last_active = at`+times+`users.id = latest.id AND last_active < at`, string(ofUsers)); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, `UPDATE sessions SET seen = at`+times+`sessions.id = latest.id AND seen < at`, string(ofSessions))
+		return err
 	})
 	if err != nil {
 		return fmt.Errorf("write when sessions were last seen: %w", err)
 	}
-	db.lastSeen.forget(seen)
+	db.lastSeen.forget(unwritten)
 	return nil
 }

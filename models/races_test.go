@@ -277,6 +277,10 @@ func TestATransactionLocksItsUserFirst(t *testing.T) {
 			return err
 		},
 		"AllowCodes": func(ctx context.Context) error { return db.AllowCodes(ctx, ada, ClientInfo{}) },
+		"writeLastSeen": func(ctx context.Context) error {
+			db.lastSeen.touch(session, Time{Time: session.Seen.Add(time.Hour)})
+			return db.writeLastSeen(ctx)
+		},
 		"endIdle":    db.endIdle,
 		"endOverdue": db.endOverdue,
 		"endExpired": db.endExpired,

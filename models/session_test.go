@@ -200,6 +200,40 @@ func TestASightingNeverGoesBack(t *testing.T) {
 	}
 }
 
+// TestSightingsAreWrittenTogether: of each session its own, of each user the latest, and
+// nothing of a session or a user that was removed meanwhile.
+func TestSightingsAreWrittenTogether(t *testing.T) {
+	t.Parallel()
+	db, later := clockwork(t)
+	start := db.Time().Unix()
+	ada, eve, bob := added(t, db, "ada"), added(t, db, "eve"), added(t, db, "bob")
+	for i, session := range []*Session{begun(t, db, "a1", ada, 24*time.Hour), begun(t, db, "a2", ada, 24*time.Hour), begun(t, db, "e1", eve, 24*time.Hour), begun(t, db, `b"<1`, bob, 24*time.Hour)} {
+		later(time.Hour)
+		db.Touch(t.Context(), session)
+		if i == 3 {
+			check(t, db.RemoveUser(t.Context(), bob, CommandLine))
+		}
+	}
+	ended, err := db.Session(t.Context(), "e1")
+	check(t, err)
+	check(t, db.EndSession(t.Context(), ended, ClientInfo{}))
+	check(t, db.writeLastSeen(t.Context()))
+	for query, want := range map[string]int64{
+		`SELECT seen FROM sessions WHERE id = 'a1'`:                                        3600,
+		`SELECT seen FROM sessions WHERE id = 'a2'`:                                        2 * 3600,
+		`SELECT last_active FROM users WHERE name = 'ada'`:                                 2 * 3600,
+		`SELECT last_active FROM users WHERE name = 'eve'`:                                 3 * 3600,
+		`SELECT COUNT(*) + ` + fmt.Sprint(start) + ` FROM sessions WHERE id NOT LIKE 'a%'`: 0,
+	} {
+		if found := number(t, db, query); found != start+want {
+			t.Errorf("%s finds %d, not %d", query, found-start, want)
+		}
+	}
+	if left := db.lastSeen.unwritten(); len(left) > 0 {
+		t.Errorf("%v would be written again", left)
+	}
+}
+
 func TestS10SightingsAreOneWriteAMinuteAtMost(t *testing.T) {
 	t.Parallel()
 	db, later := clockwork(t)

@@ -22,6 +22,8 @@ type engine interface {
 	lockRule(ctx context.Context, tx *sqlx.Tx, rule string) error
 	// skipLocked ends a SELECT that locks its rows, and leaves out those that others have locked.
 	skipLocked() string
+	// lockRows ends a SELECT that locks its rows one after the other.
+	lockRows() string
 
 	// present returns ErrReplaced if this is no longer the database that was opened.
 	present() error

@@ -278,6 +278,8 @@ const lockOfRule = `hashtextextended(current_schema() || ' ' || $1, 0)`
 
 func (db *postgresEngine) skipLocked() string { return ` FOR UPDATE SKIP LOCKED` }
 
+func (db *postgresEngine) lockRows() string { return ` FOR NO KEY UPDATE` }
+
 // A server is never another one. What a restored backup holds is the administrator's care:
 // see daypass help machines.
 

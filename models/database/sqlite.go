@@ -211,6 +211,8 @@ func (db *sqliteEngine) lockRule(context.Context, *sqlx.Tx, string) error { retu
 
 func (db *sqliteEngine) skipLocked() string { return "" }
 
+func (db *sqliteEngine) lockRows() string { return "" }
+
 func (db *sqliteEngine) tables(ctx context.Context) ([]table, error) {
 	const ofTables = ` FROM sqlite_schema m JOIN pragma_table_info(m.name) c WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite\_%' ESCAPE '\' ORDER BY m.name, c.cid`
 	isText := func(string) bool { return false } // text is compared byte by byte anyway

@@ -59,6 +59,10 @@ func (db *DB) LockRule(ctx context.Context, tx *sqlx.Tx, rule string) error {
 // expired. It begins with a space, or is empty where transactions run one after the other.
 func (db *DB) SkipLocked() string { return db.engine.skipLocked() }
 
+// LockRows ends a SELECT of rows that a transaction is about to change, in their order. It
+// is empty where transactions run one after the other.
+func (db *DB) LockRows() string { return db.engine.lockRows() }
+
 // Exec runs one statement that writes.
 func (db *DB) Exec(ctx context.Context, statement string, args ...any) (result sql.Result, err error) {
 	err = db.Write(ctx, func(tx *sqlx.Tx) (err error) {
