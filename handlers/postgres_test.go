@@ -5,7 +5,9 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 
 	"daypass/handlers/sitetest"
@@ -82,6 +84,40 @@ func TestS11PostgresThatCrashes(t *testing.T) {
 		ended.Get("/dashboard").LeadsToSignIn()
 		site.SignIn("ada").Post("/logout")
 	}
+}
+
+// TestAStandbyIsNotUsed, and said to be one: neither by a server that runs when the
+// database becomes one, nor by one that starts, nor by commands.
+func TestAStandbyIsNotUsed(t *testing.T) {
+	t.Parallel()
+	server := postgresServer(t)
+	address := server.NewSchema(t)
+	site := sitetest.StartOn(t, address)
+	site.AddUser("ada", "admin")
+	ada := site.SignIn("ada")
+	server.Crash()
+	sitetest.Must(t, os.WriteFile(filepath.Join(server.Socket(), "data/standby.signal"), nil, 0o644))
+	sitetest.Must(t, server.Start())
+	for _, path := range []string{"/healthz", "/dashboard", "/sessions"} {
+		ada.Get(path).Answers(http.StatusServiceUnavailable).SetsNoCookie()
+	}
+	site.Visitor().Get("/healthz?live").Answers(200)
+	ada.Post("/account/name", "full_name", "Ada").Answers(http.StatusServiceUnavailable).SetsNoCookie()
+	site.Visitor().Login("ada", sitetest.Password).Answers(http.StatusServiceUnavailable).SetsNoCookie()
+	for _, args := range [][]string{{"serve", "--listen", "127.0.0.1:0"}, {"user", "list"}, {"copy", "--from", filepath.Join(t.TempDir(), "daypass.db"), "--to"}, {"doctor"}} {
+		if args[0] == "copy" {
+			sitetest.StartOn(t, args[2]).Stop()
+			args = append(args, address)
+		} else {
+			args = append(args, "--database", address)
+		}
+		if status, out, errs := sitetest.Typed(t, "", args...); status != 1 || strings.Count(out+errs, "is a standby, or read-only; name the primary, or all servers\n") != 1 {
+			t.Errorf("%v: status %d: %s%s", args, status, out, errs)
+		}
+	}
+	sitetest.Must(t, server.Promote())
+	sitetest.Until(t, "the site works again", func() bool { return site.Visitor().Get("/healthz").Response.StatusCode == 200 })
+	ada.Get("/dashboard").Answers(200)
 }
 
 // TestS11PostgresThatEndsItsConnections, as a failover does, is asked over new ones.

@@ -62,9 +62,7 @@ func openPostgres(ctx context.Context, db *DB, address string) (engine, error) {
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = connectTimeout(config)
 	}
-	if config.ValidateConnect == nil { // a standby lags behind
-		config.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
-	}
+	config.ValidateConnect = refuseStandby
 	if config.RuntimeParams["application_name"] == "" {
 		config.RuntimeParams["application_name"] = "daypass command"
 		if db.server != "" {
@@ -83,6 +81,15 @@ func openPostgres(ctx context.Context, db *DB, address string) (engine, error) {
 	}
 	db.SQL = e.open(config)
 	return e, nil
+}
+
+// refuseStandby refuses a server that lags behind, also when it has become one.
+func refuseStandby(ctx context.Context, connection *pgconn.PgConn) error {
+	found, err := connection.Exec(ctx, `SHOW transaction_read_only`).ReadAll()
+	if err == nil && string(found[0].Rows[0][0]) == "on" {
+		err = errStandby
+	}
+	return err
 }
 
 // connectTimeout leaves time for the next host while a request waits: a machine that is
@@ -290,7 +297,7 @@ func (db *postgresEngine) checkRestored(context.Context, func(func(*sqlx.Tx) err
 }
 
 // errStandby says that the server can't be written to. For whoever asks, it is unavailable.
-var errStandby = errors.New("the database is a standby")
+var errStandby = errors.New("the database is a standby, or read-only")
 
 func (db *postgresEngine) check(ctx context.Context) error {
 	var standby bool
@@ -522,6 +529,9 @@ func explainPostgres(address string, err error) error {
 		return fmt.Errorf("%s is no address of a PostgreSQL database; it looks like postgres://USER@HOST/DATABASE", shown)
 	}
 	var sentence string
+	if errors.Is(err, errStandby) {
+		return fmt.Errorf("the database %s is a standby, or read-only; name the primary, or all servers", shown)
+	}
 	switch sqlState(err) {
 	case "28P01", "28000":
 		sentence = "refuses the user or the password; give the password in DAYPASS_DATABASE, in PGPASSWORD or in ~/.pgpass"
