@@ -3,11 +3,13 @@ package handlers_test
 import (
 	"fmt"
 	"net/url"
+	"regexp"
 	"sync"
 	"sync/atomic"
 	"testing"
 
 	"daypass/handlers/sitetest"
+	"daypass/models/database/databasetest"
 )
 
 func TestTheFirstStart(t *testing.T) {
@@ -55,4 +57,48 @@ func TestTheFirstStart(t *testing.T) {
 	first.Get("/setup?token=" + url.QueryEscape(token)).Answers(404).Says("Already set up").Says(`href="/login"`)
 	first.Post("/setup", append(form, token)...).Answers(404)
 	first.Get("/dashboard").LeadsToSignIn()
+}
+
+// TestOneLinkAtTwoServers at one moment makes one first administrator, who is known to both.
+func TestOneLinkAtTwoServers(t *testing.T) {
+	t.Parallel()
+	folder, address := t.TempDir(), databasetest.New(t)
+	link := regexp.MustCompile(`/setup\?token=(\S+)`)
+	var sites []*sitetest.Site
+	var tokens []string
+	for range 2 {
+		p := sitetest.Launch(t, folder, "--database", address)
+		sitetest.Until(t, "it shows the link", func() bool { return link.MatchString(p.Out.String()) })
+		sites = append(sites, &sitetest.Site{T: t, URL: p.URL, File: address})
+		tokens = append(tokens, link.FindStringSubmatch(p.Out.String())[1])
+	}
+	if tokens[0] != tokens[1] {
+		t.Errorf("the links are not the same: %q", tokens)
+	}
+	token, err := url.QueryUnescape(tokens[0])
+	sitetest.Must(t, err)
+	var all sync.WaitGroup
+	made := make(chan *sitetest.Browser, 16)
+	begin := make(chan bool)
+	for i := range cap(made) {
+		all.Go(func() {
+			visitor := sites[i%2].Visitor()
+			<-begin
+			if status := visitor.Post("/setup", "username", fmt.Sprint("admin", i), "full_name", "", "password", sitetest.Password, "token", token).Response.StatusCode; status == 303 {
+				made <- visitor
+			} else if status != 404 {
+				t.Errorf("answered %d", status)
+			}
+		})
+	}
+	close(begin)
+	all.Wait()
+	if len(made) != 1 || sites[0].Count(`SELECT COUNT(*) FROM users`) != 1 || sites[0].Count(`SELECT COUNT(*) FROM users WHERE role = 'admin'`) != 1 {
+		t.Fatalf("%d people made the first account", len(made))
+	}
+	cookie := (<-made).Cookie()
+	for _, site := range sites {
+		site.WithCookie(cookie).Get("/dashboard").Answers(200)
+		site.Visitor().Get("/setup?token=" + tokens[0]).Answers(404)
+	}
 }
