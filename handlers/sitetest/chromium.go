@@ -122,7 +122,7 @@ func (w *Window) complains() {
 	Must(t, chromedp.Listen(w.Ctx, func(event any) {
 		switch event := event.(type) {
 		case *log.EventEntryAdded:
-			refused := strings.Contains(event.Entry.Text, "the server responded with a status of ") // as a form may be
+			refused := strings.Contains(event.Entry.Text, "the server responded with a status of ")                       // as a form may be
 			early := strings.Contains(event.Entry.Text, "Password forms should have (optionally hidden) username fields") // it looked before the page was whole; TestPasswordFormsNameTheirUser asks for the field
 			if event.Entry.Level != log.EntryLevelInfo && !refused && !early {
 				t.Errorf("the browser complains: %s %s", event.Entry.Text, event.Entry.URL)
