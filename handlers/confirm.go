@@ -135,7 +135,7 @@ func (a *App) showConfirm(c *fiber.Ctx) error {
 func (a *App) confirm(c *fiber.Ctx) error {
 	ctx, session := c.UserContext(), sessionOf(c)
 	waitsNoLonger := func() error {
-		return a.redirectWithMessage(c, "This form is no longer waiting for confirmation: it was handled already, or too much time has passed. Check before you send it again.", orDashboard(a.nextOf(web.Form(c, "next"))))
+		return a.redirectWithMessage(c, "This form is no longer waiting for confirmation: it was handled already, another one took its place, or too much time has passed. Check before you send it again.", orDashboard(a.nextOf(web.Form(c, "next"))))
 	}
 	form, err := a.waitingFor(c, web.Form(c, "form"))
 	if isNotFound(err) {

@@ -53,3 +53,44 @@ func TestWhatASessionHoldsOutlastsItsID(t *testing.T) {
 	ada.ConfirmWith(answer, password, "code", models.Code(seed, site.DB.Now())).LeadsTo("/account/security")
 	ada.Get("/account/security").Says("Your passkey was added.")
 }
+
+// TestADialogOfAPasskeyOutlastsAnotherTab that gives the session a new ID meanwhile: what it
+// makes is added. A form whose place another one took says so, and the next one continues.
+func TestADialogOfAPasskeyOutlastsAnotherTab(t *testing.T) {
+	t.Parallel()
+	site := sitetest.Start(t, sitetest.OnLocalhost)
+	site.StopClock()
+	ada := site.SignIn("ada")
+	const at = "/account/security/passkeys/new"
+	anotherID := func(act func()) {
+		t.Helper()
+		before := ada.Cookie()
+		if act(); ada.Cookie() == before {
+			t.Fatal("the session has the ID it had before")
+		}
+	}
+	first, key := ada.Get(at), aDevice(site, true, true)
+	anotherID(func() { ada.SetUpApp() })
+	ada.Post(at, made(key, first, "phone")...).LeadsTo("/account/security")
+	next := ada.Get(at)
+	anotherID(func() { ada.MakePasskey(aDevice(site, true, true), "key").LeadsTo("/account/security") })
+	ada.Post(at, made(aDevice(site, true, true), next, "tablet")...).LeadsTo("/account/security")
+	ada.Get("/account/security").Says("phone").Says("key").Says("tablet")
+
+	// Confirming in one tab, while another one confirms.
+	site.Advance(models.ConfirmedFor)
+	waits := ada.ConfirmPage(ada.Post("/account/security/codes"))
+	answer := key.Answer(waits.Options())
+	rename := ada.Post("/account/security/passkeys/"+passkeyID(site, "phone"), "name", "red phone")
+	anotherID(func() { ada.ConfirmWithPasskey(rename, key).LeadsTo("/account/security") })
+	ada.SendConfirmation(waits, "passkey", answer).Answers(303)
+	ada.Get("/account/security").Says("another one took its place").Says("<strong>10</strong> left")
+	ada.Post("/account/security/codes").Answers(200)
+
+	// The second step in one tab, while another one signs in anew: what is asked next counts.
+	b := factor(site, "ada")
+	late := key.Answer(b.Get("/login/second-factor").Options())
+	b.Login("ada", sitetest.Password).LeadsTo("/login/second-factor")
+	again := b.Post("/login/second-factor", "passkey", late).Answers(422).Says("This passkey wasn&#39;t accepted. Please try again.")
+	b.Post("/login/second-factor", "passkey", key.Answer(again.Options())).LeadsTo("/dashboard")
+}

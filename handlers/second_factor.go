@@ -116,7 +116,7 @@ func (a *App) checkFactor(c *fiber.Ctx, user *models.User, pending *models.Pendi
 // factorRefused says of a second factor in a form that it was wrong.
 func factorRefused(c *fiber.Ctx) string {
 	if web.Form(c, "passkey") != "" {
-		return "This passkey wasn't accepted."
+		return "This passkey wasn't accepted. Please try again."
 	}
 	return "This code is wrong or has already been used."
 }
