@@ -38,14 +38,13 @@ func (a *App) changeName(c *fiber.Ctx) error {
 }
 
 func (a *App) changePassword(c *fiber.Ctx) error {
-	session, done := sessionOf(c), "changed"
-	if !session.User.HasPassword() {
+	done := "changed"
+	if !sessionOf(c).User.HasPassword() {
 		done = "set"
 	}
-	err := a.sessions.Rotate(c, session, func(newID func() (models.SessionID, error)) error {
-		return a.db.ChangePassword(c.UserContext(), models.PasswordChange{
-			Session: session, Current: web.Form(c, "current"), Password: web.Form(c, "password"), NewID: newID, From: a.sessionClient(c),
-		})
+	err := a.changeFactors(c, func(asked models.FactorChange) error {
+		asked.From = a.sessionClient(c)
+		return a.db.ChangePassword(c.UserContext(), asked, web.Form(c, "current"), web.Form(c, "password"))
 	})
 	if invalid, ok := passwordRefused(c, err); ok {
 		return a.renderAccount(c, "password", invalid)

@@ -71,7 +71,11 @@ func (a *App) confirmEnrolment(c *fiber.Ctx) error {
 	if err != nil {
 		return a.signInAgain(c, err)
 	}
-	return a.renderCodes(c, &CodesPage{Page: render.Page{Title: "Your recovery codes"}, First: "app", Next: to}, &sessionOf(c).User, codes)
+	return a.renderCodes(c, enrolmentCodes("app", to), codes)
+}
+
+func enrolmentCodes(first, next string) *CodesPage {
+	return &CodesPage{Page: render.Page{Title: "Your recovery codes"}, First: first, Next: next}
 }
 
 func enrolmentPasskey() *NewPasskeyPage {
@@ -110,5 +114,5 @@ func (a *App) enrolPasskey(c *fiber.Ctx) error {
 	if err != nil {
 		return a.passkeyRefused(c, enrolmentPasskey(), &pending.User, purpose, err)
 	}
-	return a.renderCodes(c, &CodesPage{Page: render.Page{Title: "Your recovery codes"}, First: "passkey", Next: to}, &sessionOf(c).User, codes)
+	return a.renderCodes(c, enrolmentCodes("passkey", to), codes)
 }

@@ -18,7 +18,7 @@ func (a *App) passkeyOptions(c *fiber.Ctx) error {
 	if a.passkeys == nil {
 		return fiber.ErrNotFound
 	}
-	options, err := a.passkeys.Options(c.UserContext(), identity.WithoutPassword(), nil, true)
+	options, err := a.passkeys.Options(c.UserContext(), identity.WithoutPassword(), nil)
 	if err != nil {
 		return err
 	}
@@ -87,7 +87,7 @@ func (a *App) passkeyFor(c *fiber.Ctx, factors models.Factors, purpose identity.
 	if a.passkeys == nil || !a.anyHere(factors.Passkeys) {
 		return "", nil
 	}
-	return a.passkeys.Options(c.UserContext(), purpose, user, false)
+	return a.passkeys.Options(c.UserContext(), purpose, user)
 }
 
 // anyHere tells whether a passkey was made for this domain.
@@ -200,7 +200,7 @@ func (a *App) addPasskey(c *fiber.Ctx) error {
 	case codes == nil:
 		return a.redirectWithMessage(c, "Your passkey was added.", "/account/security")
 	}
-	return a.renderCodes(c, &CodesPage{Page: securityPage("Your recovery codes", "Recovery codes"), First: "passkey", Next: "/account/security"}, &session.User, codes)
+	return a.renderCodes(c, newCodesPage("passkey"), codes)
 }
 
 // PasskeyPage renames and removes a passkey.

@@ -86,8 +86,11 @@ func (a *App) newApp(c *fiber.Ctx) error {
 	if err := a.sessions.SetSecret(c, sessionOf(c), newAppValue, seed, models.ConfirmedFor); err != nil {
 		return err
 	}
-	page := &NewAppPage{Page: securityPage("Set up an authenticator app", "Authenticator app"), Action: "/account/security/app/confirm", Cancel: "/account/security"}
-	return a.renderNewApp(c, page, &sessionOf(c).User, seed, nil)
+	return a.renderNewApp(c, newAppPage(), &sessionOf(c).User, seed, nil)
+}
+
+func newAppPage() *NewAppPage {
+	return &NewAppPage{Page: securityPage("Set up an authenticator app", "Authenticator app"), Action: "/account/security/app/confirm", Cancel: "/account/security"}
 }
 
 // securityPage is the frame of a page below Security.
@@ -134,8 +137,7 @@ func (a *App) confirmApp(c *fiber.Ctx) error {
 	step, err := a.db.CheckNewApp(seed, web.Form(c, "code"))
 	if invalid := (models.ValidationError{}); errors.As(err, &invalid) {
 		c.Status(fiber.StatusUnprocessableEntity)
-		page := &NewAppPage{Page: securityPage("Set up an authenticator app", "Authenticator app"), Action: "/account/security/app/confirm", Cancel: "/account/security"}
-		return a.renderNewApp(c, page, &session.User, "", invalid)
+		return a.renderNewApp(c, newAppPage(), &session.User, "", invalid)
 	}
 	if _, err := a.db.TakeValue(c.UserContext(), session, newAppValue); isNotFound(err) { // sent twice at once
 		return startAgain()
@@ -156,7 +158,7 @@ func (a *App) confirmApp(c *fiber.Ctx) error {
 	case codes == nil:
 		return a.redirectWithMessage(c, "Your authenticator app was added.", "/account/security")
 	}
-	return a.renderCodes(c, &CodesPage{Page: securityPage("Your recovery codes", "Recovery codes"), First: "app", Next: "/account/security"}, &session.User, codes)
+	return a.renderCodes(c, newCodesPage("app"), codes)
 }
 
 // changeFactors makes a change to how the user of a request signs in. The session gets a new ID.
@@ -207,18 +209,21 @@ type CodesPage struct {
 }
 
 func (a *App) newRecoveryCodes(c *fiber.Ctx) error {
-	session := sessionOf(c)
-	codes, err := a.db.NewRecoveryCodes(c.UserContext(), session, a.TrustedProxies.Client(c))
+	codes, err := a.db.NewRecoveryCodes(c.UserContext(), sessionOf(c), a.TrustedProxies.Client(c))
 	if err != nil {
 		return err
 	}
-	return a.renderCodes(c, &CodesPage{Page: securityPage("Your recovery codes", "Recovery codes"), Next: "/account/security"}, &session.User, codes)
+	return a.renderCodes(c, newCodesPage(""), codes)
+}
+
+func newCodesPage(first string) *CodesPage {
+	return &CodesPage{Page: securityPage("Your recovery codes", "Recovery codes"), First: first, Next: "/account/security"}
 }
 
 // renderCodes shows recovery codes. The file is part of the page: nothing asks for it.
-func (a *App) renderCodes(c *fiber.Ctx, page *CodesPage, user *models.User, codes []string) error {
+func (a *App) renderCodes(c *fiber.Ctx, page *CodesPage, codes []string) error {
 	page.Codes = codes
-	file := "Recovery codes of " + user.Name + " for " + a.Title + " (" + a.URL.String() + "), " + a.db.Time().Format("2 January 2006") + ". Each works once.\r\n\r\n" + strings.Join(codes, "\r\n") + "\r\n"
+	file := "Recovery codes of " + sessionOf(c).User.Name + " for " + a.Title + " (" + a.URL.String() + "), " + a.db.Time().Format("2 January 2006") + ". Each works once.\r\n\r\n" + strings.Join(codes, "\r\n") + "\r\n"
 	page.File = template.URL("data:text/plain;charset=utf-8," + url.PathEscape(file))
 	return a.render(c, "codes", page)
 }

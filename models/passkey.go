@@ -16,8 +16,8 @@ import (
 
 // Passkey is a passkey of a user.
 type Passkey struct {
-	ID         string `db:"id" json:"-"`
-	UserID     string `db:"user_id" json:"-"`
+	ID         string `db:"id"`
+	UserID     string `db:"user_id"`
 	Name       string `db:"name"`
 	Domain     string `db:"domain"`     // that it was made for
 	Credential string `db:"credential"` // its ID, base64url

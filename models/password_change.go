@@ -61,42 +61,31 @@ func (db *DB) SetPassword(ctx context.Context, user *User, plaintext string, fro
 	})
 }
 
-// PasswordChange is what a signed-in user asks ChangePassword for.
-type PasswordChange struct {
-	Session  *Session
-	Current  string
-	Password string
-	From     ClientInfo
-	// NewID is called once the current password is verified, so that wrong ones write
-	// nothing. It makes the ID of the session from now on.
-	NewID func() (SessionID, error)
-}
-
 // ChangePassword gives a user who knows the current password, or has none, a new one. The other
 // sessions and the password links end, and this session continues under a new ID
 // (ASVS 5.0, 7.4.3). It returns a ValidationError, a ThrottledError or a BusyError as
 // Authenticate does, and ErrNotFound if the session has ended meanwhile.
-func (db *DB) ChangePassword(ctx context.Context, asked PasswordChange) error {
+func (db *DB) ChangePassword(ctx context.Context, asked FactorChange, current, plaintext string) error {
 	refused, has := ValidationError{}, asked.Session.User.HasPassword()
-	if complaint := password.Implausible(asked.Current); has && complaint != "" {
+	if complaint := password.Implausible(current); has && complaint != "" {
 		refused["current"] = complaint
 	}
-	if complaint := password.Problem(asked.Password); complaint != "" {
+	if complaint := password.Problem(plaintext); complaint != "" {
 		refused["password"] = complaint
-	} else if asked.Password == asked.Current {
+	} else if plaintext == current {
 		refused["password"] = "This is the current password."
 	}
 	if len(refused) > 0 {
 		return refused
 	}
 	if has {
-		if err := db.Confirm(ctx, asked.Session, asked.Current, asked.From); err != nil {
+		if err := db.Confirm(ctx, asked.Session, current, asked.From); err != nil {
 			return err
 		}
 	}
 	user := asked.Session.User
 	before := password.PHC(user.Password)
-	if err := db.choosePassword(ctx, &user, asked.Password); err != nil {
+	if err := db.choosePassword(ctx, &user, plaintext); err != nil {
 		return err
 	}
 	id, err := asked.NewID()

@@ -104,7 +104,7 @@ func TestTheStrengthIsJudgedAfterTheCurrentPassword(t *testing.T) {
 	check(t, err)
 	change := func(current, password string) ValidationError {
 		refused := ValidationError{}
-		if err := db.ChangePassword(t.Context(), PasswordChange{Session: session, Current: current, Password: password, NewID: func() (SessionID, error) { return SessionID{ID: "y"}, nil }}); !errors.As(err, &refused) {
+		if err := db.ChangePassword(t.Context(), FactorChange{Session: session, NewID: func() (SessionID, error) { return SessionID{ID: "y"}, nil }}, current, password); !errors.As(err, &refused) {
 			t.Fatal(err)
 		}
 		return refused

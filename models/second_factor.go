@@ -136,7 +136,7 @@ func (db *DB) FactorsOf(ctx context.Context, user *User) (Factors, error) {
 // FactorChange is a change by the user of a session, which gives the session a new ID.
 type FactorChange struct {
 	Session *Session
-	NewID   func() (SessionID, error) // of the session, from then on
+	NewID   func() (SessionID, error) // of the session, from then on; called when nothing else is refused, as it writes
 	From    ClientInfo
 	Domain  string // that passkeys are used for; empty: browsers offer none here
 }

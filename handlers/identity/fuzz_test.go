@@ -21,7 +21,7 @@ func FuzzAnswer(f *testing.F) {
 	session := &models.Session{ID: "s", User: *ada}
 	const placeholder = "CHALLENGE"
 	using := func(t testing.TB) string {
-		options, err := p.Options(t.Context(), identity.WithoutPassword(), nil, true)
+		options, err := p.Options(t.Context(), identity.WithoutPassword(), nil)
 		sitetest.Must(t, err)
 		return options
 	}

@@ -202,11 +202,11 @@ func fits(key []byte) bool {
 	return false
 }
 
-// Options is what the browser needs to use a passkey. Without a user it offers all that
-// it knows. A passkey is to be verified if it is asked for alone.
-func (p *Passkeys) Options(ctx context.Context, purpose Purpose, user *models.User, alone bool) (string, error) {
+// Options is what the browser needs to use a passkey of a user. Without a user it offers
+// all that it knows, and the device has to check who uses it.
+func (p *Passkeys) Options(ctx context.Context, purpose Purpose, user *models.User) (string, error) {
 	verification := protocol.VerificationPreferred
-	if alone {
+	if user == nil {
 		verification = protocol.VerificationRequired
 	}
 	options, _, err := p.library.BeginDiscoverableLogin(webauthn.WithUserVerification(verification))

@@ -96,7 +96,7 @@ func TestS24AnAnswerCountsForThisSiteAlone(t *testing.T) {
 			if it.asked.For == "" {
 				it.asked, it.checked = identity.WithoutPassword(), identity.WithoutPassword()
 			}
-			options, err := p.Options(t.Context(), it.asked, it.of, false)
+			options, err := p.Options(t.Context(), it.asked, it.of)
 			sitetest.Must(t, err)
 			now := db.Now
 			db.Now = func() time.Time { return now().Add(it.later) }
