@@ -32,7 +32,7 @@ func (a *App) enrol(c *fiber.Ctx) error {
 		return a.signInAgain(c, err)
 	}
 	seed := models.NewSeed()
-	if err := a.sessions.HoldForPending(c, pending, seed); err != nil {
+	if err := a.sessions.SetPendingSecret(c, pending, seed); err != nil {
 		return a.signInAgain(c, err)
 	}
 	return a.renderNewApp(c, enrolmentApp(), &pending.User, seed, nil)
@@ -48,7 +48,7 @@ func (a *App) confirmEnrolment(c *fiber.Ctx) error {
 	if err != nil {
 		return a.signInAgain(c, err)
 	}
-	seed, err := a.sessions.HeldForPending(c, pending)
+	seed, err := a.sessions.PendingSecret(c, pending)
 	if isNotFound(err) {
 		return c.Redirect("/login/second-factor/new", fiber.StatusSeeOther)
 	}

@@ -129,13 +129,13 @@ func (a *App) carry(c *fiber.Ctx) (bool, error) {
 		return false, nil
 	}
 	form := a.formOf(c)
-	sealed, ok := a.sessions.SealForm(c, form.String())
+	encrypted, ok := a.sessions.EncryptForm(c, form.String())
 	if !ok {
 		return false, nil
 	}
 	c.Status(fiber.StatusUnauthorized)
 	c.Set(fiber.HeaderWWWAuthenticate, a.signInChallenge())
-	return true, a.renderLogin(c, &LoginPage{Notice: "Your session has ended. Sign in to continue.", Next: form.Back, Carried: sealed, Form: form}, "", nil)
+	return true, a.renderLogin(c, &LoginPage{Notice: "Your session has ended. Sign in to continue.", Next: form.Back, Carried: encrypted, Form: form}, "", nil)
 }
 
 // carriable tells whether a form may continue after a sign-in. One with a password may
@@ -161,7 +161,7 @@ func (a *App) openCarried(c *fiber.Ctx, page *LoginPage, credential string) bool
 	if page.Carried == "" {
 		return false
 	}
-	text, continues := a.sessions.OpenForm(c, page.Carried, credential)
+	text, continues := a.sessions.DecryptForm(c, page.Carried, credential)
 	form, ok := parseWaitingForm(text)
 	if !ok {
 		page.Carried = ""

@@ -21,7 +21,7 @@ type authenticated struct {
 // the first factor was verified.
 func (a *App) signIn(c *fiber.Ctx, in authenticated) error {
 	if owed := a.db.Owes(in.user); owed != models.OwesNothing && !in.factor.Alone() {
-		err := a.sessions.Suspend(c, &models.PendingSignIn{Kind: owed, Method: in.method, Next: in.next, Form: in.form, Mistyped: in.mistyped, User: *in.user})
+		err := a.sessions.StartPending(c, &models.PendingSignIn{Kind: owed, Method: in.method, Next: in.next, Form: in.form, Mistyped: in.mistyped, User: *in.user})
 		if err != nil {
 			return err
 		}
@@ -60,7 +60,7 @@ func (a *App) startSession(c *fiber.Ctx, in models.SignIn, next, carried string)
 	}
 	c.Locals(sessionKey{}, session)
 	if carried != "" {
-		text, _ := a.sessions.OpenForm(c, carried, "") // whose it is was checked after the first factor
+		text, _ := a.sessions.DecryptForm(c, carried, "") // whose it is was checked after the first factor
 		if form, ok := parseWaitingForm(text); ok {
 			return a.storeWaiting(c, form)
 		}

@@ -43,7 +43,7 @@ type PendingSignIn struct {
 	State    string `db:"state"`
 	Next     string `db:"next"`     // the page to lead to
 	Form     string `db:"form"`     // one that continues after the sign-in, encrypted
-	Held     string `db:"held"`     // what the next step needs, encrypted
+	Secret   string `db:"held"`     // what the next step needs, encrypted
 	Mistyped int    `db:"mistyped"` // as in SignIn
 	Tries    int    `db:"tries"`    // wrong answers
 	Address  string `db:"address"`
@@ -69,7 +69,7 @@ func (db *DB) AddPendingSignIn(ctx context.Context, pending *PendingSignIn) erro
 		return database.ExecOne(ctx, tx, `INSERT INTO pending_sign_ins (id, kind, method, state, next, form, held, mistyped, tries, address, browser, expires, user_id)
 			SELECT $1, $2, $3, $4, $5, $6, $7, CAST($8 AS BIGINT), 0, $9, $10, CAST($11 AS BIGINT), id FROM users
 			WHERE id = $12 AND password = $13 AND role = $14 AND factors = $15 AND NOT disabled`,
-			pending.ID, pending.Kind, pending.Method, pending.State, pending.Next, pending.Form, pending.Held, pending.Mistyped, pending.Address, pending.Browser, pending.Expires,
+			pending.ID, pending.Kind, pending.Method, pending.State, pending.Next, pending.Form, pending.Secret, pending.Mistyped, pending.Address, pending.Browser, pending.Expires,
 			user.ID, password.PHC(user.Password), user.Role, user.Factors)
 	})
 	if errors.Is(err, ErrNotFound) {
@@ -96,11 +96,11 @@ func (db *DB) PendingSignIn(ctx context.Context, id string) (*PendingSignIn, err
 	return &pending, nil
 }
 
-// HoldForPending stores what the next step of a pending sign-in needs. It returns
+// SetPendingSecret stores what the next step of a pending sign-in needs. It returns
 // ErrNotFound if that has ended.
-func (db *DB) HoldForPending(ctx context.Context, pending *PendingSignIn, held string) error {
+func (db *DB) SetPendingSecret(ctx context.Context, pending *PendingSignIn, secret string) error {
 	return db.Write(ctx, func(tx *sqlx.Tx) error {
-		return database.ExecOne(ctx, tx, `UPDATE pending_sign_ins SET held = $1 WHERE id = $2 AND expires > $3`, held, pending.ID, db.Time())
+		return database.ExecOne(ctx, tx, `UPDATE pending_sign_ins SET held = $1 WHERE id = $2 AND expires > $3`, secret, pending.ID, db.Time())
 	})
 }
 

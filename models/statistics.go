@@ -62,7 +62,7 @@ type Attention struct {
 	// previous sign-in, with browsers with which this account has not signed in.
 	Failed, Refused int
 	Alarms          []Event // sign-ins with new browsers, and changes to the second factors, that the user has not vouched for, at most alarmsShown
-	Stopped         int     // sign-ins with the right password and no right code since then, from AlarmingCodes on
+	Unfinished      int     // sign-ins with the right password and no right code since then, from AlarmingCodes on
 	Resets          int     // how often somebody else has removed the second factor since then
 	since           Time    // the previous sign-in
 }
@@ -155,11 +155,11 @@ func needsAttention(ctx context.Context, from sqlx.QueryerContext, session *Sess
 		case SecondFactorReset:
 			attention.Resets = row.Count
 		default:
-			attention.Stopped += row.Count
+			attention.Unfinished += row.Count
 		}
 	}
-	if attention.Stopped < AlarmingCodes { // which may be the user's own
-		attention.Stopped = 0
+	if attention.Unfinished < AlarmingCodes { // which may be the user's own
+		attention.Unfinished = 0
 	}
 	if attention.Failed == 0 {
 		return attention, nil

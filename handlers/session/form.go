@@ -13,35 +13,35 @@ import (
 // nothing in another browser, and nobody else continues with it. Other sites can have
 // none made: their forms are refused, and the device cookie is not sent with them.
 
-// SealForm returns a form, encrypted for this browser and the account that signed in
+// EncryptForm returns a form, encrypted for this browser and the account that signed in
 // there. It is not ok when nobody did, or when several have, since nobody knows whose
 // form it is.
-func (m *Manager) SealForm(c *fiber.Ctx, form string) (sealed string, ok bool) {
+func (m *Manager) EncryptForm(c *fiber.Ctx, form string) (encrypted string, ok bool) {
 	marks := m.deviceMarks(c)
 	if len(marks) != 1 {
 		return "", false
 	}
-	return m.keys.signer().forms[0].seal(form, m.db.Now().Add(models.CarriedFor), marks[0]), true
+	return m.keys.signer().forms[0].encrypt(form, m.db.Now().Add(models.CarriedFor), marks[0]), true
 }
 
-// OpenForm returns the form that SealForm encrypted in this browser, and whether it may
+// DecryptForm returns the form that EncryptForm encrypted in this browser, and whether it may
 // continue for an account with this credential, which is the one that sent it.
-func (m *Manager) OpenForm(c *fiber.Ctx, sealed, credential string) (form string, continues bool) {
+func (m *Manager) DecryptForm(c *fiber.Ctx, encrypted, credential string) (form string, continues bool) {
 	marks := m.deviceMarks(c)
 	if len(marks) != 1 {
 		return "", false
 	}
-	for _, sealer := range m.keys.signer().forms {
-		if form, ok := sealer.open(sealed, m.db.Now(), marks[0]); ok {
+	for _, key := range m.keys.signer().forms {
+		if form, ok := key.decrypt(encrypted, m.db.Now(), marks[0]); ok {
 			return form, m.markedFor(marks[0], credential)
 		}
 	}
 	return "", false
 }
 
-// formSealer is that of a secret which signs cookies.
-func formSealer(secret string) sealer {
-	forms, err := newSealer(secret, "daypass form that waits for a sign-in")
+// formKey is that of a secret which signs cookies.
+func formKey(secret string) expiringKey {
+	forms, err := newExpiringKey(secret, "daypass form that waits for a sign-in")
 	if err != nil {
 		panic(err) // the lengths are fixed, and right
 	}

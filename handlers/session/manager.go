@@ -241,9 +241,9 @@ func (m *Manager) Rotate(c *fiber.Ctx, session *models.Session, change func(newI
 			return models.SessionID{}, err
 		}
 		id, _, _ := m.keys.signer().idIn(cookie)
-		sealed, err := sealRoot(root, id)
+		encrypted, err := encryptRoot(root, id)
 		key = keyOf(id)
-		return models.SessionID{ID: key, Signer: m.keys.signer().names[0], Root: sealed}, err
+		return models.SessionID{ID: key, Signer: m.keys.signer().names[0], Root: encrypted}, err
 	})
 	if err == nil {
 		session.ID = key

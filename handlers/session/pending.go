@@ -13,9 +13,9 @@ import (
 
 func (m *Manager) pendingCookieName() string { return m.cookieName() + "-pending" }
 
-// Suspend stores that the first factor was right, and gives the browser the cookie of
+// StartPending stores that the first factor was right, and gives the browser the cookie of
 // the pending sign-in.
-func (m *Manager) Suspend(c *fiber.Ctx, pending *models.PendingSignIn) error {
+func (m *Manager) StartPending(c *fiber.Ctx, pending *models.PendingSignIn) error {
 	if err := m.EndPending(c); err != nil {
 		return err
 	}
@@ -59,33 +59,33 @@ func (m *Manager) EndPending(c *fiber.Ctx) error {
 	return m.db.EndPendingSignIn(c.UserContext(), keyOf(id))
 }
 
-// HoldForPending stores what the next step of a pending sign-in needs, encrypted with a
+// SetPendingSecret stores what the next step of a pending sign-in needs, encrypted with a
 // key that only its cookie has.
-func (m *Manager) HoldForPending(c *fiber.Ctx, pending *models.PendingSignIn, secret string) error {
-	sealer, err := m.pendingSealer(c)
+func (m *Manager) SetPendingSecret(c *fiber.Ctx, pending *models.PendingSignIn, secret string) error {
+	key, err := m.pendingKey(c)
 	if err != nil {
 		return err
 	}
-	return m.db.HoldForPending(c.UserContext(), pending, sealer.seal(secret, pending.Expires.Time, pending.ID))
+	return m.db.SetPendingSecret(c.UserContext(), pending, key.encrypt(secret, pending.Expires.Time, pending.ID))
 }
 
-// HeldForPending returns what HoldForPending stored, or ErrNotFound.
-func (m *Manager) HeldForPending(c *fiber.Ctx, pending *models.PendingSignIn) (string, error) {
-	sealer, err := m.pendingSealer(c)
+// PendingSecret returns what SetPendingSecret stored, or ErrNotFound.
+func (m *Manager) PendingSecret(c *fiber.Ctx, pending *models.PendingSignIn) (string, error) {
+	key, err := m.pendingKey(c)
 	if err != nil {
 		return "", err
 	}
-	secret, ok := sealer.open(pending.Held, m.db.Now(), pending.ID)
+	secret, ok := key.decrypt(pending.Secret, m.db.Now(), pending.ID)
 	if !ok {
 		return "", models.ErrNotFound
 	}
 	return secret, nil
 }
 
-// pendingSealer is that of the ID in the cookie of a pending sign-in.
-func (m *Manager) pendingSealer(c *fiber.Ctx) (sealer, error) {
+// pendingKey is that of the ID in the cookie of a pending sign-in.
+func (m *Manager) pendingKey(c *fiber.Ctx) (expiringKey, error) {
 	id, _ := m.pendingID(c)
-	return newSealer(id, "daypass secret in a pending sign-in")
+	return newExpiringKey(id, "daypass secret in a pending sign-in")
 }
 
 // pendingID returns the ID in the cookie of a pending sign-in, if it was signed here.

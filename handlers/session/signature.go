@@ -17,11 +17,11 @@ import (
 // signer signs and verifies the value of the session cookie, byte for byte as
 // the cookie-signature package of Express does.
 type signer struct {
-	secrets [][]byte // the first signs, all verify
-	names   []string // fingerprints of the secrets, in the same order
-	devices [][]byte // keys of the device cookie, in the same order
-	pending [][]byte // likewise of the cookie of a pending sign-in
-	forms   []sealer // those of forms that wait for a sign-in
+	secrets [][]byte      // the first signs, all verify
+	names   []string      // fingerprints of the secrets, in the same order
+	devices [][]byte      // keys of the device cookie, in the same order
+	pending [][]byte      // likewise of the cookie of a pending sign-in
+	forms   []expiringKey // those of forms that wait for a sign-in
 }
 
 func newSigner(secrets []string) *signer {
@@ -31,7 +31,7 @@ func newSigner(secrets []string) *signer {
 		s.names = append(s.names, Fingerprint(secret))
 		s.devices = append(s.devices, encryption.DeriveKey(secret, "daypass device cookie"))
 		s.pending = append(s.pending, encryption.DeriveKey(secret, "daypass pending sign-in"))
-		s.forms = append(s.forms, formSealer(secret))
+		s.forms = append(s.forms, formKey(secret))
 	}
 	return s
 }

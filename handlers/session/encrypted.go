@@ -13,27 +13,27 @@ import (
 	"daypass/models/encryption"
 )
 
-// sealer encrypts texts that expire.
-type sealer struct{ encryption.Key }
+// expiringKey encrypts texts that expire.
+type expiringKey struct{ encryption.Key }
 
-// newSealer derives the key for one purpose.
-func newSealer(secret, purpose string) (sealer, error) {
+// newExpiringKey derives the key for one purpose.
+func newExpiringKey(secret, purpose string) (expiringKey, error) {
 	key, err := encryption.NewKey(secret, purpose)
-	return sealer{key}, err
+	return expiringKey{key}, err
 }
 
-// seal encrypts a text that can be opened before a time, and only with what it is bound to.
-func (s sealer) seal(text string, until time.Time, boundTo string) string {
-	return s.Encrypt(strconv.FormatInt(until.Unix(), 10)+" "+text, boundTo)
+// encrypt encrypts a text that can be decrypted before a time, and only with what it is bound to.
+func (k expiringKey) encrypt(text string, until time.Time, boundTo string) string {
+	return k.Encrypt(strconv.FormatInt(until.Unix(), 10)+" "+text, boundTo)
 }
 
-// open returns the text that seal encrypted, if it has not expired.
-func (s sealer) open(sealed string, now time.Time, boundTo string) (text string, ok bool) {
-	opened, ok := s.Decrypt(sealed, boundTo)
+// decrypt returns what encrypt was given, if it has not expired.
+func (k expiringKey) decrypt(encrypted string, now time.Time, boundTo string) (text string, ok bool) {
+	decrypted, ok := k.Decrypt(encrypted, boundTo)
 	if !ok {
 		return "", false
 	}
-	until, text, _ := strings.Cut(opened, " ")
+	until, text, _ := strings.Cut(decrypted, " ")
 	at, err := strconv.ParseInt(until, 10, 64)
 	return text, err == nil && now.Unix() < at
 }
@@ -46,11 +46,11 @@ func (s sealer) open(sealed string, now time.Time, boundTo string) (text string,
 
 // SetSecret stores a secret in the session of a request, under a name, for a while.
 func (m *Manager) SetSecret(c *fiber.Ctx, session *models.Session, name, secret string, lifetime time.Duration) error {
-	sealer, err := m.sealer(c, session)
+	key, err := m.secretKey(c, session)
 	if err != nil {
 		return err
 	}
-	return m.db.SetValue(c.UserContext(), session, name, sealer.seal(secret, m.db.Now().Add(lifetime), name))
+	return m.db.SetValue(c.UserContext(), session, name, key.encrypt(secret, m.db.Now().Add(lifetime), name))
 }
 
 // Secret returns what SetSecret stored. It returns ErrNotFound when there is
@@ -60,24 +60,24 @@ func (m *Manager) Secret(c *fiber.Ctx, session *models.Session, name string) (st
 	if err != nil {
 		return "", err
 	}
-	sealer, err := m.sealer(c, session)
+	key, err := m.secretKey(c, session)
 	if err != nil {
 		return "", err
 	}
-	secret, ok := sealer.open(value, m.db.Now(), name)
+	secret, ok := key.decrypt(value, m.db.Now(), name)
 	if !ok {
 		return "", models.ErrNotFound
 	}
 	return secret, nil
 }
 
-// sealer is that of the session of a request.
-func (m *Manager) sealer(c *fiber.Ctx, session *models.Session) (sealer, error) {
+// secretKey is that of the secrets in the session of a request.
+func (m *Manager) secretKey(c *fiber.Ctx, session *models.Session) (expiringKey, error) {
 	root, err := m.root(c, session)
 	if err != nil {
-		return sealer{}, err
+		return expiringKey{}, err
 	}
-	return newSealer(root, "daypass secret in a session")
+	return newExpiringKey(root, "daypass secret in a session")
 }
 
 // root is what the keys of a session's secrets are derived from. It returns ErrNotFound
@@ -87,7 +87,7 @@ func (m *Manager) root(c *fiber.Ctx, session *models.Session) (string, error) {
 	if !ok {
 		return "", models.ErrNotFound
 	}
-	sealed, err := m.db.Value(c.UserContext(), session, models.RootValue)
+	encrypted, err := m.db.Value(c.UserContext(), session, models.RootValue)
 	if errors.Is(err, models.ErrNotFound) { // it has its first ID
 		return base64.RawStdEncoding.EncodeToString(encryption.DeriveKey(id, "daypass root of keys")), nil
 	}
@@ -98,15 +98,15 @@ func (m *Manager) root(c *fiber.Ctx, session *models.Session) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	root, ok := key.Decrypt(sealed, models.RootValue)
+	root, ok := key.Decrypt(encrypted, models.RootValue)
 	if !ok {
 		return "", models.ErrNotFound
 	}
 	return root, nil
 }
 
-// sealRoot encrypts the root of a session's keys for its next ID.
-func sealRoot(root, id string) (string, error) {
+// encryptRoot encrypts the root of a session's keys for its next ID.
+func encryptRoot(root, id string) (string, error) {
 	key, err := rootKey(id)
 	if err != nil {
 		return "", err
