@@ -49,7 +49,7 @@ func TestS31WhatAFactorEnds(t *testing.T) {
 			site := sitetest.Start(t, sitetest.OnLocalhost)
 			site.StopClock()
 			p := people{site: site, ada: site.SignIn("ada")}
-			other, waits := site.Visitor(), (*sitetest.Browser)(nil)
+			var other, waits *sitetest.Browser
 			if it.first {
 				other = site.SignIn("ada")
 			} else {
