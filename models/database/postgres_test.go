@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -162,6 +163,47 @@ func TestServersThatStartAtOnce(t *testing.T) {
 		})
 	}
 	starts.Wait()
+}
+
+// TestMigrationsWaitForEachOther: a server does nothing to a schema as long as another one
+// is bringing it up to date.
+func TestMigrationsWaitForEachOther(t *testing.T) {
+	t.Parallel()
+	address := databasetest.NewPostgres(t)
+	pool := databasetest.Open(t, address)
+	defer pool.Close()
+	other, err := pool.Conn(t.Context())
+	check(t, err)
+	defer other.Close()
+	const lock = `(hashtextextended('migrations of ' || current_schema(), 0))`
+	_, err = other.ExecContext(t.Context(), `SELECT pg_advisory_lock`+lock)
+	check(t, err)
+
+	name := t.Name()
+	opened := make(chan error)
+	go func() {
+		db, err := Open(t.Context(), address+"&application_name="+name)
+		if err == nil {
+			err = db.Close()
+		}
+		opened <- err
+	}()
+	for asked := false; !asked; time.Sleep(time.Millisecond) {
+		select {
+		case err := <-opened:
+			t.Fatalf("it did not wait: %v", err)
+		default:
+			check(t, pool.QueryRow(`SELECT EXISTS (SELECT 1 FROM pg_stat_activity WHERE application_name = $1 AND query LIKE '%pg_try_advisory_lock%')`, name).Scan(&asked))
+		}
+	}
+	var changed int
+	check(t, pool.QueryRow(`SELECT COUNT(*) FROM pg_class WHERE relnamespace = CAST(current_schema() AS TEXT)::regnamespace AND relname <> 'goose_db_version' AND relkind = 'r'`).Scan(&changed))
+	if changed > 0 {
+		t.Errorf("it has created %d tables", changed)
+	}
+	_, err = other.ExecContext(t.Context(), `SELECT pg_advisory_unlock`+lock)
+	check(t, err)
+	check(t, <-opened)
 }
 
 // TestConnectionsToPostgresHaveTimeouts, also those that the address does not name.
