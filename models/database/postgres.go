@@ -545,6 +545,8 @@ func explainPostgres(address string, err error) error {
 		sentence = "is starting or ending; try again in a moment"
 	case "25006":
 		sentence = "is read-only; name the primary"
+	case "08P01", "42P05", "26000": // of it, or of prepared statements that are another connection's
+		sentence = "is behind PgBouncer, it seems; name PostgreSQL itself, or see daypass help machines for what PgBouncer needs"
 	case "55P03":
 		sentence = "is locked by another program; end that one, or wait until it is done"
 	case "":

@@ -57,7 +57,7 @@ func (db *postgresEngine) examine(ctx context.Context) []Finding {
 	when(!is.Local && !is.Encrypted, Failed, "connection", "passwords' hashes travel unencrypted to the database", "add sslmode=verify-full to its URL")
 	when(is.Free < 10, Warning, "connection", fmt.Sprintf("%d connections are left", is.Free), "raise max_connections")
 	for name, value := range map[string]string{"idle_in_transaction_session_timeout": is.Idle, "statement_timeout": is.Statement, "lock_timeout": is.Lock} {
-		when(value == "0", Warning, "connection", name+" is 0", "remove it from the URL: a server that is cut off would hold its locks for ever")
+		when(value == "0", Warning, "connection", name+" is 0", "remove it from the URL, or set it with ALTER ROLE behind PgBouncer: a server that is cut off would hold its locks for ever")
 	}
 	when(is.Long > 0, Warning, "transactions", fmt.Sprintf("older than a minute: %d", is.Long), "see pg_stat_activity: they hold locks, and keep old rows from being removed")
 	return append(found, db.examineTriggers(ctx), db.examineServers(ctx))

@@ -144,6 +144,17 @@ func TestWhatAnErrorOfPostgresMeans(t *testing.T) {
 	}
 }
 
+// TestPgBouncerIsNamed where it refuses what each connection sets, or passes statements
+// on to a connection that has not prepared them.
+func TestPgBouncerIsNamed(t *testing.T) {
+	t.Parallel()
+	for _, code := range []string{"08P01", "42P05", "26000"} {
+		if said := explainPostgres("postgres://db/daypass", fmt.Errorf("open: %w", &pgconn.PgError{Code: code})).Error(); !strings.Contains(said, "PgBouncer") || strings.Contains(said, "\n") {
+			t.Errorf("%s: %s", code, said)
+		}
+	}
+}
+
 // TestServersThatStartAtOnce on a new database bring it up to date together.
 func TestServersThatStartAtOnce(t *testing.T) {
 	t.Parallel()
