@@ -52,6 +52,7 @@ func main() {
 	list := flag.Bool("list", false, "print the sample and try nothing")
 	workers := flag.Int("workers", 2, "how many to try at once")
 	limit := flag.Duration("timeout", 10*time.Minute, "for the tests of one change; a change that hangs counts as noticed")
+	short := flag.Bool("short", false, "try no long tests: the score is at least what this says")
 	least := flag.Float64("least", 0.95, "the score below which this fails")
 	flag.Parse()
 
@@ -98,7 +99,7 @@ func main() {
 				if strings.Contains(string(same), m.file+": "+m.what+": "+m.source+"\n") {
 					m.state = "equivalent"
 				} else {
-					m.state = try(m, *limit)
+					m.state = try(m, *limit, *short)
 				}
 				printing.Lock()
 				fmt.Printf("%-16s %s %s\n", m.state, m, m.by)
@@ -135,7 +136,7 @@ var failed = regexp.MustCompile(`(?m)^--- FAIL: (\w+)`)
 
 // try runs the tests on a change: the short ones of its package first, then all
 // short ones, and at last the long ones. Tests that fail are run once more by themselves.
-func try(m *mutant, limit time.Duration) string {
+func try(m *mutant, limit time.Duration, short bool) string {
 	folder, err := os.MkdirTemp("", "mutant-")
 	check(err)
 	defer os.RemoveAll(folder)
@@ -162,23 +163,27 @@ func try(m *mutant, limit time.Duration) string {
 		return "does not compile"
 	}
 	own := "./" + filepath.ToSlash(filepath.Dir(m.file))
-	for _, packages := range [][]string{{"-short", own}, {"-short", "."}, {"-short", "./handlers/...", "./models/..."}, {"./..."}} {
+	tests := [][]string{{"-short", own}, {"-short", "."}, {"-short", "./handlers/...", "./models/..."}}
+	if !short {
+		tests = append(tests, []string{"./..."})
+	}
+	for _, packages := range tests {
 		output, err := run(append([]string{"test", "-vet=off", "-failfast", "-overlay", overlayFile}, packages...)...)
 		if err == nil {
 			continue
 		}
-		var tests []string
+		var names []string
 		for _, found := range failed.FindAllStringSubmatch(output, -1) {
-			tests = append(tests, found[1])
+			names = append(names, found[1])
 		}
 		// A test may have failed because the machine is busy: then it passes by itself.
-		if len(tests) > 0 {
-			only := "^(" + strings.Join(tests, "|") + ")$"
+		if len(names) > 0 {
+			only := "^(" + strings.Join(names, "|") + ")$"
 			if _, err := run(append([]string{"test", "-vet=off", "-run", only, "-overlay", overlayFile}, packages...)...); err == nil {
 				continue
 			}
 		}
-		m.by = strings.Join(tests, " ")
+		m.by = strings.Join(names, " ")
 		return "killed"
 	}
 	return "survived"

@@ -256,7 +256,10 @@ func TestATransactionLocksItsUserFirst(t *testing.T) {
 	ada := added(t, db, "ada")
 	session := begun(t, db, "session", ada, time.Hour)
 	check(t, db.AddPendingSignIn(t.Context(), &PendingSignIn{ID: "pending", User: *ada}))
-	raw(t, db, `INSERT INTO authenticators (user_id, seed, signer, step, added, used) VALUES ($1, '', '', 0, 0, 0)`, ada.ID)
+	key, err := encryption.NewKey("a secret of this test, long enough", "x")
+	check(t, err)
+	db.SetSeedKeys([]SeedKey{{Key: key, Name: "x"}})
+	raw(t, db, `INSERT INTO authenticators (user_id, seed, signer, step, added, used) VALUES ($1, $2, 'x', 0, 0, 0)`, ada.ID, key.Encrypt(NewSeed(), seedOf(ada.ID)))
 	for _, past := range []string{`sessions SET seen`, `pending_sign_ins SET expires`, `users SET factor_due`} {
 		raw(t, db, `UPDATE `+past+` = 1000`)
 	}
