@@ -243,7 +243,7 @@ func TestATransactionThatIsRepeatedRecordsOnce(t *testing.T) {
 	for _, err := range race(cross(0, ada, eve), cross(1, eve, ada)) {
 		check(t, err)
 	}
-	if events := number(t, db, `SELECT SUM(count) FROM events`); events != 4 || tries != 3 {
+	if events := number(t, db, `SELECT SUM(count) FROM events`); events != 4 || tries < 3 {
 		t.Errorf("%d tries recorded %d events", tries, events)
 	}
 }
