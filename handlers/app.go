@@ -264,6 +264,11 @@ func (a *App) outermost(next fasthttp.RequestHandler) fasthttp.RequestHandler {
 		default:
 			a.answer(ctx, fiber.ErrMethodNotAllowed)
 		}
+		select {
+		case <-a.draining:
+			ctx.SetConnectionClose() // or a proxy sends a form on it in the moment in which it is closed
+		default:
+		}
 	}
 }
 
