@@ -106,7 +106,9 @@ func TestAServerThatStopsIsLeftFirst(t *testing.T) {
 	}()
 	sitetest.Until(t, "it is not ready any more", func() bool { return site.Visitor().Get("/healthz").Response.StatusCode == 503 })
 	site.Visitor().Get("/healthz?live").Answers(200)
-	ada.Get("/dashboard").Answers(200)
+	if answer := ada.Get("/dashboard").Answers(200); !answer.Response.Close {
+		t.Error("the connection stays open while the server drains")
+	}
 	fmt.Fprint(begun, "GET /healthz?live HTTP/1.1\r\n")
 	if _, err := waits.Read(make([]byte, 1)); !errors.Is(err, io.EOF) { // at the shutdown
 		t.Errorf("a connection that waits ends with %v", err)
