@@ -501,7 +501,7 @@ func TestACopyPutInPlaceRevivesNothing(t *testing.T) {
 					}
 					sitetest.Must(t, exec.Command("sh", "-c", put, "sh", saved, site.File).Run())
 					// A command that writes does not make it look like the present one.
-					for range 2 {
+					for range 5 {
 						for _, act := range []string{"disable", "enable"} {
 							if status, _, errs := sitetest.Typed(t, "", "user", act, "bob", "--database", site.File); status != 0 {
 								t.Fatal(errs)

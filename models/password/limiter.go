@@ -2,6 +2,7 @@ package password
 
 import (
 	"context"
+	"math"
 	"runtime"
 	"runtime/debug"
 	"sync/atomic"
@@ -55,8 +56,8 @@ const (
 )
 
 // idle returns the memory of the process to the system when nobody has signed in for a
-// while.
-var idle = time.AfterFunc(idleAfter, debug.FreeOSMemory)
+// while. The first hash starts it.
+var idle = time.AfterFunc(math.MaxInt64, debug.FreeOSMemory)
 
 // NewLimiter returns a limiter for all cores.
 func NewLimiter() *Limiter {
