@@ -299,11 +299,19 @@ func (w *Window) Into(selector, text string) {
 // WaitFor waits until an expression holds, while one page may give way to another.
 func (w *Window) WaitFor(expression string) {
 	w.t.Helper()
-	for began := time.Now(); w.Ctx.Err() == nil && time.Since(began) < 2*time.Minute; {
-		if holds, err := chromedp.Run(w.Ctx, chromedp.Evaluate[bool](expression)); err == nil && holds {
-			return
-		}
-		time.Sleep(20 * time.Millisecond)
+	if !w.comes(expression, 2*time.Minute) {
+		w.t.Fatalf("it never comes that %s", expression)
 	}
-	w.t.Fatalf("it never comes that %s", expression)
+}
+
+// comes asks whether an expression holds, until it does or the limit has passed.
+func (w *Window) comes(expression string, limit time.Duration) bool {
+	for began := time.Now(); ; time.Sleep(20 * time.Millisecond) {
+		if holds, err := chromedp.Run(w.Ctx, chromedp.Evaluate[bool](expression)); err == nil && holds {
+			return true
+		}
+		if w.Ctx.Err() != nil || time.Since(began) > limit {
+			return false
+		}
+	}
 }

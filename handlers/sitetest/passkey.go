@@ -2,6 +2,7 @@ package sitetest
 
 import (
 	"net"
+	"time"
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/webauthn"
@@ -94,27 +95,27 @@ func (k *Key) Moves(to *Key, handle string) {
 	Call(k.w, webauthn.RemoveVirtualAuthenticator, webauthn.RemoveVirtualAuthenticatorParams{AuthenticatorID: k.id})
 }
 
-// Use clicks the button of a passkey and touches the device until an expression holds: at
-// first the browser may still be busy with what it offers by itself.
+// Use clicks the button of a passkey and touches the device until an expression holds. The
+// browser may still be busy with what it offers by itself, so a click without an effect is
+// repeated.
 func (k *Key) Use(until string) {
 	k.w.t.Helper()
-	for done := false; !done; done = Evaluate[bool](k.w, until) {
+	for range 12 {
 		k.w.Click("[data-passkey]", false)
 		k.Touch(true)
-		k.w.WaitFor(`(` + until + `) || !!document.querySelector("[data-cancelled]")?.textContent`)
+		k.w.comes(`(`+until+`) || !!document.querySelector("[data-cancelled]")?.textContent`, 10*time.Second)
+		if k.w.comes(until, 0) {
+			return
+		}
 	}
+	k.w.t.Fatalf("clicks on the button of a passkey never lead to %s", until)
 }
 
 // Answer clicks the button of a passkey, touches the device, and returns what the form
-// would send. The click comes first: it ends what the browser offers by itself.
+// would send.
 func (k *Key) Answer() string {
-	w := k.w
-	w.t.Helper()
-	Evaluate[any](w, `window.sent = ""; document.querySelector("[data-passkey]").form.addEventListener("submit", (event) => { event.preventDefault(); window.sent = event.target.elements.passkey.value })`)
-	for sent := false; !sent; sent = Evaluate[bool](w, `window.sent != ""`) { // the browser may still be busy with what it offers by itself
-		w.Click("[data-passkey]", false)
-		k.Touch(true)
-		w.WaitFor(`window.sent != "" || document.querySelector("[data-cancelled]").textContent != ""`)
-	}
-	return Evaluate[string](w, "window.sent")
+	k.w.t.Helper()
+	Evaluate[any](k.w, `window.sent = ""; document.querySelector("[data-passkey]").form.addEventListener("submit", (event) => { event.preventDefault(); window.sent = event.target.elements.passkey.value })`)
+	k.Use(`window.sent != ""`)
+	return Evaluate[string](k.w, "window.sent")
 }
