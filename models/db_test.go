@@ -1,6 +1,7 @@
 package models
 
 import (
+	"context"
 	"database/sql"
 	"os"
 	"path/filepath"
@@ -13,10 +14,18 @@ import (
 	"daypass/models/database/databasetest"
 )
 
+var empty = databasetest.Template{Make: func(address string) error {
+	db, err := Open(context.Background(), address)
+	if err != nil {
+		return err
+	}
+	return db.Close()
+}}
+
 // open opens a new database.
 func open(t *testing.T) *DB {
 	t.Helper()
-	db, err := Open(t.Context(), databasetest.New(t))
+	db, err := Open(t.Context(), empty.Copy(t))
 	if err != nil {
 		t.Fatal(err)
 	}

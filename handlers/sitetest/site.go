@@ -75,18 +75,37 @@ type LockedBuffer struct {
 	text  bytes.Buffer
 }
 
+var (
+	withAda      = databasetest.Template{Make: func(address string) error { return prepare(address, ada) }}
+	withoutUsers = databasetest.Template{Make: func(address string) error { return prepare(address) }}
+	ada          = models.NewUser{Name: "ada", Password: Password, Role: models.Admin}
+)
+
+// prepare makes a database with these users.
+func prepare(address string, users ...models.NewUser) error {
+	ctx := context.Background()
+	db, err := models.Open(ctx, address)
+	if err != nil {
+		return err
+	}
+	for _, user := range users {
+		if _, err := db.AddUser(ctx, user, models.CommandLine); err != nil {
+			return errors.Join(err, db.Close())
+		}
+	}
+	return db.Close()
+}
+
 // Start runs a site with the administrator ada; set may change its configuration.
 func Start(t *testing.T, set ...func(*handlers.Config)) *Site {
 	t.Helper()
-	site := StartEmpty(t, set...)
-	site.AddUser("ada", models.Admin)
-	return site
+	return StartOn(t, withAda.Copy(t), set...)
 }
 
 // StartEmpty runs a site without a user.
 func StartEmpty(t *testing.T, set ...func(*handlers.Config)) *Site {
 	t.Helper()
-	return StartOn(t, databasetest.New(t), set...)
+	return StartOn(t, withoutUsers.Copy(t), set...)
 }
 
 // StartOn runs a site on the database at an address.
@@ -98,7 +117,7 @@ func StartOn(t *testing.T, file string, set ...func(*handlers.Config)) *Site {
 // StartPrepared runs a site without a user, whose App prepare changes before it is served.
 func StartPrepared(t *testing.T, prepare func(*handlers.App), set ...func(*handlers.Config)) *Site {
 	t.Helper()
-	return start(t, databasetest.New(t), &clock{}, prepare, set)
+	return start(t, withoutUsers.Copy(t), &clock{}, prepare, set)
 }
 
 // Restart stops the site and starts it again, on the same database and with the
