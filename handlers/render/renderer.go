@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -30,15 +31,24 @@ type Renderer struct {
 	started time.Time
 }
 
+// embedded are the templates of the binary by their brand: tests start hundreds of sites,
+// and to read them is half of a start.
+var embedded sync.Map
+
 // New reads the templates and the assets, and fails when one of them can't be
 // read. With dev, the root of a checkout, both are read for each request. The file
 // problem has what could not be built of that checkout, if anything.
 func New(dev, problem string, brand Brand) (*Renderer, error) {
-	built, err := loadTemplates(views.FS, public.FS, brand, packed)
-	if err != nil {
-		return nil, err
+	shared, there := embedded.Load(brand)
+	if !there {
+		loaded, err := loadTemplates(views.FS, public.FS, brand, packed)
+		if err != nil {
+			return nil, err
+		}
+		shared, _ = embedded.LoadOrStore(brand, loaded)
 	}
-	return &Renderer{built: built, brand: brand, dev: dev, problem: problem, started: time.Now()}, nil
+	of := shared.(*Templates)
+	return &Renderer{built: &Templates{assets: of.assets, views: of.views}, brand: brand, dev: dev, problem: problem, started: time.Now()}, nil
 }
 
 // Page answers with a page. It fills in the menus, the tabs and the breadcrumbs
