@@ -198,9 +198,9 @@ func setSeedKeys(db *models.DB, secrets []string) error {
 	return err
 }
 
-// followSecrets lets all that is not a cookie follow secrets that have changed. It returns
-// what takes longer.
-func (a *App) followSecrets(ctx context.Context, secrets []string) (slowly func()) {
+// followSecrets passes changed secrets on to passkeys and authenticator apps. It returns
+// what takes longer, for the caller to run when nobody waits for it.
+func (a *App) followSecrets(ctx context.Context, secrets []string) (later func()) {
 	if a.passkeys != nil {
 		a.passkeys.SetSecrets(secrets)
 	}

@@ -38,7 +38,7 @@ func (k *keyring) signer() *signer { return k.present.Load() }
 
 // refresh reads the secrets anew, unless that was done within an interval, and tells
 // whether there are others now. It waits for models.SecretsReadWithin at most, and not
-// for what follows them slowly. When they can't be read, the present ones stay.
+// for what is done later. When they can't be read, the present ones stay.
 func (k *keyring) refresh(ctx context.Context, unlessWithin time.Duration) (changed bool) {
 	if k.read == nil {
 		return false
@@ -73,17 +73,17 @@ func (k *keyring) readAnew(ctx context.Context, read chan struct{}) {
 	if err != nil && ctx.Err() == nil {
 		k.log.Warn("the secrets can't be read anew; those that are known stay in use", "error", err)
 	}
-	slowly := func() {}
+	later := func() {}
 	if err == nil && !slices.Equal(secrets, k.secrets) {
 		k.secrets = secrets
 		k.present.Store(newSigner(secrets))
 		if k.changed != nil {
-			slowly = k.changed(ctx, secrets)
+			later = k.changed(ctx, secrets)
 		}
 		k.log.Info("the secrets have changed", "signs", Fingerprint(secrets[0]), "count", len(secrets))
 	}
 	close(read)
-	slowly()
+	later()
 	k.Lock()
 	defer k.Unlock()
 	k.last, k.reading = time.Now(), nil

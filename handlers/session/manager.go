@@ -40,7 +40,7 @@ type Config struct {
 	ReadSecrets func(context.Context) ([]string, error)
 	// SecretsChanged is called with others when they begin to sign cookies, and returns
 	// what nobody has to wait for; nil if nothing else depends on them.
-	SecretsChanged func(ctx context.Context, secrets []string) (slowly func())
+	SecretsChanged func(ctx context.Context, secrets []string) (later func())
 	// Secure says that people reach the site by https.
 	Secure bool
 	// Lifetime is how long a session lasts, regardless of activity.
