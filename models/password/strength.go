@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -45,6 +46,7 @@ func Guessable(password string, names ...string) string {
 	known := []string{"daypass"}
 	for _, name := range names {
 		known = append(known, strings.Fields(name)...)
+		known = append(known, strings.FieldsFunc(name, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })...)
 	}
 	guessed := cheapest(letters, known)
 	if guessed.guesses > math.Log2(easyGuesses) && !madeOf(string(letters), known) {

@@ -26,6 +26,7 @@ func TestPasswordsThatAreRefused(t *testing.T) {
 		{"charlottelovelace", "eve", ""},               // common names
 		{"ada lovelace 1815!", "ada", "Ada Lovelace"},  // made of the names of its user
 		{"augusta.king@1815", "augusta.king@1815", ""}, // the username
+		{"king 1815 augusta", "augusta.king@1815", ""}, // its parts
 		{"wxnthjqpv12345678", "ada", "Wxnthjqpv"},      // the name, and what is easy
 		{"daypass lovelace", "ada", "Ada Lovelace"},    // made of the name of the site, too
 	} {
