@@ -188,6 +188,45 @@ func TestANewBrowserAlarmsTheOtherSessions(t *testing.T) {
 	home.Get("/dashboard").SaysNot(alarm)
 }
 
+// TestNewBrowsersVouchForNobodyElse: somebody with a stolen password signs in with several
+// browsers that answer each other's alarms, more of them in a minute than events have rows
+// for. The owner is warned of each of them still.
+func TestNewBrowsersVouchForNobodyElse(t *testing.T) {
+	t.Parallel()
+	site := sitetest.Start(t)
+	site.StopClock()
+	const alarm, id = "with a new browser", `name="event" value="([^"]+)"`
+	home := site.SignIn("ada")
+	site.Advance(time.Minute)
+	thieves := []*sitetest.Browser{site.SignIn("ada")}
+	site.Advance(time.Second)
+	for range 12 {
+		thieves = append(thieves, site.SignIn("ada"))
+	}
+	told := site.Count(`SELECT COUNT(*) FROM events WHERE kind = 'new browser' AND NOT known`)
+	if told != len(thieves) {
+		t.Errorf("%d new browsers have %d rows", len(thieves), told)
+	}
+	thieves[12].Get("/dashboard").SaysNot(alarm)
+	first := thieves[0].Get("/dashboard").Says(alarm).First(id)
+	thieves[0].Post("/activity/mine", "event", first).LeadsTo("/dashboard")
+	if page := thieves[0].Get("/dashboard").Body; strings.Contains(page, first) {
+		t.Error("what was answered is still asked here")
+	}
+	if left := site.Count(`SELECT COUNT(*) FROM events WHERE kind = 'new browser' AND NOT known`); left != told {
+		t.Errorf("of %d new browsers %d are told of", told, left)
+	}
+
+	// Once somebody has vouched for it, it vouches for others.
+	home.Get("/dashboard").Says(alarm)
+	home.Post("/activity/mine", "event", strings.TrimSpace(site.Query(`SELECT MIN(id) FROM events WHERE kind = 'new browser'`))).LeadsTo("/dashboard")
+	next := thieves[0].Get("/dashboard").First(id)
+	thieves[0].Post("/activity/mine", "event", next).LeadsTo("/dashboard")
+	if left := site.Count(`SELECT COUNT(*) FROM events WHERE kind = 'new browser' AND NOT known`); left != told-2 {
+		t.Errorf("of %d new browsers %d are told of after two were vouched for", told, left)
+	}
+}
+
 // TestWhatChangesNothingIsNoEvent: disabling twice, the role or the name that somebody has.
 func TestWhatChangesNothingIsNoEvent(t *testing.T) {
 	t.Parallel()

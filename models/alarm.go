@@ -13,11 +13,15 @@ import (
 const alarming = `'` + string(NewBrowser) + `', '` + string(AppAdded) + `', '` + string(AppReplaced) + `', '` + string(AppRemoved) +
 	`', '` + string(PasskeyAdded) + `', '` + string(PasskeyRemoved) + `', '` + string(RecoveryCodesMade) + `'`
 
+// newBrowserOf reads the latest sign-in that made a session's own browser a new one, unless
+// somebody has vouched for it.
+const newBrowserOf = `SELECT MAX(o.id) FROM events o WHERE o.user_id = $1 AND o.kind = '` + string(NewBrowser) + `' AND NOT o.known AND o.device = $2`
+
 // unansweredAlarms reads what a session is warned of. Somebody with a stolen password must
 // not vouch for what they did themselves. So a session is not warned of what its own
 // browser did and, until somebody has vouched for that one, of nothing earlier either.
 const unansweredAlarms = selectEvents + ` WHERE e.user_id = $1 AND e.kind IN (` + alarming + `) AND NOT e.known AND e.device <> $2 AND e.device <> ''
-	AND e.id > COALESCE((SELECT MAX(o.id) FROM events o WHERE o.user_id = $1 AND o.kind = '` + string(NewBrowser) + `' AND NOT o.known AND o.device = $2), '')`
+	AND e.dismissed_by <> $2 AND e.id > COALESCE((` + newBrowserOf + `), '')`
 
 // alarms returns what a session is warned of, newest first.
 func alarms(ctx context.Context, from sqlx.QueryerContext, session *Session) (events []Event, err error) {
@@ -40,8 +44,9 @@ func recordNewBrowser(ctx context.Context, tx *sqlx.Tx, in SignIn, record record
 }
 
 // AnswerAlarm vouches for a sign-in with a new browser, or for a change to the second
-// factors, by the ID of its event. It returns ErrNotFound if the session is not warned of
-// such an event.
+// factors, by the ID of its event. A session whose own browser is a new one that nobody has
+// vouched for dismisses the warning for that browser alone: two of them must not vouch for
+// each other. It returns ErrNotFound if the session is not warned of such an event.
 func (db *DB) AnswerAlarm(ctx context.Context, session *Session, event string, from ClientInfo) error {
 	return db.writeWithEvents(ctx, from, func(tx *sqlx.Tx, record record) error {
 		if err := lockUser(ctx, tx, session.User.ID); err != nil { // of several that answer at once, one does
@@ -54,7 +59,8 @@ func (db *DB) AnswerAlarm(ctx context.Context, session *Session, event string, f
 		if len(unanswered) == 0 {
 			return ErrNotFound
 		}
-		if err := database.ExecOne(ctx, tx, `UPDATE events SET known = TRUE WHERE id = $1`, event); err != nil {
+		err := database.ExecOne(ctx, tx, `UPDATE events SET known = (`+newBrowserOf+`) IS NULL, dismissed_by = $2 WHERE id = $3`, session.User.ID, session.Device, event)
+		if err != nil {
 			return err
 		}
 		if unanswered[0].Kind == NewBrowser {

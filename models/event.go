@@ -70,7 +70,7 @@ type Event struct {
 	Browser  string  `db:"browser"`
 	AuthorID string  `db:"author_id"` // who did it to the user; empty: the user
 	Author   string  `db:"author"`    // the author's username, or "removed user"
-	Known    bool    `db:"known"`     // no warning: a wrong password in a browser with which this account has signed in before, or what the user has vouched for
+	Known    bool    `db:"known"`     // no warning: a wrong password in a browser with which this account has signed in before, or what somebody has vouched for
 	Device   string  `db:"device"`    // of a new browser, or one that changed the second factors: hash of its ID, as in sessions
 	Count    int     `db:"count"`     // how many events within a minute this row counts
 	Detail   string  `db:"detail"`    // of a sign-in: how; of a factor: which
@@ -188,10 +188,11 @@ func (db *DB) writeWithEvents(ctx context.Context, from ClientInfo, change func(
 }
 
 // addEvent adds an event, or counts it in the row of a similar one that is less than
-// a minute old, which no other transaction adds or counts meanwhile. Failed sign-ins with unknown usernames get that number of rows per
-// hour, not per minute, because anybody can cause as many as the server can hash. A
-// failed sign-in is not counted in a row from before the user's latest sign-in,
-// because the dashboard shows the failures since then.
+// a minute old, which no other transaction adds or counts meanwhile. Each device has rows
+// of its own, since alarms tell devices apart. Failed sign-ins with unknown usernames get
+// that number of rows per hour, not per minute, because anybody can cause as many as the
+// server can hash. A failed sign-in is not counted in a row from before the user's latest
+// sign-in, because the dashboard shows the failures since then.
 func addEvent(ctx context.Context, tx *sqlx.Tx, event Event) error {
 	since := event.At.Add(-repeatWithin)
 	if event.UserID == nil && event.Kind == SignInFailed {
@@ -204,18 +205,19 @@ func addEvent(ctx context.Context, tx *sqlx.Tx, event Event) error {
 	where.Add(true, `author_id = `, event.AuthorID)
 	where.Add(true, `known = `, event.Known)
 	where.Add(true, `detail = `, event.Detail)
+	where.Add(true, `device = `, event.Device)
 	where.Add(true, `at > `, Time{Time: since})
 	where.Add(true, `at <= `, event.At) // the clock may have been set back
 	if event.Kind.isFailure() && event.UserID != nil {
 		where.AddIf(true, `at >= (SELECT COALESCE(MAX(s.at), 0) FROM events s WHERE s.user_id = `+where.Place(event.UserID)+` AND s.kind = `+where.Place(SignedIn)+`)`)
 	}
 	var recent []Event
-	err := tx.SelectContext(ctx, &recent, `SELECT id, address, browser, device FROM events`+where.Where()+` ORDER BY id DESC LIMIT `+where.Place(eventsPerMinute), where.Values...)
+	err := tx.SelectContext(ctx, &recent, `SELECT id, address, browser FROM events`+where.Where()+` ORDER BY id DESC LIMIT `+where.Place(eventsPerMinute), where.Values...)
 	if err != nil {
 		return err
 	}
 	like := slices.IndexFunc(recent, func(e Event) bool {
-		return e.Address == event.Address && e.Browser == event.Browser && e.Device == event.Device
+		return e.Address == event.Address && e.Browser == event.Browser
 	})
 	if like < 0 && len(recent) == eventsPerMinute {
 		like = 0
