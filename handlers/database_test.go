@@ -29,18 +29,21 @@ import (
 func TestHealthzIsIllWhenPagesAre(t *testing.T) {
 	t.Parallel()
 	for _, table := range []string{"users", "sessions", "sqlite_autoindex_sessions_1", "session_payloads", "events_user"} {
-		site := sitetest.Start(t)
-		site.AddUser("bob", models.Member)
-		site.SignIn("bob")
-		ada := site.SignIn("ada")
-		site.Visitor().Get("/healthz").Answers(200)
-		mend := site.Damage(table)
-		if status := ada.Get("/dashboard?anew").Response.StatusCode; status != 503 {
-			t.Errorf("%s: the page answers %d", table, status)
-		}
-		sitetest.Until(t, "healthz says so", func() bool { return site.Visitor().Get("/healthz").Response.StatusCode == 503 })
-		site.Visitor().Get("/healthz?live").Answers(200)
-		mend()
+		t.Run(table, func(t *testing.T) {
+			t.Parallel()
+			site := sitetest.Start(t)
+			site.AddUser("bob", models.Member)
+			site.SignIn("bob")
+			ada := site.SignIn("ada")
+			site.Visitor().Get("/healthz").Answers(200)
+			mend := site.Damage(table)
+			if status := ada.Get("/dashboard?anew").Response.StatusCode; status != 503 {
+				t.Errorf("the page answers %d", status)
+			}
+			sitetest.Until(t, "healthz says so", func() bool { return site.Visitor().Get("/healthz").Response.StatusCode == 503 })
+			site.Visitor().Get("/healthz?live").Answers(200)
+			mend()
+		})
 	}
 }
 
