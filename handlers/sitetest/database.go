@@ -48,11 +48,12 @@ func (s *Site) Change(statement string, args ...any) {
 // with one that leaves all rows as they were.
 func (s *Site) WatchWrites() (state func() string) {
 	s.T.Helper()
+	db := databasetest.Open(s.T, s.File)
+	s.T.Cleanup(func() { db.Close() })
+	db.SetMaxOpenConns(1) // SQLite's version is that of a connection; PostgreSQL plans each statement once
 	if databasetest.Postgres() {
 		return func() string {
 			s.T.Helper()
-			db := databasetest.Open(s.T, s.File)
-			defer db.Close()
 			var all strings.Builder
 			for _, table := range TableNames(s.T, db) {
 				fmt.Fprintln(&all, table, query(s.T, db, `SELECT xmin, * FROM "`+table+`"`))
@@ -60,9 +61,6 @@ func (s *Site) WatchWrites() (state func() string) {
 			return all.String()
 		}
 	}
-	db := databasetest.Open(s.T, s.File)
-	s.T.Cleanup(func() { db.Close() })
-	db.SetMaxOpenConns(1) // the version is that of a connection
 	return func() (version string) {
 		s.T.Helper()
 		Must(s.T, db.QueryRow(`PRAGMA data_version`).Scan(&version))
