@@ -36,6 +36,9 @@ func Main(m *testing.M) {
 		writeWhatIsTold(file)
 		os.Exit(0)
 	}
+	if os.Getenv("GOFLAGS") == "" {
+		os.Setenv("GOFLAGS", "-trimpath") // copies of the tree then compile what is unchanged only once
+	}
 	flag.Parse()
 	flag.Set("test.parallel", strconv.Itoa(testsPerCore*runtime.GOMAXPROCS(0)))
 	databasetest.Main(m, func() { stopBrowser() })
