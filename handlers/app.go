@@ -31,7 +31,7 @@ type Config struct {
 	URL *url.URL
 	// Secrets sign session cookies: the first signs, all verify. At least one.
 	Secrets []string
-	// ReadSecrets reads them anew while the site runs; nil if they never change.
+	// ReadSecrets reloads them while the site runs; nil if they never change.
 	ReadSecrets func(context.Context) ([]string, error)
 	// Lifetime is how long a session lasts, regardless of activity.
 	Lifetime time.Duration
@@ -207,7 +207,7 @@ func (a *App) followSecrets(ctx context.Context, secrets []string) (later func()
 	err := setSeedKeys(a.db, secrets)
 	return func() {
 		if err := errors.Join(err, a.db.EncryptSeeds(ctx)); err != nil {
-			a.Log.Error("not all authenticator apps follow the changed secrets", "error", err)
+			a.Log.Error("not all authenticator apps could be encrypted with the new secret", "error", err)
 		}
 	}
 }
@@ -219,7 +219,7 @@ func (a *App) render(c *fiber.Ctx, view string, page render.Framed) error {
 		return a.sendProblem(c, problem{Status: status, Detail: detailOf(c, frame), Errors: render.Errors(page)})
 	}
 	if session := sessionOf(c); session != nil {
-		frame.User, frame.Watch, frame.Here = &session.User, watchAddress(session), a.here(c)
+		frame.User, frame.Events, frame.Here = &session.User, eventsAddress(session), a.here(c)
 		frame.Ends = session.Expires.Format(time.RFC3339)
 		if c.Response().StatusCode() == fiber.StatusOK && c.Method() != fiber.MethodHead {
 			frame.Flash = a.takeMessage(c, session)

@@ -108,10 +108,10 @@
 //
 // # An error
 //
-// Return it. models.ErrNotFound becomes a page that says 404, fiber.ErrForbidden
-// one that says 403, models.ErrInUse of a row that others refer to 409, a database that can't be used now 503, and anything else
-// 500, with a reference that leads to the line in the log. A page of which a
-// part failed is not sent.
+// Return it. models.ErrNotFound becomes a page that says 404, fiber.ErrForbidden one
+// that says 403, models.ErrInUse of a row that others refer to 409, a database that
+// can't be used now 503, and anything else 500, with a reference that leads to the
+// line in the log. A page of which a part failed is not sent.
 //
 // # JSON
 //

@@ -56,7 +56,7 @@ func examineSecrets(ctx context.Context, db *models.DB, secrets []string) []mode
 		if place == 0 {
 			finding.Found += ", and all new ones"
 		} else if seeds[name] > 0 {
-			finding.Fix = "keep it until the next start, which encrypts them anew"
+			finding.Fix = "keep it until the next start, which encrypts them with the first"
 		} else if signing[name] == 0 {
 			finding.Fix = "it may go: nothing is signed by it any more"
 		}

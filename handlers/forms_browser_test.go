@@ -84,7 +84,7 @@ func TestWhatWasTypedOutlivesAnotherSignIn(t *testing.T) {
 	w := signedInWindow(site)
 	w.Open(site.URL + "/account")
 	w.Into("#full_name", "Ada King")
-	before := sitetest.Evaluate[string](w, "document.body.dataset.watch")
+	before := sitetest.Evaluate[string](w, "document.body.dataset.events")
 	sitetest.Evaluate[any](w, `globalThis.channels = [], BroadcastChannel = class extends BroadcastChannel { constructor(name) { super(name); channels.push(name) } }, 0`)
 	tab := w.Tab(true)
 	tab.Open(site.URL + "/login?again=1")

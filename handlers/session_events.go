@@ -17,8 +17,8 @@ import (
 // when the other is gone.
 const heartbeat = 25 * time.Second
 
-// watchAddress is where a page that was made for a session learns of its end.
-func watchAddress(session *models.Session) string {
+// eventsAddress is where a page that was made for a session learns of its end.
+func eventsAddress(session *models.Session) string {
 	return "/session/watch?" + url.Values{"session": {session.ID}, "user": {session.User.ID}}.Encode()
 }
 
@@ -36,7 +36,7 @@ func (a *App) sessionEvents(c *fiber.Ctx) error {
 	const tellEnded = "event: ended\ndata: \n\n"
 	named := web.Query(c, "session")
 	if err == nil && named != "" && named != session.ID && web.Query(c, "user") == session.User.ID {
-		next, err := json.Marshal([]any{watchAddress(session), session.Expires.UnixMilli()})
+		next, err := json.Marshal([]any{eventsAddress(session), session.Expires.UnixMilli()})
 		if err != nil {
 			return err
 		}

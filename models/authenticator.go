@@ -298,7 +298,7 @@ func (db *DB) SetSeedKeys(keys []SeedKey) {
 	db.seedKeys.Store(&keys)
 }
 
-// EncryptSeeds encrypts the seeds anew that were encrypted with another key than the first.
+// EncryptSeeds encrypts with the first key all seeds that were encrypted with another one.
 // It returns an error that says how many can't be decrypted.
 func (db *DB) EncryptSeeds(ctx context.Context) error {
 	keys := *db.seedKeys.Load()
@@ -329,7 +329,7 @@ func (db *DB) EncryptSeeds(ctx context.Context) error {
 			return nil
 		})
 		if err != nil {
-			return fmt.Errorf("encrypt the seeds of authenticator apps anew: %w", err)
+			return fmt.Errorf("encrypt the seeds of authenticator apps with the first secret: %w", err)
 		}
 	}
 	if lost > 0 {

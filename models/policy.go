@@ -71,7 +71,7 @@ const (
 	// SecretVerifiesFirst is how long a new secret in the database only verifies: by then
 	// every server has read it, even if one of its attempts failed, or its clock is off.
 	SecretVerifiesFirst = 2 * time.Minute
-	// SecretsReadEvery is how often a server reads the secrets anew, and
+	// SecretsReadEvery is how often a server reloads the secrets, and
 	// SecretsReadAtMost how often it does when clients send unknown signatures, which wait
 	// for SecretsReadWithin at most.
 	SecretsReadEvery  = 30 * time.Second

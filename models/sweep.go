@@ -15,9 +15,10 @@ const (
 	wideSweepStep = 1000
 )
 
-// Sweep ends idle sessions and those that owe a second factor for too long, and deletes expired sessions with everything stored in
-// them, failures that are forgiven, events that are older than KeepEvents, and the
-// names of devices that browsers have forgotten. Pending sign-ins that expired are events.
+// Sweep ends idle sessions and those that owe a second factor for too long, and deletes
+// expired sessions with everything stored in them, failures that are forgiven, events
+// that are older than KeepEvents, and the names of devices that browsers have forgotten.
+// Pending sign-ins that expired are events.
 func (db *DB) Sweep(ctx context.Context) error {
 	if err := db.endIdle(ctx); err != nil {
 		return err

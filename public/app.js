@@ -173,7 +173,7 @@ themes?.addEventListener("submit", async (event) => {
 // A page that is left open leaves when its session ends elsewhere. A browser
 // opens six connections to a host at most, so only visible pages listen, and
 // where the browser has locks (in secure contexts), one of them for all.
-let watched = document.body.dataset.watch;
+let watched = document.body.dataset.events;
 if (watched) {
 	let shared; // a channel for each session
 	let answering = false; // a form was sent, which may end the session itself

@@ -57,7 +57,7 @@ func TestS34TheCommandLineResetsASecondFactor(t *testing.T) {
 	doctor(sitetest.SecretA, 0, "1 of 2 users have one")
 	doctor(sitetest.SecretA, 0, "never tested by ada")
 	doctor(sitetest.SecretA, 0, "encrypts 1 authenticator app")
-	doctor(sitetest.SecretB+"\n"+sitetest.SecretA, 0, "keep it until the next start, which encrypts them anew")
+	doctor(sitetest.SecretB+"\n"+sitetest.SecretA, 0, "keep it until the next start, which encrypts them with the first")
 	doctor(sitetest.SecretB, 1, "secret "+session.Fingerprint(sitetest.SecretA)+"   is not configured, and encrypted 1 authenticator app, of ada")
 
 	run(0, "ada has no second factor any more and is signed out everywhere.", "user", "second-factor", "reset", "ada")

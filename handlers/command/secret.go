@@ -47,7 +47,7 @@ func (s *secretSettings) path(address string) string {
 	return filepath.Join(filepath.Dir(address), "secret")
 }
 
-// secrets returns the secrets, and how to read them anew, unless they can't change. The
+// secrets returns the secrets, and how to reload them, unless they can't change. The
 // database is nil before the first start.
 func (s *secretSettings) secrets(ctx context.Context, db *models.DB, address string) (secrets []string, read func(context.Context) ([]string, error), err error) {
 	switch {

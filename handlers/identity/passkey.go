@@ -311,7 +311,7 @@ func (p *Passkeys) passkeysOf(ctx context.Context, user *models.User) (all []sto
 		}
 		one := stored{Passkey: passkey}
 		if err := json.Unmarshal([]byte(passkey.Record), &one.credential); err != nil {
-			p.db.Log.Error("a user's passkey is damaged; remove it, and add it anew", "user", user.Name, "passkey", passkey.ID, "error", err)
+			p.db.Log.Error("a user's passkey is damaged; remove it, and create another", "user", user.Name, "passkey", passkey.ID, "error", err)
 			continue
 		}
 		all = append(all, one)

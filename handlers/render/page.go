@@ -28,8 +28,8 @@ type Page struct {
 	Crumb string
 	// Here is the address of the page, for forms that lead back to it.
 	Here string
-	// Watch is where the page learns that its session has ended.
-	Watch string
+	// Events is the address of the stream that tells the page when its session ends.
+	Events string
 	// Ends is when that is, at the latest (RFC 3339).
 	Ends string
 	// Dev is what the page was made from, under --dev; else nothing.

@@ -11,7 +11,7 @@ import (
 	"daypass/models"
 )
 
-// keyring holds the present signer. It reads the secrets anew every so often, and at
+// keyring holds the present signer. It reloads the secrets every so often, and at
 // once when it meets a signature that it can't verify, so that they can be changed
 // without a restart: another server may know one that this one doesn't know yet.
 type keyring struct {
@@ -36,7 +36,7 @@ func newKeyring(config Config) *keyring {
 // signer is the present one.
 func (k *keyring) signer() *signer { return k.present.Load() }
 
-// refresh reads the secrets anew, unless that was done within an interval, and tells
+// refresh reloads the secrets, unless that was done within an interval, and tells
 // whether there are others now. It waits for models.SecretsReadWithin at most, and not
 // for what is done later. When they can't be read, the present ones stay.
 func (k *keyring) refresh(ctx context.Context, unlessWithin time.Duration) (changed bool) {
@@ -53,7 +53,7 @@ func (k *keyring) refresh(ctx context.Context, unlessWithin time.Duration) (chan
 		}
 		read = make(chan struct{})
 		k.reading = read
-		go k.readAnew(ctx, read)
+		go k.reload(ctx, read)
 	}
 	k.Unlock()
 	waiting, cancel := context.WithTimeout(ctx, models.SecretsReadWithin)
@@ -65,13 +65,13 @@ func (k *keyring) refresh(ctx context.Context, unlessWithin time.Duration) (chan
 	return k.signer() != before
 }
 
-// readAnew closes read when the secrets are read, and ends when all follows them.
-func (k *keyring) readAnew(ctx context.Context, read chan struct{}) {
+// reload closes read when the secrets are read, and ends when all follows them.
+func (k *keyring) reload(ctx context.Context, read chan struct{}) {
 	reading, cancel := context.WithTimeout(ctx, models.SecretsReadWithin)
 	defer cancel()
 	secrets, err := k.read(reading)
 	if err != nil && ctx.Err() == nil {
-		k.log.Warn("the secrets can't be read anew; those that are known stay in use", "error", err)
+		k.log.Warn("the secrets can't be reloaded; the present ones stay in use", "error", err)
 	}
 	later := func() {}
 	if err == nil && !slices.Equal(secrets, k.secrets) {
@@ -99,10 +99,10 @@ func (k *keyring) idIn(ctx context.Context, cookie string) (id string, secret in
 	return id, secret, ok
 }
 
-// LookForSecrets reads the secrets anew when one is unknown, as an unknown signature does.
+// LookForSecrets reloads the secrets when one is unknown, as an unknown signature does.
 func (m *Manager) LookForSecrets(ctx context.Context) { m.keys.refresh(ctx, models.SecretsReadAtMost) }
 
-// RefreshSecrets reads the secrets anew every so often, until ctx ends.
+// RefreshSecrets reloads the secrets every so often, until ctx ends.
 func (m *Manager) RefreshSecrets(ctx context.Context) {
 	ticker := time.NewTicker(models.SecretsReadEvery)
 	defer ticker.Stop()

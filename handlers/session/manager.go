@@ -36,9 +36,9 @@ type Manager struct {
 type Config struct {
 	// Secrets sign cookies: the first signs, all verify. At least one.
 	Secrets []string
-	// ReadSecrets reads them anew; nil if they never change.
+	// ReadSecrets reloads them; nil if they never change.
 	ReadSecrets func(context.Context) ([]string, error)
-	// SecretsChanged is called with others when they begin to sign cookies, and returns
+	// SecretsChanged is called with the new secrets once they sign cookies, and returns
 	// what nobody has to wait for; nil if nothing else depends on them.
 	SecretsChanged func(ctx context.Context, secrets []string) (later func())
 	// Secure says that people reach the site by https.
@@ -258,7 +258,7 @@ func (m *Manager) Rotate(c *fiber.Ctx, session *models.Session, change func(newI
 	return err
 }
 
-// followUser reads the user of a session anew after a change, and keeps the browser known.
+// followUser reloads the user of a session after a change, and keeps the browser known.
 func (m *Manager) followUser(c *fiber.Ctx, session *models.Session) {
 	user, err := m.db.UserByID(c.UserContext(), session.User.ID)
 	if err == nil {
