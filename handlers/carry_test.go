@@ -32,7 +32,7 @@ func continues(b *sitetest.Browser, name, form string) *sitetest.Answer {
 		b.T.Fatalf("the sign-in leads to %s", to)
 	}
 	page := b.Get(to).Answers(200).Says("Nothing has been changed yet.").SaysNot(`type="password"`)
-	return b.Post("/confirm", "form", page.First(`name="form" value="(\w+)"`), "next", "/account")
+	return b.Post("/confirm", "form", page.First(`name="form" value="([\w-]+)"`), "next", "/account")
 }
 
 // TestAFormIsNotLostWhenTheSessionEnds, for whatever reason: it continues once the
@@ -247,7 +247,7 @@ func TestAFormContinuesOnce(t *testing.T) {
 	ada := site.SignIn("ada")
 	site.Advance(25 * time.Hour)
 	to := signInWith(ada, "ada", carried(ada, "/account/name", "full_name", "Ada King")).Response.Header.Get("Location")
-	form := ada.Get(to).Says("<dd><bdi>Ada King</bdi></dd>").Says("<dd>/account/name</dd>").First(`name="form" value="(\w+)"`)
+	form := ada.Get(to).Says("<dd><bdi>Ada King</bdi></dd>").Says("<dd>/account/name</dd>").First(`name="form" value="([\w-]+)"`)
 	ada.Post("/confirm", "form", form, "next", "/account").LeadsTo("/account")
 	ada.Post("/account/name", "full_name", "Ada").LeadsTo("/account")
 	ada.Post("/confirm", "form", form, "next", "/account").LeadsTo("/account")

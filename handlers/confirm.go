@@ -2,7 +2,6 @@ package handlers
 
 import (
 	"cmp"
-	"crypto/rand"
 	"errors"
 	"net/url"
 
@@ -12,11 +11,12 @@ import (
 	"daypass/handlers/render"
 	"daypass/handlers/web"
 	"daypass/models"
+	"daypass/models/database"
 )
 
-// waitingValue is the value of a session with the form that waits until its user has
-// confirmed who they are.
-const waitingValue = "waiting form"
+// waitingValues begins the names of the values of a session that hold the forms that wait
+// until its user has confirmed who they are. The ID of the form follows.
+const waitingValues = "waiting form "
 
 // errUnconfirmed is what a client that takes JSON gets instead of the page.
 var errUnconfirmed = fiber.NewError(fiber.StatusForbidden, "you have to confirm who you are first")
@@ -89,8 +89,11 @@ func (a *App) letWait(c *fiber.Ctx, form waitingForm) error {
 
 // storeWaiting stores a form in the session, and returns the address of that page.
 func (a *App) storeWaiting(c *fiber.Ctx, form waitingForm) (to string, err error) {
-	form.ID = rand.Text()
-	err = a.sessions.SetSecret(c, sessionOf(c), waitingValue, form.String(), models.ConfirmedFor)
+	form.ID = database.NewRowID()
+	if err = a.sessions.SetSecret(c, sessionOf(c), waitingValues+form.ID, form.String(), models.ConfirmedFor); err != nil {
+		return "", err
+	}
+	err = a.db.KeepLatestValues(c.UserContext(), sessionOf(c), waitingValues, models.MaxWaitingForms)
 	return "/confirm?" + url.Values{"form": {form.ID}, "next": {form.Back}}.Encode(), err
 }
 
@@ -101,13 +104,13 @@ func (a *App) recent(c *fiber.Ctx) (bool, error) {
 
 // waitingFor returns the form with this ID that waits in the session, or ErrNotFound.
 func (a *App) waitingFor(c *fiber.Ctx, id string) (waitingForm, error) {
-	text, err := a.sessions.Secret(c, sessionOf(c), waitingValue)
+	text, err := a.sessions.Secret(c, sessionOf(c), waitingValues+id)
 	if err != nil {
 		return waitingForm{}, err
 	}
 	form, ok := parseWaitingForm(text)
-	if !ok || form.ID != id {
-		return waitingForm{}, models.ErrNotFound // another one took its place
+	if !ok {
+		return waitingForm{}, models.ErrNotFound
 	}
 	return form, nil
 }
@@ -135,7 +138,7 @@ func (a *App) showConfirm(c *fiber.Ctx) error {
 func (a *App) confirm(c *fiber.Ctx) error {
 	ctx, session := c.UserContext(), sessionOf(c)
 	waitsNoLonger := func() error {
-		return a.redirectWithMessage(c, "This form is no longer waiting for confirmation: it was handled already, another one took its place, or too much time has passed. Check before you send it again.", orDashboard(a.nextOf(web.Form(c, "next"))))
+		return a.redirectWithMessage(c, "This form is no longer waiting for confirmation: it was handled already, later ones took its place, or too much time has passed. Check before you send it again.", orDashboard(a.nextOf(web.Form(c, "next"))))
 	}
 	form, err := a.waitingFor(c, web.Form(c, "form"))
 	if isNotFound(err) {
@@ -171,7 +174,7 @@ func (a *App) confirm(c *fiber.Ctx) error {
 			return err
 		}
 	}
-	_, err = a.db.TakeValue(ctx, session, waitingValue)
+	_, err = a.db.TakeValue(ctx, session, waitingValues+form.ID)
 	if isNotFound(err) { // sent twice at once: the other one is handled
 		return waitsNoLonger()
 	}

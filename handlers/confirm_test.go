@@ -1,6 +1,7 @@
 package handlers_test
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -87,6 +88,41 @@ func TestEveryActOfTheAdministrationAsksForThePasswordAgain(t *testing.T) {
 	}
 	for _, path := range []string{"/admin", "/admin/users", "/admin/users/" + eve.ID, "/admin/users/new", "/admin/sessions", "/admin/activity"} {
 		ada.Get(path).Answers(200) // looking is free
+	}
+}
+
+// TestFormsOfSeveralTabsWait: each is handled once, in any order, and the latest of them are
+// kept. A form that nobody sent is none.
+func TestFormsOfSeveralTabsWait(t *testing.T) {
+	t.Parallel()
+	site := sitetest.Start(t)
+	site.StopClock()
+	ada := site.SignIn("ada")
+	site.Advance(models.ConfirmedFor)
+	var tabs []*sitetest.Answer
+	for i := range models.MaxWaitingForms + 1 {
+		user := site.AddUser(fmt.Sprint("user", i), models.Member)
+		tabs = append(tabs, ada.ConfirmPage(ada.Post("/admin/users/"+user.ID+"/disable")))
+		site.Advance(time.Second)
+	}
+	if waiting := site.Count(`SELECT COUNT(*) FROM session_values`); waiting != models.MaxWaitingForms {
+		t.Errorf("%d forms wait", waiting)
+	}
+	ada.SendConfirmation(tabs[0], "current", sitetest.Password).Answers(303)
+	ada.Get("/dashboard").Says("later ones took its place")
+	disabled := func() int { return site.Count(`SELECT COUNT(*) FROM users WHERE disabled`) }
+	for i, tab := range []*sitetest.Answer{tabs[3], tabs[1], tabs[2]} {
+		ada.SendConfirmation(tab, "current", sitetest.Password).Answers(303)
+		ada.SendConfirmation(tab, "current", sitetest.Password).Answers(303)
+		if disabled() != i+1 {
+			t.Errorf("after %d forms %d users are disabled", i+1, disabled())
+		}
+	}
+	if waiting := site.Count(`SELECT COUNT(*) FROM session_values WHERE name LIKE 'waiting form %'`); waiting != models.MaxWaitingForms-3 {
+		t.Errorf("%d forms wait still", waiting)
+	}
+	for _, id := range []string{"", "x", "%00", "%ff", strings.Repeat("x", 4000)} {
+		ada.Get("/confirm?form=" + id + "&next=/account").LeadsTo("/account")
 	}
 }
 

@@ -402,7 +402,7 @@ func TestAPasskeyCarriesTheFormOn(t *testing.T) {
 		t.Fatalf("it leads to %s", to)
 	}
 	page := ada.Get(to).Answers(200).Says("Ada King")
-	ada.Post("/confirm", "form", page.First(`name="form" value="(\w+)"`), "next", "/account").LeadsTo("/account")
+	ada.Post("/confirm", "form", page.First(`name="form" value="([\w-]+)"`), "next", "/account").LeadsTo("/account")
 	if name := site.User("ada").FullName; name != "Ada King" {
 		t.Errorf("the name is %q", name)
 	}

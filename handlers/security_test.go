@@ -155,7 +155,7 @@ func TestASecondFactorCarriesTheFormOn(t *testing.T) {
 		t.Fatalf("it leads to %s", to)
 	}
 	page := ada.Get(to).Answers(200).Says("Ada King")
-	ada.Post("/confirm", "form", page.First(`name="form" value="(\w+)"`), "next", "/account").LeadsTo("/account")
+	ada.Post("/confirm", "form", page.First(`name="form" value="([\w-]+)"`), "next", "/account").LeadsTo("/account")
 	ada.Get("/account").Says("Your name was changed.")
 }
 

@@ -93,7 +93,7 @@ func TestWhoHasNoPasswordCanDoEverything(t *testing.T) {
 	confirmed := func(answer *sitetest.Answer) *sitetest.Answer {
 		t.Helper()
 		page := ada.Get(answer.LeadsToConfirm().Response.Header.Get("Location")).Answers(200).SaysNot("Current password").Says("or use your passkey")
-		return ada.Post("/confirm", "form", page.First(`name="form" value="(\w+)"`), "passkey", key.Answer(page.Options()))
+		return ada.Post("/confirm", "form", page.First(`name="form" value="([\w-]+)"`), "passkey", key.Answer(page.Options()))
 	}
 	confirmed(ada.Post(at, "name", "red phone")).LeadsTo("/account/security")
 	ada.SetUpApp()

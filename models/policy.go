@@ -118,6 +118,8 @@ const (
 	// ConfirmedFor is how long the factors that were given count for sensitive changes
 	// (ASVS 5.0, 7.5.3), and how long a form waits for them.
 	ConfirmedFor = 15 * time.Minute
+	// MaxWaitingForms is how many forms wait for that in one session, one in each tab.
+	MaxWaitingForms = 5
 	// CarriedFor is how long a form whose session has ended is carried by the sign-in page.
 	CarriedFor = time.Hour
 	// LinkShownFor is how long a password link is shown to the session that created it.

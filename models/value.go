@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"unicode/utf8"
 
@@ -49,6 +50,9 @@ func setValue(ctx context.Context, tx *sqlx.Tx, session, name, value string) err
 
 // Value returns the value that a session has under a name, or ErrNotFound.
 func (db *DB) Value(ctx context.Context, session *Session, name string) (value string, err error) {
+	if !isText(name) {
+		return "", ErrNotFound
+	}
 	err = db.SQL.GetContext(ctx, &value, `SELECT value FROM session_values WHERE session_id = $1 AND name = $2`, session.ID, name)
 	if errors.Is(err, sql.ErrNoRows) {
 		return "", ErrNotFound
@@ -69,4 +73,18 @@ func (db *DB) TakeValue(ctx context.Context, session *Session, name string) (val
 		return "", ErrNotFound
 	}
 	return value, err
+}
+
+// KeepLatestValues deletes the values of a session whose names begin with a prefix, all but
+// the last of them in the order of their names.
+func (db *DB) KeepLatestValues(ctx context.Context, session *Session, prefix string, count int) error {
+	return db.Write(ctx, func(tx *sqlx.Tx) error {
+		if err := lockUser(ctx, tx, session.User.ID); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, `DELETE FROM session_values WHERE session_id = $1 AND name IN (
+			SELECT name FROM session_values WHERE session_id = $1 AND SUBSTR(name, 1, $2) = $3 ORDER BY name DESC LIMIT $4 OFFSET $5)`,
+			session.ID, utf8.RuneCountInString(prefix), prefix, math.MaxInt32, count)
+		return err
+	})
 }

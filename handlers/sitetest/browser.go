@@ -151,14 +151,14 @@ func (b *Browser) Login(name, password string) *Answer {
 func (b *Browser) Confirm(answer *Answer, password string) *Answer {
 	b.T.Helper()
 	page := b.Get(answer.Answers(http.StatusSeeOther).Response.Header.Get("Location")).Answers(http.StatusOK).Says("Confirm it&#39;s you")
-	return b.Post("/confirm", "form", page.First(`name="form" value="(\w+)"`), "next", page.First(`name="next" value="([^"]*)"`), "current", password)
+	return b.Post("/confirm", "form", page.First(`name="form" value="([\w-]+)"`), "next", page.First(`name="next" value="([^"]*)"`), "current", password)
 }
 
 // ConfirmWith does the same with a second factor: a field and its value.
 func (b *Browser) ConfirmWith(answer *Answer, password, field, value string) *Answer {
 	b.T.Helper()
 	page := b.Get(answer.Answers(http.StatusSeeOther).Response.Header.Get("Location")).Answers(http.StatusOK).Says("Confirm it&#39;s you")
-	return b.Post("/confirm", "form", page.First(`name="form" value="(\w+)"`), "next", page.First(`name="next" value="([^"]*)"`), "current", password, field, value)
+	return b.Post("/confirm", "form", page.First(`name="form" value="([\w-]+)"`), "next", page.First(`name="next" value="([^"]*)"`), "current", password, field, value)
 }
 
 // Cookie returns the value of the session cookie that the browser holds.

@@ -223,5 +223,5 @@ func (b *Browser) ConfirmPage(answer *Answer) *Answer {
 // SendConfirmation sends the form of that page with these fields.
 func (b *Browser) SendConfirmation(page *Answer, pairs ...string) *Answer {
 	b.T.Helper()
-	return b.Post("/confirm", append(pairs, "form", page.First(`name="form" value="(\w+)"`), "next", page.First(`name="next" value="([^"]*)"`))...)
+	return b.Post("/confirm", append(pairs, "form", page.First(`name="form" value="([\w-]+)"`), "next", page.First(`name="next" value="([^"]*)"`))...)
 }
